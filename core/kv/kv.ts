@@ -1,0 +1,97 @@
+import type { NokvError } from "../errors.ts";
+
+/**
+ * What the gateway asks of a store, and all it knows of one. The embedded engine implements it, and so will the
+ * cluster's client.
+ *
+ * Every operation is linearizable: it takes effect at one instant between its call and its completion, and a
+ * read never shows a write that a crash could still take back. A completion is called exactly once, possibly
+ * before the operation returns; after a crash of this incarnation, never. `NOKV_UNDETERMINED` is the only
+ * failure after which a mutation may have happened, now or later.
+ */
+export interface Kv {
+  /** The live entries of `keys` at one instant, null where there is none. */
+  read(keys: readonly Uint8Array[], done: ReadDone): void;
+  /** Reads what `mutation` names, decides and writes, all at one instant and all or nothing. */
+  mutate(mutation: Mutation, done: MutateDone): void;
+  /** The live entries in key order. A page is consistent in itself; different pages see different instants. */
+  scan(request: ScanRequest, done: ScanDone): void;
+  /** How many live keys there are, at one instant. */
+  count(done: (error: NokvError | null, count: number) => void): void;
+  /** Removes every key at one instant. */
+  clear(done: (error: NokvError | null) => void): void;
+}
+
+export interface KvEntry {
+  /** Owned by the receiver. */
+  readonly value: Uint8Array;
+  /** Wall-clock milliseconds at which the entry ceases to exist; 0: never. */
+  readonly expiresAtMs: number;
+}
+
+export type ReadDone = (error: NokvError | null, entries: readonly (KvEntry | null)[]) => void;
+export type MutateDone = (error: NokvError | null, outcome: Outcome | null) => void;
+export type ScanDone = (error: NokvError | null, page: ScanPage | null) => void;
+
+export interface ScanRequest {
+  /** Start after this key; null: from the first. */
+  readonly after: Uint8Array | null;
+  /** At most so many entries, at least 1. */
+  readonly limit: number;
+}
+
+export interface ScanPage {
+  readonly keys: readonly Uint8Array[];
+  /** The last key of the page was the last of all. */
+  readonly exhausted: boolean;
+}
+
+/** A lifetime to be given to an entry. `after` counts from the instant at which the mutation takes effect. */
+export type Expiry =
+  | { readonly kind: "never" }
+  | { readonly kind: "keep" }
+  | { readonly kind: "at"; readonly atMs: number }
+  | { readonly kind: "after"; readonly ms: number };
+
+/**
+ * A decision as data, so that a replica can evaluate it where the data is. `evaluate` in `evaluate.ts` is its
+ * meaning; every implementation of `Kv` uses that one function.
+ */
+export type Mutation =
+  | {
+      readonly kind: "put";
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+      readonly expiry: Expiry;
+      readonly condition: "always" | "absent" | "present";
+    }
+  | {
+      readonly kind: "put-many";
+      readonly keys: readonly Uint8Array[];
+      readonly values: readonly Uint8Array[];
+      readonly condition: "always" | "all-absent";
+    }
+  | { readonly kind: "delete"; readonly keys: readonly Uint8Array[] }
+  | { readonly kind: "take"; readonly key: Uint8Array }
+  | { readonly kind: "increment"; readonly key: Uint8Array; readonly delta: bigint }
+  | { readonly kind: "append"; readonly key: Uint8Array; readonly suffix: Uint8Array }
+  | {
+      readonly kind: "expire";
+      readonly key: Uint8Array;
+      readonly expiry: Expiry;
+      readonly condition: "always" | "none" | "some" | "later" | "sooner";
+    };
+
+/** What a mutation did. Fields that a kind does not speak of are zero, null or false. */
+export interface Outcome {
+  /** False: a condition did not hold, or the entry did not exist; nothing was written. */
+  readonly applied: boolean;
+  /** Set when the present value made the mutation impossible; nothing was written. */
+  readonly rejected: "not-an-integer" | "overflow" | "too-long" | null;
+  /** The entry before, of mutations on one key. */
+  readonly previous: KvEntry | null;
+  /** Keys deleted, or the length after an append. */
+  readonly count: number;
+  /** The counter after an increment. */
+  readonly integer: bigint;
+}
