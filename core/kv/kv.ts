@@ -8,6 +8,10 @@ import type { NokvError } from "../errors.ts";
  * read never shows a write that a crash could still take back. A completion is called exactly once, possibly
  * before the operation returns; after a crash of this incarnation, never. `NOKV_UNDETERMINED` is the only
  * failure after which a mutation may have happened, now or later.
+ *
+ * `read`, `mutate`, `scan` and `clear` of one process take effect in the order of the calls, although they may
+ * complete in another; `count` takes effect at any time until it completes. Bytes and arrays that are passed
+ * in are valid only during the call.
  */
 export interface Kv {
   /** The live entries of `keys` at one instant, null where there is none. */
@@ -64,6 +68,8 @@ export type Mutation =
       readonly value: Uint8Array;
       readonly expiry: Expiry;
       readonly condition: "always" | "absent" | "present";
+      /** False: nobody asks for `Outcome.previous`, so an unconditional put need not read. */
+      readonly returning: boolean;
     }
   | {
       readonly kind: "put-many";
@@ -79,8 +85,12 @@ export type Mutation =
       readonly kind: "expire";
       readonly key: Uint8Array;
       readonly expiry: Expiry;
-      readonly condition: "always" | "none" | "some" | "later" | "sooner";
+      /** What the entry's present lifetime must be; an entry that never expires lives longest. */
+      readonly condition: ExpiryCondition;
     };
+
+/** `none`, `some`: has no or has a deadline. `later`, `sooner`: the new deadline is later or sooner. */
+export type ExpiryCondition = "always" | "none" | "some" | "later" | "sooner" | "some-sooner";
 
 /** What a mutation did. Fields that a kind does not speak of are zero, null or false. */
 export interface Outcome {

@@ -1,0 +1,151 @@
+import type { Mutant } from "../../sim/mutants/mutant.ts";
+import { type MutantBudget, type MutantResult, runMutant } from "../batch/mutant-run.ts";
+import { duration } from "../batch/progress.ts";
+import type { Command, Context } from "../command.ts";
+import { type ExitCode, UsageError, exitCode } from "../exit-code.ts";
+import { type OptionTable, type Options, didYouMean, parseOptions } from "../options.ts";
+
+const usage = `usage: nokv mutants [--only NAME] [--seeds N] [--time DURATION] [options]
+
+Plants each known bug in a copy of the sources and measures how fast the simulator finds it. Needs the
+repository: the published package has no sources to change.
+
+  --only NAME        plant this bug only
+  --list             name the bugs
+  --seeds N          seeds per bug (default 2000)
+  --from M           the first seed (default 1)
+  --time DURATION    real time per bug (default 5m)
+  --jobs N           bugs at a time (default 1)
+  --json             print one JSON object
+  --markdown         print a table for SIMULATION.md
+
+Exit codes: 0 all found, 1 a bug survived or its patch does not apply, 2 usage, 130 interrupted.
+`;
+
+const options: OptionTable = {
+  only: "value",
+  list: "flag",
+  seeds: "value",
+  from: "value",
+  time: "value",
+  jobs: "value",
+  json: "flag",
+  markdown: "flag",
+};
+
+const seedsDefault = 2_000;
+const limitMsDefault = 300_000;
+const countMax = 1_000_000_000;
+const jobsMax = 64;
+
+export function mutantsCommand(mutants: readonly Mutant[]): Command {
+  return {
+    usage,
+    run: (argv, context) => plantAll(mutants, parseOptions(argv, options), context),
+  };
+}
+
+async function plantAll(all: readonly Mutant[], given: Options, context: Context): Promise<ExitCode> {
+  const { terminal } = context;
+  const mutants = chosen(all, given.text("only"));
+  if (given.has("list")) {
+    for (const { name, file, why } of mutants) terminal.out(`${name.padEnd(36)} ${file}: ${why}\n`);
+    return exitCode.ok;
+  }
+  if (given.has("json") && given.has("markdown")) throw new UsageError("--json and --markdown exclude each other");
+  const budget = {
+    seeds: given.integer("seeds", 1, countMax) ?? seedsDefault,
+    from: given.integer("from", 0, countMax) ?? 1,
+    limitMs: given.durationMs("time") ?? limitMsDefault,
+  };
+  const { results, interrupted } = await runAll(mutants, budget, given.integer("jobs", 1, jobsMax) ?? 1, context);
+  if (given.has("json")) terminal.out(`${JSON.stringify({ ...totals(results), interrupted, budget, results })}\n`);
+  else if (given.has("markdown")) terminal.out(markdown(results));
+  else terminal.out(`${results.length === 0 ? "" : `${summaryLine(results)}\n`}`);
+  if (interrupted) return exitCode.interrupted;
+  return results.every(({ verdict }) => verdict === "killed") ? exitCode.ok : exitCode.violation;
+}
+
+function chosen(mutants: readonly Mutant[], only: string | null): readonly Mutant[] {
+  if (only === null) return mutants;
+  const mutant = mutants.find(({ name }) => name === only);
+  if (mutant !== undefined) return [mutant];
+  const names = mutants.map(({ name }) => name);
+  throw new UsageError(
+    `--only: no mutant "${only}"`,
+    didYouMean(only, names) || "nokv mutants --list names them",
+  );
+}
+
+interface AllResults {
+  /** In the order of the list. */
+  readonly results: readonly MutantResult[];
+  readonly interrupted: boolean;
+}
+
+async function runAll(
+  mutants: readonly Mutant[],
+  budget: MutantBudget,
+  jobs: number,
+  { terminal, root, onInterrupt }: Context,
+): Promise<AllResults> {
+  const results = new Map<Mutant, MutantResult>();
+  const stops = new Set<() => void>();
+  let next = 0;
+  let interrupted = false;
+  const ignore = onInterrupt(() => {
+    interrupted = true;
+    for (const stop of stops) stop();
+  });
+  const lane = async (): Promise<void> => {
+    for (let mutant = mutants[next++]; mutant !== undefined && !interrupted; mutant = mutants[next++]) {
+      let stopped: () => void = () => {};
+      const result = await runMutant(root, mutant, budget, (stop) => {
+        stopped = stop;
+        stops.add(stop);
+      });
+      stops.delete(stopped);
+      if (interrupted) return;
+      results.set(mutant, result);
+      terminal.err(`${resultLine(result, `${results.size}/${mutants.length}`)}\n`);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, lane));
+  ignore();
+  return { results: mutants.flatMap((mutant) => results.get(mutant) ?? []), interrupted };
+}
+
+function resultLine(result: MutantResult, count: string): string {
+  const { name, verdict, oracle, expected, seeds, cpuSeconds, message } = result;
+  const by = oracle === null ? "" : ` by ${oracle}${expected ? "" : " (not the oracle it names)"}`;
+  const cost = `${seeds} seeds, ${cpuSeconds.toFixed(1)} CPU s`;
+  const detail = verdict === "killed" ? "" : `: ${message}`;
+  return `${count.padStart(7)}  ${name.padEnd(36)} ${verdict}${by}, ${cost}${detail}`;
+}
+
+function totals(results: readonly MutantResult[]): { mutants: number; killed: number; cpuSeconds: number } {
+  return {
+    mutants: results.length,
+    killed: results.filter(({ verdict }) => verdict === "killed").length,
+    cpuSeconds: Math.round(results.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) * 10) / 10,
+  };
+}
+
+function summaryLine(results: readonly MutantResult[]): string {
+  const { mutants, killed, cpuSeconds } = totals(results);
+  const hardest = results.reduce((most, result) => (result.seeds > most.seeds ? result : most));
+  const survivors = results.filter(({ verdict }) => verdict !== "killed").map(({ name }) => name);
+  const rest = survivors.length === 0 ? "" : `\nnot found: ${survivors.join(", ")}`;
+  return (
+    `${killed} of ${mutants} planted bugs found in ${duration(cpuSeconds * 1_000)} of processor time; ` +
+    `hardest: ${hardest.name}, ${hardest.seeds} seeds${rest}`
+  );
+}
+
+function markdown(results: readonly MutantResult[]): string {
+  const rows = results.map(({ name, file, why, verdict, oracle, seeds, cpuSeconds }) => {
+    const found = verdict === "killed" ? `${oracle ?? ""} | ${seeds}` : `**${verdict}** | ${seeds}`;
+    return `| ${name} | ${file} | ${why} | ${found} | ${cpuSeconds.toFixed(1)} |\n`;
+  });
+  return `| bug | file | what a user would suffer | oracle | seeds | CPU s |\n|---|---|---|---|---:|---:|\n${rows.join("")}`;
+}

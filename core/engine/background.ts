@@ -1,0 +1,132 @@
+import { assert } from "../assert.ts";
+import type { Timer } from "../env/clock.ts";
+import { DiskError } from "../env/disk.ts";
+import type { Env } from "../env/env.ts";
+import { NokvError } from "../errors.ts";
+import type { DropRules } from "../lsm/drop-rules.ts";
+import { refusal } from "./failure.ts";
+import type { FileNumbers } from "./file-numbers.ts";
+import type { HybridClock } from "./hybrid-clock.ts";
+import type { EngineOptions } from "./options.ts";
+import type { Pins } from "./snapshot.ts";
+import type { TableSet } from "./table-set.ts";
+import type { Done } from "./waiters.ts";
+import type { WritePath } from "./write-path.ts";
+
+/** What flushes and compactions work on, and whom they tell. */
+export interface BackgroundContext {
+  readonly env: Env;
+  readonly directory: string;
+  readonly options: EngineOptions;
+  readonly numbers: FileNumbers;
+  readonly clock: HybridClock;
+  readonly pins: Pins;
+  readonly write: WritePath;
+  readonly tables: TableSet;
+  /** False once the store is closing or poisoned: what runs is finished, nothing new begins. */
+  readonly active: boolean;
+  /** A flush or a compaction ended, either way. */
+  ended(): void;
+}
+
+/** Who may still read, from now on: snapshots, and everybody at what is visible or later. */
+export function dropRules(context: BackgroundContext, bottom: boolean): DropRules {
+  return {
+    pins: context.pins.versions(),
+    // Records that are not visible yet are above it, and stay.
+    horizonVersion: context.write.visibleVersion,
+    nowMs: context.clock.nowMs(),
+    bottom,
+  };
+}
+
+/** What a job or a change reported, for callers. A defect is not reported: it ends the program. */
+export function jobFailure(error: Error, what: string): NokvError {
+  if (error instanceof DiskError) return refusal(error, what);
+  if (error instanceof NokvError) return error;
+  throw error;
+}
+
+const doublingsMax = 6;
+
+/**
+ * One kind of background work, one at a time. A failure leaves everything as it was and is tried again later,
+ * each time after twice the delay, up to a bound.
+ */
+export class Lane {
+  readonly #context: BackgroundContext;
+  readonly #name: string;
+  #running = false;
+  #retryTimer: Timer | null = null;
+  #attempts = 0;
+  readonly #waiters: Done[] = [];
+  /** Why the last attempt failed; null after a success. */
+  failure: NokvError | null = null;
+  failureCount = 0;
+
+  constructor(context: BackgroundContext, name: string) {
+    this.#context = context;
+    this.#name = name;
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** Nothing runs and nothing waits for another attempt. */
+  get ready(): boolean {
+    return !this.#running && this.#retryTimer === null && this.#context.active;
+  }
+
+  begin(): void {
+    assert(this.ready, "one piece of work at a time");
+    this.#running = true;
+  }
+
+  succeed(): void {
+    this.#attempts = 0;
+    this.failure = null;
+    this.#end(null);
+  }
+
+  /** `again` runs after the delay, if the store is still at work. */
+  fail(error: NokvError, again: () => void): void {
+    this.failure = error;
+    this.failureCount++;
+    this.#context.env.trace.emit(`engine/${this.#name}-failed`, { code: error.code, message: error.message });
+    const delayMs = this.#context.options.jobRetryMs * 2 ** Math.min(this.#attempts, doublingsMax);
+    this.#attempts++;
+    if (this.#context.active) {
+      this.#retryTimer = this.#context.env.clock.after(delayMs * 1000, () => {
+        this.#retryTimer = null;
+        again();
+      });
+    }
+    this.#end(error);
+  }
+
+  /** The store is poisoned: what was under way is of no consequence any more. */
+  abandon(error: NokvError): void {
+    this.#end(error);
+  }
+
+  /** `done` at the next end of a piece of work, whatever it is. */
+  afterNext(done: Done): void {
+    this.#waiters.push(done);
+  }
+
+  /** No further attempts. Who waits for the next end hears `error`, unless one is still to come. */
+  stop(error: NokvError): void {
+    this.#retryTimer?.cancel();
+    this.#retryTimer = null;
+    if (this.#running) return;
+    for (const done of this.#waiters.splice(0)) done(error);
+  }
+
+  #end(error: NokvError | null): void {
+    assert(this.#running, "what ends was under way");
+    this.#running = false;
+    for (const done of this.#waiters.splice(0)) done(error);
+    this.#context.ended();
+  }
+}

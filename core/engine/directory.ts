@@ -1,0 +1,125 @@
+import { DiskError, type DiskLock } from "../env/disk.ts";
+import type { Env } from "../env/env.ts";
+import { corruption, NokvError } from "../errors.ts";
+import { closeFile } from "../wal/close-file.ts";
+import { fileHeaderBytes } from "../wal/file-header.ts";
+import { invalidArgument } from "./failure.ts";
+import { lockName, type OwnFile, ownFile } from "./file-names.ts";
+import type { EngineOptions } from "./options.ts";
+
+/** What stands in a database's directory. */
+export interface Survey {
+  readonly files: readonly OwnFile[];
+  /** Names that are not ours; never touched. */
+  readonly foreign: readonly string[];
+  readonly hasCurrent: boolean;
+}
+
+const createRemedy = "give another directory, or an empty one";
+
+export function survey(env: Env, directory: string): Survey {
+  const files: OwnFile[] = [];
+  const foreign: string[] = [];
+  for (const name of env.disk.list(directory)) {
+    const own = ownFile(name);
+    if (own === null) foreign.push(name);
+    else files.push(own);
+  }
+  return { files, foreign, hasCurrent: files.some((file) => file.kind === "current") };
+}
+
+/**
+ * Makes sure that there is a directory which holds a database or may become one, as the options allow, and
+ * changes nothing otherwise. Asynchronous because a new directory must be durable in its parent.
+ */
+export async function enterDirectory(env: Env, directory: string, options: EngineOptions): Promise<void> {
+  const kind = env.disk.kind(directory);
+  if (kind === "file") throw invalidArgument(`${directory} is a file; a database needs a directory`);
+  if (kind === null) {
+    if (!options.createIfMissing) throw missing(directory);
+    await createDirectories(env, directory);
+    return;
+  }
+  // Before LOCK is created: a directory that is refused stays as it was.
+  checkSurvey(env, directory, survey(env, directory), options);
+}
+
+/** What the options and the files present say about going on. `interrupted`: a first opening that a crash ended. */
+export function checkSurvey(env: Env, directory: string, found: Survey, options: EngineOptions): void {
+  if (found.hasCurrent) {
+    if (options.errorIfExists) throw invalidArgument(`${directory} holds a database (errorIfExists is true)`);
+    return;
+  }
+  const data = found.files.filter((file) => isData(file));
+  if (data.length > 0 && !data.every((file) => isUnfinished(env, directory, file))) {
+    const names = data.map((file) => file.name).slice(0, 3).join(", ");
+    // Never a fresh database over somebody's data.
+    throw corruption(`${directory}/CURRENT`, 0, `the file is missing although there are ${names}`, "restore it");
+  }
+  if (found.foreign.length > 0) {
+    const names = found.foreign.slice(0, 3).join(", ");
+    const message = `${directory} holds other files (${names}) and no database: ${createRemedy}`;
+    throw new NokvError("NOKV_FOREIGN_DIRECTORY", message, { path: directory });
+  }
+  if (!options.createIfMissing) throw missing(directory);
+}
+
+export function lockDirectory(env: Env, directory: string, owner: string): DiskLock {
+  const path = `${directory}/${lockName}`;
+  try {
+    return env.disk.lock(path, owner);
+  } catch (error) {
+    if (!(error instanceof DiskError) || error.code !== "ELOCKED") throw error;
+    const holder = error.holder === "" ? "somebody who left no name" : error.holder;
+    throw new NokvError("NOKV_LOCKED", `${directory} is in use by ${holder}`, { path, cause: error });
+  }
+}
+
+export function syncDirectory(env: Env, directory: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    env.disk.syncDir(directory, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+function isData(file: OwnFile): boolean {
+  return file.kind === "manifest" || file.kind === "wal" || file.kind === "table";
+}
+
+/** What a first opening may leave before CURRENT is there: the first two files, with nothing in the log. */
+function isUnfinished(env: Env, directory: string, file: OwnFile): boolean {
+  if (file.kind === "manifest") return file.number === firstManifestNumber;
+  if (file.kind !== "wal" || file.number !== firstWalNumber) return false;
+  const path = `${directory}/${file.name}`;
+  if (env.disk.kind(path) !== "file") return false;
+  const opened = env.disk.open(path, "read");
+  const sizeBytes = opened.sizeBytes();
+  closeFile(opened);
+  return sizeBytes <= fileHeaderBytes;
+}
+
+export const firstManifestNumber = 1;
+export const firstWalNumber = 2;
+
+function missing(directory: string): NokvError {
+  const message = `${directory} holds no database (createIfMissing is false)`;
+  return new NokvError("NOKV_NOT_FOUND", message, { path: directory });
+}
+
+async function createDirectories(env: Env, directory: string): Promise<void> {
+  const absent: string[] = [];
+  let path = directory;
+  while (path !== "" && path !== "/" && path !== "." && env.disk.kind(path) === null) {
+    absent.push(path);
+    path = parentOf(path);
+  }
+  for (const created of absent.reverse()) {
+    env.disk.mkdir(created);
+    await syncDirectory(env, parentOf(created));
+  }
+}
+
+function parentOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  if (slash < 0) return ".";
+  return slash === 0 ? "/" : path.slice(0, slash);
+}

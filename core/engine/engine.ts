@@ -1,0 +1,370 @@
+import { assert } from "../assert.ts";
+import { keyLengthMax } from "../bytes/record.ts";
+import type { DiskError, DiskLock } from "../env/disk.ts";
+import type { Env } from "../env/env.ts";
+import type { NokvError } from "../errors.ts";
+import type { BlockCache } from "../lsm/block-cache.ts";
+import { MergingCursor } from "../lsm/merging-cursor.ts";
+import type { ManifestWriter } from "../manifest/writer.ts";
+import type { WalSegment } from "../wal/segment.ts";
+import type { BackgroundContext } from "./background.ts";
+import type { Batch } from "./batch.ts";
+import { Compactor } from "./compactor.ts";
+import { closed, invalidArgument, poisoned, undetermined } from "./failure.ts";
+import { Flusher } from "./flusher.ts";
+import type { HybridClock } from "./hybrid-clock.ts";
+import { checkIteratorOptions, EngineIterator, type IteratorOptions } from "./iterator.ts";
+import type { EngineOptions } from "./options.ts";
+import { type Latest, Reader } from "./reader.ts";
+import { type EngineParts, recover } from "./recovery.ts";
+import { Pins, type Snapshot } from "./snapshot.ts";
+import type { EngineStats, RecoveryStats } from "./stats.ts";
+import type { TableSet } from "./table-set.ts";
+import type { Done } from "./waiters.ts";
+import type { Pressure, WriteListener, WritePath } from "./write-path.ts";
+
+/**
+ * Opens the database in `directory`, or creates it; see `recover` for what is repaired and what is refused.
+ * Rejects with `NokvError`.
+ */
+export async function openEngine(
+  env: Env,
+  directory: string,
+  options: Partial<EngineOptions> = {},
+): Promise<Engine> {
+  return new Engine(await recover(env, directory, options));
+}
+
+/**
+ * An ordered key-value store in one directory. Reads are synchronous. Writes take effect in the order of the
+ * calls, become visible to plain reads in that order, and are told when their durability level is met.
+ *
+ * Opened by `openEngine`. Every method throws `NOKV_CLOSED` after `close` was called, and never swallows what
+ * the environment throws to end an incarnation.
+ */
+export class Engine {
+  readonly #env: Env;
+  readonly #options: EngineOptions;
+  readonly #lock: DiskLock;
+  readonly #clock: HybridClock;
+  readonly #cache: BlockCache;
+  readonly #write: WritePath;
+  readonly #manifest: ManifestWriter;
+  readonly #tables: TableSet;
+  readonly #reader: Reader;
+  readonly #flusher: Flusher;
+  readonly #compactor: Compactor;
+  readonly #recovery: RecoveryStats;
+  readonly #pins = new Pins();
+  readonly #iterators = new Set<EngineIterator>();
+  readonly #poisonListeners: ((error: NokvError) => void)[] = [];
+  #failure: DiskError | null = null;
+  #open = true;
+  #closing: Promise<void> | null = null;
+
+  constructor(parts: EngineParts) {
+    this.#env = parts.env;
+    this.#options = parts.options;
+    this.#lock = parts.lock;
+    this.#clock = parts.clock;
+    this.#cache = parts.cache;
+    this.#write = parts.write;
+    this.#recovery = parts.recovery;
+    this.#manifest = parts.manifest({
+      nextFile: () => parts.numbers.next,
+      lastVersion: () => this.#clock.last,
+      allocateFile: () => parts.numbers.allocate(),
+      failed: (error) => this.#poison(error),
+    });
+    this.#tables = parts.tables(this.#manifest);
+    this.#reader = new Reader(this.#write, this.#tables, this.#clock);
+    const context = this.#context(parts);
+    this.#flusher = new Flusher(context);
+    this.#compactor = new Compactor(context);
+    this.#write.start(this.#writeListener());
+    this.#kick();
+  }
+
+  /** Newest version that plain reads see: its durability level is met. */
+  get visibleVersion(): number {
+    return this.#write.visibleVersion;
+  }
+
+  /** Newest version handed out. */
+  get pendingVersion(): number {
+    return this.#write.pendingVersion;
+  }
+
+  /**
+   * Takes a batch: at once it is what `latest` sees, and nothing can come between. `done(null)` when its
+   * durability level is met, `done(NOKV_UNDETERMINED)` when that failed. Throws when nothing happened.
+   */
+  commit(batch: Batch, done: Done): void {
+    this.#checkOpen();
+    if (batch.count === 0) return done(null);
+    this.#write.commit(batch, done);
+  }
+
+  /** A copy of the visible value, or null. `at`: as of a snapshot; null: now. */
+  get(key: Uint8Array, at: Snapshot | null = null): Uint8Array | null {
+    this.#checkRead(key);
+    if (at !== null) at.check(this.#pins);
+    return this.#reader.get(key, at);
+  }
+
+  /** The newest record, whether or not a crash could still take it back. */
+  latest(key: Uint8Array): Latest {
+    this.#checkRead(key);
+    return this.#reader.latest(key);
+  }
+
+  /** `done` when `version` is visible, at once if it is already; `NOKV_UNDETERMINED` if it never will be. */
+  whenVisible(version: number, done: Done): void {
+    this.#checkOpen();
+    this.#write.whenVisible(version, done);
+  }
+
+  /** The present for decisions about expiry, Unix milliseconds. Never goes back. */
+  nowMs(): number {
+    this.#checkOpen();
+    return this.#clock.nowMs();
+  }
+
+  /** Close it. What it shows is fixed when it is made. */
+  iterator(options: IteratorOptions = {}): EngineIterator {
+    this.#checkOpen();
+    checkIteratorOptions(options);
+    const snapshot = options.snapshot ?? null;
+    if (snapshot !== null) snapshot.check(this.#pins);
+    const tables = this.#tables.current.retain();
+    const newest = options.latest === true ? this.#write.pendingVersion : this.#write.visibleVersion;
+    const iterator = new EngineIterator(
+      {
+        cursor: new MergingCursor([...this.#write.memtables.cursors(), ...tables.cursors()]),
+        version: snapshot === null ? newest : snapshot.version,
+        nowMs: snapshot === null ? this.#clock.nowMs() : snapshot.readAtMs,
+        release: (released) => {
+          this.#iterators.delete(released);
+          tables.release();
+        },
+      },
+      options,
+    );
+    this.#iterators.add(iterator);
+    return iterator;
+  }
+
+  /** A view of what is visible now. Release it. */
+  snapshot(): Snapshot {
+    this.#checkOpen();
+    return this.#pins.pin(this.#write.visibleVersion, this.#clock.nowMs());
+  }
+
+  /** Moves everything in memory into tables. Rejects when that failed; it is tried again by itself. */
+  async flush(): Promise<void> {
+    this.#checkWritable();
+    const { memtables } = this.#write;
+    while (memtables.immutableCount > this.#options.immutableMemtablesMax) await this.#nextFlush();
+    if (memtables.active.memtable.count > 0) this.#write.rotate(0);
+    const last = memtables.newestImmutable?.segment.number ?? 0;
+    for (;;) {
+      const oldest = memtables.oldestImmutable;
+      if (oldest === null || oldest.segment.number > last) return;
+      await this.#nextFlush();
+    }
+  }
+
+  /** Flushes, then merges all tables into one sorted level. */
+  async compact(): Promise<void> {
+    await this.flush();
+    this.#checkWritable();
+    await new Promise<void>((resolve, reject) => {
+      this.#compactor.compactAll((error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+
+  /**
+   * Ends in order: everything taken becomes durable, whatever the level. Rejects with `NOKV_UNDETERMINED` when
+   * that failed. The directory is free afterwards either way. May be called again.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** `run` once, when a write or a sync has failed for good and the store takes no more writes. */
+  onPoisoned(run: (error: NokvError) => void): void {
+    if (this.#failure !== null) run(poisoned(this.#failure));
+    else this.#poisonListeners.push(run);
+  }
+
+  stats(): EngineStats {
+    const { wal, memtables } = this.#write;
+    const { version } = this.#tables.current;
+    return {
+      puts: this.#write.putCount,
+      deletes: this.#write.deleteCount,
+      batches: this.#write.batchCount,
+      gets: this.#reader.getCount,
+      walBytes: wal.writtenBytes,
+      walGroups: wal.groupCount,
+      walSyncs: wal.syncCount,
+      flushes: this.#flusher.flushCount,
+      flushFailures: this.#flusher.lane.failureCount,
+      bytesFlushed: this.#flusher.bytesFlushed,
+      compactions: this.#compactor.compactionCount,
+      compactionFailures: this.#compactor.lane.failureCount,
+      tablesMoved: this.#compactor.movedCount,
+      bytesCompacted: this.#compactor.bytesCompacted,
+      tablesPerLevel: version.levels.map((tables) => tables.length),
+      tableBytesPerLevel: version.levels.map((_, level) => version.levelBytes(level)),
+      memtableBytes: memtables.usedBytes,
+      immutableMemtables: memtables.immutableCount,
+      blockCacheHits: this.#cache.hits,
+      blockCacheMisses: this.#cache.misses,
+      blockCacheBytes: this.#cache.usedBytes,
+      openIterators: this.#iterators.size,
+      openSnapshots: this.#pins.count,
+      stallCount: this.#write.stallCount,
+      poisoned: this.#failure !== null,
+      visibleVersion: this.#write.visibleVersion,
+      pendingVersion: this.#write.pendingVersion,
+      recovery: this.#recovery,
+    };
+  }
+
+  #checkOpen(): void {
+    if (!this.#open) throw closed("database");
+  }
+
+  #checkWritable(): void {
+    this.#checkOpen();
+    if (this.#failure !== null) throw poisoned(this.#failure);
+  }
+
+  #checkRead(key: Uint8Array): void {
+    if (!this.#open) throw closed("database");
+    if (key.length > keyLengthMax) throw invalidArgument(`key of ${key.length} bytes; at most ${keyLengthMax}`);
+  }
+
+  #context(parts: EngineParts): BackgroundContext {
+    const isActive = (): boolean => this.#open && this.#failure === null;
+    return {
+      env: parts.env,
+      directory: parts.directory,
+      options: parts.options,
+      numbers: parts.numbers,
+      clock: parts.clock,
+      pins: this.#pins,
+      write: parts.write,
+      tables: this.#tables,
+      get active() {
+        return isActive();
+      },
+      ended: () => {
+        // Held groups may go on, and the next piece of work may be due.
+        this.#write.resume();
+        this.#kick();
+      },
+    };
+  }
+
+  #writeListener(): WriteListener {
+    return {
+      pressure: this.#pressure(),
+      rotatedOrReached: () => this.#flusher.kick(),
+      segmentDurable: (segment) => this.#listSegment(segment),
+      failed: (error) => this.#poison(error),
+    };
+  }
+
+  #pressure(): Pressure {
+    const tables = this.#tables;
+    const flush = this.#flusher.lane;
+    const compaction = this.#compactor.lane;
+    return {
+      get level0Tables() {
+        return tables.level0Count;
+      },
+      get flushFailure() {
+        return flush.failure;
+      },
+      get compactionFailure() {
+        return compaction.failure;
+      },
+    };
+  }
+
+  #kick(): void {
+    this.#flusher.kick();
+    this.#compactor.kick();
+  }
+
+  /** From now on the loss of this segment is damage, not a crash. */
+  #listSegment(segment: WalSegment): void {
+    this.#manifest.append({ listed: [segment.number] }, () => {});
+  }
+
+  /** Rejects when the flush failed, and when the store was closed or poisoned meanwhile. */
+  async #nextFlush(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#flusher.lane.afterNext((error) => (error === null ? resolve() : reject(error)));
+      this.#flusher.kick();
+    });
+    this.#checkWritable();
+  }
+
+  /** Stops everything that writes. Reads of what is visible go on. */
+  #poison(error: DiskError): void {
+    if (this.#failure !== null) return;
+    this.#failure = error;
+    this.#env.trace.emit("engine/poisoned", { code: error.code, path: error.path });
+    this.#write.poison(error);
+    this.#manifest.poison(error);
+    this.#flusher.lane.stop(poisoned(error));
+    this.#compactor.stop(poisoned(error));
+    for (const run of this.#poisonListeners.splice(0)) run(poisoned(error));
+  }
+
+  async #close(): Promise<void> {
+    this.#open = false;
+    const failedBefore = this.#failure;
+    for (const iterator of this.#iterators) iterator.invalidate();
+    this.#pins.close();
+    this.#flusher.lane.stop(closed("database"));
+    this.#compactor.stop(closed("database"));
+    const sealed = this.#seal();
+    await this.#idle(this.#flusher.lane.running, this.#flusher);
+    await this.#idle(this.#compactor.lane.running, this.#compactor);
+    await sealed;
+    if (this.#failure === null) await this.#closeManifest();
+    this.#write.wal.closeFiles();
+    this.#manifest.closeFile();
+    this.#tables.close();
+    assert(this.#tables.openCount === 0, "every table was given back");
+    this.#lock.release();
+    if (failedBefore === null && this.#failure !== null) throw undetermined(this.#failure);
+  }
+
+  /** Every segment in use is durable now; the manifest notes where the log ends. */
+  #closeManifest(): Promise<void> {
+    const { active } = this.#write.memtables;
+    const listed = this.#write.memtables.segmentNumbers();
+    return new Promise((resolve) => {
+      // A failure poisons, and `#close` looks there.
+      this.#manifest.append({ listed, closedBytes: active.segment.endBytes }, () => resolve());
+    });
+  }
+
+  #seal(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#failure !== null) return resolve();
+      this.#write.close(() => resolve());
+    });
+  }
+
+  #idle(running: boolean, worker: Flusher | Compactor): Promise<void> {
+    if (!running) return Promise.resolve();
+    return new Promise((resolve) => worker.lane.afterNext(() => resolve()));
+  }
+}

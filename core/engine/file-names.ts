@@ -1,0 +1,42 @@
+import { currentName, currentTempName, manifestName } from "../manifest/current.ts";
+import { tableFileName } from "../lsm/table-meta.ts";
+import { fileNumberMax } from "../wal/file-header.ts";
+
+export const lockName = "LOCK";
+/** Reserved for the mode of a directory that was promoted into a cluster. */
+export const modeName = "MODE";
+
+export type OwnFileKind = "current" | "lock" | "mode" | "manifest" | "wal" | "table" | "temp";
+
+export interface OwnFile {
+  readonly name: string;
+  readonly kind: OwnFileKind;
+  /** 0 for files without one. */
+  readonly number: number;
+}
+
+export function walName(number: number): string {
+  return `wal-${String(number).padStart(6, "0")}.log`;
+}
+
+const numbered = /^(?:MANIFEST-|wal-|table-)(\d{6,10})(?:\.log|\.sst)?$/;
+const tempSuffix = ".tmp";
+
+/** What of ours `name` is; null for a foreign file. Only exactly the names this program writes are ours. */
+export function ownFile(name: string): OwnFile | null {
+  if (name === currentName) return { name, kind: "current", number: 0 };
+  if (name === lockName) return { name, kind: "lock", number: 0 };
+  if (name === modeName) return { name, kind: "mode", number: 0 };
+  if (name === currentTempName) return { name, kind: "temp", number: 0 };
+  if (name.endsWith(tempSuffix)) {
+    const inner = ownFile(name.slice(0, -tempSuffix.length));
+    if (inner === null || inner.number === 0) return null;
+    return { name, kind: "temp", number: inner.number };
+  }
+  const number = Number(numbered.exec(name)?.[1] ?? "0");
+  if (number < 1 || number > fileNumberMax) return null;
+  if (name === manifestName(number)) return { name, kind: "manifest", number };
+  if (name === walName(number)) return { name, kind: "wal", number };
+  if (name === tableFileName(number)) return { name, kind: "table", number };
+  return null;
+}

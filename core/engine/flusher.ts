@@ -1,0 +1,91 @@
+import { flushAfterManifest, flushBeforeManifest } from "../../failpoints/catalog.ts";
+import { assert } from "../assert.ts";
+import { DiskError } from "../env/disk.ts";
+import type { JobError, JobResult } from "../env/jobs.ts";
+import type { FlushJob, FlushResult } from "../lsm/flush-job.ts";
+import type { TableMeta } from "../lsm/table-meta.ts";
+import { type BackgroundContext, dropRules, jobFailure, Lane } from "./background.ts";
+import type { MemorySegment } from "./memtables.ts";
+import type { ChangeOutcome } from "./table-set.ts";
+
+/** Turns full memtables into tables of level 0, the oldest first, and then drops their log segments. */
+export class Flusher {
+  readonly #context: BackgroundContext;
+  readonly lane: Lane;
+  flushCount = 0;
+  bytesFlushed = 0;
+
+  constructor(context: BackgroundContext) {
+    this.#context = context;
+    this.lane = new Lane(context, "flush");
+  }
+
+  /** Begins a flush if one is due and none runs. */
+  kick(): void {
+    if (!this.lane.ready) return;
+    const { write } = this.#context;
+    const oldest = write.memtables.oldestImmutable;
+    if (oldest === null) return;
+    // What may still be taken back by a crash must not become durable by another way.
+    if (oldest.segment.lastVersion > write.visibleVersion) return;
+    this.lane.begin();
+    if (oldest.memtable.count === 0) return this.#install(oldest, []);
+    this.#context.env.jobs.run(this.#job(oldest), (error, result) => this.#ended(oldest, error, result));
+  }
+
+  #job(flushed: MemorySegment): FlushJob {
+    const { directory, options, numbers } = this.#context;
+    return {
+      kind: "flush",
+      directory,
+      tableNumber: numbers.allocate(),
+      arena: flushed.memtable.arena,
+      offsets: flushed.memtable.arrivalOffsets(),
+      table: { blockBytes: options.blockBytes, bloomBitsPerKey: options.bloomBitsPerKey },
+      // Older versions of a key may lie in older tables: a tombstone must stay.
+      drop: dropRules(this.#context, false),
+    };
+  }
+
+  #ended(flushed: MemorySegment, error: JobError | null, result: JobResult | null): void {
+    if (error !== null) {
+      return this.lane.fail(jobFailure(error, "a flush failed"), () => this.kick());
+    }
+    assert(result !== null && result.kind === "flush", "a job that ends without an error has its result");
+    this.#install(flushed, (result as FlushResult).tables);
+  }
+
+  #install(flushed: MemorySegment, added: readonly TableMeta[]): void {
+    const { env, tables, write } = this.#context;
+    env.failpoints.hit(flushBeforeManifest);
+    // One edit: a table without its segment's end, or the other way round, would show records twice or never.
+    const logNumber = write.memtables.segmentAfter(flushed).number;
+    tables.change({ added, logNumber }, (outcome) => this.#changed(flushed, added, outcome));
+  }
+
+  #changed(flushed: MemorySegment, added: readonly TableMeta[], outcome: ChangeOutcome): void {
+    const { env, tables, write } = this.#context;
+    if (outcome.kind === "poisoned") return this.lane.abandon(outcome.error);
+    if (outcome.kind === "refused") {
+      tables.removeFiles(added);
+      return this.lane.fail(outcome.error, () => this.kick());
+    }
+    env.failpoints.hit(flushAfterManifest);
+    write.memtables.dropOldest(flushed);
+    write.wal.forget(flushed.segment);
+    this.#removeSegment(flushed);
+    this.flushCount++;
+    for (const table of added) this.bytesFlushed += table.sizeBytes;
+    this.lane.succeed();
+  }
+
+  /** Only now: the manifest that is durable says that the segment is obsolete. */
+  #removeSegment(flushed: MemorySegment): void {
+    try {
+      this.#context.env.disk.remove(flushed.segment.path);
+    } catch (error) {
+      // The next opening removes it.
+      if (!(error instanceof DiskError)) throw error;
+    }
+  }
+}

@@ -1,0 +1,280 @@
+// HOT: every scan steps through here.
+import { assert } from "../assert.ts";
+import {
+  columnFamily,
+  readExpiresAtMs,
+  readFamily,
+  readKeyLength,
+  readKind,
+  readValueLength,
+  readVersion,
+  recordHeaderBytes,
+  recordKind,
+} from "../bytes/record.ts";
+import { NokvError } from "../errors.ts";
+import type { RecordCursor } from "../lsm/record-cursor.ts";
+import { compareRecordKeys, compareRecordToKey } from "../lsm/record-order.ts";
+import { closed, invalidArgument } from "./failure.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** As in `abstract-level`: `gte` and `lte` count before `gt` and `lt`. */
+export interface IteratorOptions {
+  readonly gt?: Uint8Array | undefined;
+  readonly gte?: Uint8Array | undefined;
+  readonly lt?: Uint8Array | undefined;
+  readonly lte?: Uint8Array | undefined;
+  readonly reverse?: boolean | undefined;
+  /** At most so many entries; absent or -1: no bound. */
+  readonly limit?: number | undefined;
+  /** Values are not copied: `value` is empty. */
+  readonly keysOnly?: boolean | undefined;
+  readonly snapshot?: Snapshot | null | undefined;
+  /** Sees commits that are not durable yet. Not together with `snapshot`. */
+  readonly latest?: boolean | undefined;
+}
+
+/** What an iterator walks over, at which version and instant. */
+export interface IteratorView {
+  readonly cursor: RecordCursor;
+  readonly version: number;
+  readonly nowMs: number;
+  /** Gives back what the cursor holds. Called once. */
+  release(iterator: EngineIterator): void;
+}
+
+export function checkIteratorOptions(options: IteratorOptions): void {
+  const limit = options.limit ?? -1;
+  if (!Number.isSafeInteger(limit) || limit < -1) {
+    throw invalidArgument(`limit is ${limit}; it must be -1 or a non-negative integer`);
+  }
+  if (options.latest === true && (options.snapshot ?? null) !== null) {
+    throw invalidArgument("an iterator shows a snapshot or the latest, not both");
+  }
+}
+
+const family = columnFamily.data;
+const emptyBytes = new Uint8Array(0);
+
+/**
+ * The live entries within bounds, in key order, as of one version and one instant. It keeps what it sees from
+ * being removed: close it. `next` may throw `NOKV_CORRUPTION` or `NOKV_IO`, and then throws the same for ever.
+ */
+export class EngineIterator {
+  readonly #view: IteratorView;
+  readonly #cursor: RecordCursor;
+  readonly #reverse: boolean;
+  readonly #keysOnly: boolean;
+  /** Copies of the bounds; null: none. */
+  readonly #from: Uint8Array | null;
+  readonly #fromExcluded: boolean;
+  readonly #to: Uint8Array | null;
+  readonly #toExcluded: boolean;
+  #left: number;
+  #started = false;
+  #closedBy: "caller" | "engine" | null = null;
+  #failure: NokvError | null = null;
+  /** The current entry's record; meaningful while `#current` is true. */
+  #current = false;
+  #bytes: Uint8Array = emptyBytes;
+  #recordView: DataView = new DataView(emptyBytes.buffer);
+  #offset = 0;
+
+  constructor(view: IteratorView, options: IteratorOptions) {
+    this.#view = view;
+    this.#cursor = view.cursor;
+    this.#reverse = options.reverse === true;
+    this.#keysOnly = options.keysOnly === true;
+    this.#from = (options.gte ?? options.gt)?.slice() ?? null;
+    this.#fromExcluded = options.gte === undefined;
+    this.#to = (options.lte ?? options.lt)?.slice() ?? null;
+    this.#toExcluded = options.lte === undefined;
+    const limit = options.limit ?? -1;
+    this.#left = limit < 0 ? Number.MAX_SAFE_INTEGER : limit;
+  }
+
+  /** To the first or the next entry; false when there is none. */
+  next(): boolean {
+    if (this.#closedBy !== null) throw closed(this.#closedBy === "engine" ? "database" : "iterator");
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#left === 0) return this.#stop();
+    try {
+      this.#current = this.#reverse ? this.#stepBack() : this.#stepForward();
+    } catch (error) {
+      // A walk that goes on after an unreadable block would leave entries out without a word.
+      if (error instanceof NokvError) this.#failure = error;
+      this.#current = false;
+      throw error;
+    }
+    if (!this.#current) return this.#stop();
+    this.#left--;
+    return true;
+  }
+
+  /** A copy of the current key. */
+  get key(): Uint8Array {
+    this.#checkCurrent();
+    const start = this.#offset + recordHeaderBytes;
+    return this.#bytes.slice(start, start + readKeyLength(this.#recordView, this.#offset));
+  }
+
+  /** A copy of the current value. */
+  get value(): Uint8Array {
+    this.#checkCurrent();
+    if (this.#keysOnly) return emptyBytes;
+    const start = this.#offset + recordHeaderBytes + readKeyLength(this.#recordView, this.#offset);
+    return this.#bytes.slice(start, start + readValueLength(this.#recordView, this.#offset));
+  }
+
+  get expiresAtMs(): number {
+    this.#checkCurrent();
+    return readExpiresAtMs(this.#recordView, this.#offset);
+  }
+
+  close(): void {
+    this.#close("caller");
+  }
+
+  /** The engine closes: nothing may be read any more. */
+  invalidate(): void {
+    this.#close("engine");
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Key and value of every entry still to come; closes the iterator at the end. */
+  *[Symbol.iterator](): Generator<[Uint8Array, Uint8Array], void, void> {
+    try {
+      while (this.next()) yield [this.key, this.value];
+    } finally {
+      this.close();
+    }
+  }
+
+  #close(by: "caller" | "engine"): void {
+    if (this.#closedBy !== null) return;
+    this.#closedBy = by;
+    this.#current = false;
+    this.#bytes = emptyBytes;
+    this.#view.release(this);
+  }
+
+  #stop(): boolean {
+    this.#left = 0;
+    this.#current = false;
+    return false;
+  }
+
+  #checkCurrent(): void {
+    if (this.#closedBy !== null) throw closed(this.#closedBy === "engine" ? "database" : "iterator");
+    if (!this.#current) throw invalidArgument("the iterator stands on no entry: call next() first");
+  }
+
+  #stepForward(): boolean {
+    const cursor = this.#cursor;
+    if (!this.#started) this.#seekStart();
+    else this.#skipKeyForward();
+    while (cursor.valid && readFamily(cursor.view, cursor.offset) === family) {
+      if (readVersion(cursor.view, cursor.offset) > this.#view.version) {
+        cursor.next();
+        continue;
+      }
+      // The newest version that this iterator may see decides about its key.
+      this.#take(cursor);
+      if (this.#isBeyondEnd()) return false;
+      if (this.#isLive()) return true;
+      this.#skipKeyForward();
+    }
+    return false;
+  }
+
+  /** Backwards a key's versions come oldest first: the last one that may be seen decides. */
+  #stepBack(): boolean {
+    const cursor = this.#cursor;
+    if (!this.#started) this.#seekEnd();
+    while (cursor.valid && readFamily(cursor.view, cursor.offset) === family) {
+      const bytes = cursor.bytes;
+      const view = cursor.view;
+      const offset = cursor.offset;
+      let seen = false;
+      while (cursor.valid && compareRecordKeys(bytes, view, offset, cursor.bytes, cursor.view, cursor.offset) === 0) {
+        if (readVersion(cursor.view, cursor.offset) <= this.#view.version) {
+          this.#take(cursor);
+          seen = true;
+        }
+        cursor.prev();
+      }
+      if (!seen) continue;
+      if (this.#isBeforeStart()) return false;
+      if (this.#isLive()) return true;
+    }
+    return false;
+  }
+
+  #seekStart(): void {
+    this.#started = true;
+    const from = this.#from ?? emptyBytes;
+    this.#cursor.seek(family, this.#from !== null && this.#fromExcluded ? successor(from) : from);
+  }
+
+  #seekEnd(): void {
+    this.#started = true;
+    const cursor = this.#cursor;
+    const to = this.#to;
+    if (to === null) cursor.seek(family + 1, emptyBytes);
+    else cursor.seek(family, this.#toExcluded ? to : successor(to));
+    // It stands on the first record behind the range, if there is one.
+    if (cursor.valid) cursor.prev();
+    else cursor.seekLast();
+  }
+
+  /** Past all versions of the record taken last. */
+  #skipKeyForward(): void {
+    const cursor = this.#cursor;
+    while (
+      cursor.valid &&
+      compareRecordKeys(
+        this.#bytes, this.#recordView, this.#offset, cursor.bytes, cursor.view, cursor.offset,
+      ) === 0
+    ) {
+      cursor.next();
+    }
+  }
+
+  #take(cursor: RecordCursor): void {
+    assert(cursor.valid, "only a valid cursor shows a record");
+    this.#bytes = cursor.bytes;
+    this.#recordView = cursor.view;
+    this.#offset = cursor.offset;
+  }
+
+  #isLive(): boolean {
+    if (readKind(this.#recordView, this.#offset) !== recordKind.value) return false;
+    const expiresAtMs = readExpiresAtMs(this.#recordView, this.#offset);
+    return expiresAtMs === 0 || expiresAtMs > this.#view.nowMs;
+  }
+
+  #isBeyondEnd(): boolean {
+    if (this.#to === null) return false;
+    const order = this.#compareTo(this.#to);
+    return order > 0 || (order === 0 && this.#toExcluded);
+  }
+
+  #isBeforeStart(): boolean {
+    if (this.#from === null) return false;
+    const order = this.#compareTo(this.#from);
+    return order < 0 || (order === 0 && this.#fromExcluded);
+  }
+
+  #compareTo(key: Uint8Array): number {
+    return compareRecordToKey(this.#bytes, this.#recordView, this.#offset, family, key);
+  }
+}
+
+/** The least key above `key`. */
+function successor(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}

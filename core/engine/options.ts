@@ -1,0 +1,149 @@
+import { NokvError } from "../errors.ts";
+import { fileHeaderBytes } from "../wal/file-header.ts";
+import { frameHeaderBytes, framePayloadBytesMax } from "../wal/frame.ts";
+
+/**
+ * When a write counts as done.
+ *
+ * - `sync`: its log record is on the device. It survives a power loss.
+ * - `interval`: the operating system has it. It survives the process; a power loss takes back at most what was
+ *   written within the last `syncIntervalMs`, always the newest writes.
+ * - `none`: the operating system has it, and nobody hurries it to the device.
+ */
+export type Durability = "sync" | "interval" | "none";
+
+export interface EngineOptions {
+  readonly durability: Durability;
+  readonly syncIntervalMs: number;
+  readonly createIfMissing: boolean;
+  readonly errorIfExists: boolean;
+  /** What LOCK tells others about who has the directory open. */
+  readonly owner: string;
+  /** Memory of one memtable, which is also the length of one log segment. A larger batch gets a larger one. */
+  readonly memtableBytes: number;
+  /** Full memtables that may wait for their flush before writes are held back. */
+  readonly immutableMemtablesMax: number;
+  readonly valueBytesMax: number;
+  readonly batchBytesMax: number;
+  /** Bytes of one frame of the log, beyond which the next batch begins another. */
+  readonly walGroupBytesMax: number;
+  /** Bytes of writes taken and not yet handed to the disk; beyond it writes are refused with `NOKV_BUSY`. */
+  readonly pendingBytesMax: number;
+  /** The manifest is rewritten when it has grown beyond this. */
+  readonly manifestBytesMax: number;
+  readonly blockBytes: number;
+  readonly tableBytes: number;
+  /** 0: no filters. */
+  readonly bloomBitsPerKey: number;
+  readonly blockCacheBytes: number;
+  /** Tables in level 0 that start a compaction. */
+  readonly level0TablesMax: number;
+  /** Tables in level 0 that hold writes back. */
+  readonly level0TablesStop: number;
+  readonly levelBytesBase: number;
+  readonly levelBytesFactor: number;
+  /** First delay after a failed flush or compaction; it doubles up to 64 times that. */
+  readonly jobRetryMs: number;
+}
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+export const engineOptionsDefault: EngineOptions = {
+  durability: "sync",
+  syncIntervalMs: 100,
+  createIfMissing: true,
+  errorIfExists: false,
+  owner: "unknown",
+  memtableBytes: 64 * MiB,
+  immutableMemtablesMax: 3,
+  valueBytesMax: 64 * MiB,
+  batchBytesMax: 128 * MiB,
+  walGroupBytesMax: 4 * MiB,
+  pendingBytesMax: 256 * MiB,
+  manifestBytesMax: 4 * MiB,
+  blockBytes: 16 * KiB,
+  tableBytes: 64 * MiB,
+  bloomBitsPerKey: 10,
+  blockCacheBytes: 256 * MiB,
+  level0TablesMax: 4,
+  level0TablesStop: 20,
+  levelBytesBase: 256 * MiB,
+  levelBytesFactor: 10,
+  jobRetryMs: 500,
+};
+
+type NumericOption = {
+  [K in keyof EngineOptions]: EngineOptions[K] extends number ? K : never;
+}[keyof EngineOptions];
+
+/** The least and the most that each number may be. */
+const bounds: Readonly<Record<NumericOption, readonly [number, number]>> = {
+  syncIntervalMs: [1, 3_600_000],
+  memtableBytes: [fileHeaderBytes + 3 * frameHeaderBytes, GiB],
+  immutableMemtablesMax: [1, 64],
+  valueBytesMax: [1, GiB - MiB],
+  batchBytesMax: [64, framePayloadBytesMax],
+  walGroupBytesMax: [64, framePayloadBytesMax],
+  pendingBytesMax: [64, 4 * GiB],
+  manifestBytesMax: [256, GiB],
+  blockBytes: [64, 16 * MiB],
+  tableBytes: [KiB, GiB],
+  bloomBitsPerKey: [0, 32],
+  blockCacheBytes: [0, 64 * GiB],
+  level0TablesMax: [1, 64],
+  level0TablesStop: [1, 256],
+  levelBytesBase: [KiB, 1024 * GiB],
+  levelBytesFactor: [2, 100],
+  jobRetryMs: [1, 60_000],
+};
+
+/** For each option that a simulated run may draw: the values, pathological minima first. */
+export const engineOptionExtremes: Readonly<Partial<Record<keyof EngineOptions, readonly number[]>>> = {
+  syncIntervalMs: [1, 10, 1000],
+  memtableBytes: [512, 4 * KiB, 64 * KiB],
+  immutableMemtablesMax: [1, 2, 4],
+  walGroupBytesMax: [64, KiB, MiB],
+  pendingBytesMax: [64, 16 * KiB, MiB],
+  manifestBytesMax: [256, KiB, MiB],
+  blockBytes: [64, 512, 16 * KiB],
+  tableBytes: [KiB, 8 * KiB, 256 * KiB],
+  bloomBitsPerKey: [0, 1, 10],
+  blockCacheBytes: [0, 4 * KiB, MiB],
+  level0TablesMax: [1, 2, 4],
+  level0TablesStop: [2, 4, 20],
+  levelBytesBase: [KiB, 16 * KiB, MiB],
+  levelBytesFactor: [2, 4, 10],
+  jobRetryMs: [1, 50, 500],
+};
+
+/** Fills in the defaults. Throws `NOKV_INVALID_ARGUMENT` naming the option and what it may be. */
+export function checkOptions(given: Partial<EngineOptions>): EngineOptions {
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(engineOptionsDefault, name)) throw invalid(`unknown option ${name}`);
+  }
+  const defined = Object.entries(given).filter(([, value]) => value !== undefined);
+  const options: EngineOptions = { ...engineOptionsDefault, ...Object.fromEntries(defined) };
+  for (const [name, [least, most]] of Object.entries(bounds)) {
+    const value = options[name as NumericOption];
+    if (!Number.isSafeInteger(value) || value < least || value > most) {
+      throw invalid(`${name} is ${String(value)}; it must be an integer from ${least} to ${most}`);
+    }
+  }
+  if (!["sync", "interval", "none"].includes(options.durability)) {
+    throw invalid(`durability is ${String(options.durability)}; it must be "sync", "interval" or "none"`);
+  }
+  for (const name of ["createIfMissing", "errorIfExists"] as const) {
+    if (typeof options[name] !== "boolean") throw invalid(`${name} must be true or false`);
+  }
+  if (typeof options.owner !== "string") throw invalid("owner must be a string");
+  if (options.level0TablesStop < options.level0TablesMax) {
+    throw invalid(`level0TablesStop is ${options.level0TablesStop}; it must not be below level0TablesMax`);
+  }
+  return options;
+}
+
+function invalid(message: string): NokvError {
+  return new NokvError("NOKV_INVALID_ARGUMENT", message);
+}

@@ -1,0 +1,118 @@
+import { assert } from "../assert.ts";
+import type { Env } from "../env/env.ts";
+import { corruption } from "../errors.ts";
+import { tableFileName } from "../lsm/table-meta.ts";
+import { readManifest } from "../manifest/reader.ts";
+import { ManifestState } from "../manifest/state.ts";
+import { FrameReader, frameType } from "../wal/frame.ts";
+import { judgeLog, type LogVerdict } from "../wal/log-verdict.ts";
+import { scanSegment, type SegmentScan } from "../wal/segment-scan.ts";
+import { readStable } from "../wal/stable-read.ts";
+import type { OwnFile } from "./file-names.ts";
+
+/** What earlier openings left, read and judged; nothing was changed. */
+export interface Past {
+  readonly state: ManifestState;
+  readonly log: LogVerdict;
+  /** Newest version in tables. */
+  readonly tableVersion: number;
+  /** No version up to it was left unused for sure. */
+  readonly lastVersion: number;
+  readonly tornBytes: number;
+  /** Calls `take` with every frame of records to be kept, in order. Returns how many. */
+  replay(take: (bytes: Uint8Array, start: number, end: number) => void): number;
+}
+
+/** A directory without a database. */
+export function noPast(): Past {
+  return {
+    state: new ManifestState(),
+    log: { replay: [], torn: null, tornBytes: 0 },
+    tableVersion: 0,
+    lastVersion: 0,
+    tornBytes: 0,
+    replay: () => 0,
+  };
+}
+
+/** Throws `NOKV_CORRUPTION` naming file and offset for what no crash can have done, `NOKV_FORMAT`, `DiskError`. */
+export function readPast(env: Env, directory: string, files: readonly OwnFile[]): Past {
+  const manifest = readManifest(env.disk, directory);
+  const { state, epoch } = manifest;
+  checkTables(env, directory, state, files);
+  const images = new Map<number, Uint8Array>();
+  const scans: SegmentScan[] = [];
+  for (const file of files) {
+    // Older segments are obsolete: their records are in tables.
+    if (file.kind !== "wal" || file.number < state.logNumber) continue;
+    const path = `${directory}/${file.name}`;
+    const scan = (bytes: Uint8Array): SegmentScan => scanSegment(path, bytes, bytes.length, file.number, epoch);
+    const bytes = readStable(env.disk, path, (read) => isClean(scan(read)));
+    images.set(file.number, bytes);
+    scans.push(scan(bytes));
+  }
+  scans.sort((a, b) => a.number - b.number);
+  const log = judgeLog(directory, scans, state);
+  const tableVersion = state.tablesInOrder().reduce((newest, table) => Math.max(newest, table.maxVersion), 0);
+  return {
+    state,
+    log,
+    tableVersion,
+    lastVersion: checkVersions(log.replay, tableVersion, state.lastVersion),
+    tornBytes: log.tornBytes + manifest.tornBytes,
+    replay: (take) => replayFrames(log.replay, images, epoch, take),
+  };
+}
+
+function isClean(scan: SegmentScan): boolean {
+  return scan.header !== null && scan.problem === "" && scan.goodBytes === scan.sizeBytes;
+}
+
+function checkTables(env: Env, directory: string, state: ManifestState, files: readonly OwnFile[]): void {
+  const present = new Set(files.filter((file) => file.kind === "table").map((file) => file.number));
+  const missing = state.tablesInOrder().filter((table) => !present.has(table.number));
+  const [first] = missing;
+  if (first !== undefined) {
+    const name = tableFileName(first.number);
+    const what = `${missing.length} tables named by the manifest are missing, the first is ${name}`;
+    throw corruption(`${directory}/${name}`, 0, what, "restore it from a copy; nothing was changed");
+  }
+  for (const table of state.tablesInOrder()) {
+    const path = `${directory}/${tableFileName(table.number)}`;
+    // Opening a FIFO would wait for ever.
+    if (env.disk.kind(path) !== "file") throw corruption(path, 0, "this is not a regular file");
+  }
+}
+
+/** Records in the log are newer than all in tables, and newer from segment to segment. */
+function checkVersions(replay: readonly SegmentScan[], tableVersion: number, lastVersion: number): number {
+  let newest = tableVersion;
+  for (const scan of replay) {
+    if (scan.firstVersion === 0) continue;
+    if (scan.firstVersion <= newest) throw corruption(scan.path, 0, "its versions go back: it belongs elsewhere");
+    newest = scan.lastVersion;
+  }
+  return Math.max(newest, lastVersion);
+}
+
+function replayFrames(
+  replay: readonly SegmentScan[],
+  images: Map<number, Uint8Array>,
+  epoch: number,
+  take: (bytes: Uint8Array, start: number, end: number) => void,
+): number {
+  let frameCount = 0;
+  for (const scan of replay) {
+    const bytes = images.get(scan.number);
+    assert(bytes !== undefined, "a segment that is replayed was read");
+    const reader = new FrameReader(bytes, scan.goodBytes, scan.number, epoch);
+    for (let step = reader.next(); step !== "end"; step = reader.next()) {
+      assert(step === "frame", "what was judged good is whole frames");
+      if (reader.type !== frameType.records) continue;
+      take(bytes, reader.payloadStart, reader.payloadEnd);
+      frameCount++;
+    }
+    images.delete(scan.number);
+  }
+  return frameCount;
+}

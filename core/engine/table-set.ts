@@ -1,0 +1,123 @@
+import { assert } from "../assert.ts";
+import { DiskError } from "../env/disk.ts";
+import type { Env } from "../env/env.ts";
+import { NokvError } from "../errors.ts";
+import type { OpenTables, TablePool } from "../lsm/open-tables.ts";
+import { type TableMeta, tablePath } from "../lsm/table-meta.ts";
+import type { ManifestChange, ManifestWriter } from "../manifest/writer.ts";
+import { poisoned, refusal } from "./failure.ts";
+
+/** How a change ended. `refused`: nothing happened and it may be tried again. `poisoned`: nobody knows. */
+export type ChangeOutcome =
+  | { readonly kind: "done" }
+  | { readonly kind: "refused"; readonly error: NokvError }
+  | { readonly kind: "poisoned"; readonly error: NokvError };
+
+export type ChangeDone = (outcome: ChangeOutcome) => void;
+
+interface Change {
+  readonly manifest: ManifestChange;
+  readonly done: ChangeDone;
+}
+
+/**
+ * The tables that reads see, and the only way to change them: open what is new, make the manifest say so, then
+ * let reads see it, then remove what nobody needs. One change at a time, in the order of the calls.
+ */
+export class TableSet {
+  readonly #env: Env;
+  readonly #directory: string;
+  readonly #pool: TablePool;
+  readonly #manifest: ManifestWriter;
+  readonly #queue: Change[] = [];
+  #busy = false;
+  #current: OpenTables;
+  removeFailures = 0;
+
+  // oxlint-disable-next-line max-params
+  constructor(env: Env, directory: string, manifest: ManifestWriter, pool: TablePool, current: OpenTables) {
+    this.#env = env;
+    this.#directory = directory;
+    this.#manifest = manifest;
+    this.#pool = pool;
+    this.#current = current;
+  }
+
+  /** What reads see now. Retain it to keep it for longer than this turn. */
+  get current(): OpenTables {
+    return this.#current;
+  }
+
+  get level0Count(): number {
+    return this.#current.version.level(0).length;
+  }
+
+  get openCount(): number {
+    return this.#pool.openCount;
+  }
+
+  change(manifest: ManifestChange, done: ChangeDone): void {
+    this.#queue.push({ manifest, done });
+    this.#pump();
+  }
+
+  /** No table is read any more. */
+  close(): void {
+    this.#current.release();
+  }
+
+  #pump(): void {
+    if (this.#busy) return;
+    const change = this.#queue.shift();
+    if (change === undefined) return;
+    this.#busy = true;
+    this.#start(change);
+  }
+
+  #start(change: Change): void {
+    const added = change.manifest.added ?? [];
+    const removed = change.manifest.removed ?? [];
+    let next: OpenTables;
+    try {
+      // Before the manifest names them: a new table that can not be opened must not replace its inputs.
+      next = this.#pool.retain(this.#current.version.apply({ added, removed }));
+    } catch (error) {
+      if (error instanceof NokvError) return this.#finish(change, { kind: "refused", error });
+      if (!(error instanceof DiskError)) throw error;
+      return this.#finish(change, { kind: "refused", error: refusal(error, "opening a new table failed") });
+    }
+    // Durable before reads see it, and before anything is removed: without that a crash loses the inputs.
+    this.#manifest.append(change.manifest, (error) => {
+      if (error !== null) {
+        next.release();
+        return this.#finish(change, { kind: "poisoned", error: poisoned(error) });
+      }
+      const before = this.#current;
+      this.#current = next;
+      before.release();
+      this.#finish(change, { kind: "done" });
+    });
+  }
+
+  #finish(change: Change, outcome: ChangeOutcome): void {
+    assert(this.#busy, "a change that ends was under way");
+    this.#busy = false;
+    change.done(outcome);
+    this.#pump();
+  }
+
+  /**
+   * Removes tables that a durable manifest no longer names. Readers that still hold one keep their open file, and
+   * with it the bytes; the next opening removes what could not be removed now.
+   */
+  removeFiles(tables: readonly TableMeta[]): void {
+    for (const table of tables) {
+      try {
+        this.#env.disk.remove(tablePath(this.#directory, table.number));
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error;
+        this.removeFailures++;
+      }
+    }
+  }
+}

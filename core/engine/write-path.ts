@@ -1,0 +1,298 @@
+// HOT: every commit passes here.
+import { assert } from "../assert.ts";
+import { readVersion, recordBytesAt, writeVersion } from "../bytes/record.ts";
+import type { DiskError } from "../env/disk.ts";
+import type { Env } from "../env/env.ts";
+import { NokvError } from "../errors.ts";
+import { WalSegment } from "../wal/segment.ts";
+import { type WalConfig, type WalOwner, WalWriter } from "../wal/writer.ts";
+import type { Batch } from "./batch.ts";
+import { invalidArgument, poisoned, undetermined } from "./failure.ts";
+import { walName } from "./file-names.ts";
+import type { FileNumbers } from "./file-numbers.ts";
+import type { HybridClock } from "./hybrid-clock.ts";
+import { Memtables, memorySegment } from "./memtables.ts";
+import type { EngineOptions } from "./options.ts";
+import { type Done, Waiters } from "./waiters.ts";
+
+/** Why new writes wait or are refused: how far the background is behind, and whether it gets on. */
+export interface Pressure {
+  readonly level0Tables: number;
+  /** The last attempt to flush, or to compact, failed with this. */
+  readonly flushFailure: NokvError | null;
+  readonly compactionFailure: NokvError | null;
+}
+
+/** Whom the write path tells. */
+export interface WriteListener {
+  readonly pressure: Pressure;
+  /** A memtable became full, or visible. */
+  rotatedOrReached(): void;
+  segmentDurable(segment: WalSegment): void;
+  /** The log failed: nothing more will be durable. */
+  failed(error: DiskError): void;
+}
+
+/** What the write path is made from. */
+export interface WriteConfig {
+  readonly directory: string;
+  readonly epoch: number;
+  readonly options: EngineOptions;
+  /** Newest version in tables: visible from the start. What is replayed follows. */
+  readonly visibleVersion: number;
+}
+
+/**
+ * From a batch to a durable, visible version: it is copied into the arena that is the log segment's image,
+ * indexed by the memtable, and told when its durability level is met.
+ *
+ * A commit is seen by `latest` at once and by plain reads when it is visible. When the background is behind,
+ * commits are still taken into memory, but their groups are held back until it has caught up; when memory is
+ * full too, they are refused.
+ */
+export class WritePath implements WalOwner {
+  readonly #env: Env;
+  readonly #config: WriteConfig;
+  readonly #clock: HybridClock;
+  readonly #numbers: FileNumbers;
+  readonly #waiters = new Waiters();
+  readonly wal: WalWriter;
+  readonly memtables: Memtables;
+  #listener: WriteListener | null = null;
+  #visibleVersion: number;
+  #pendingVersion: number;
+  #failure: DiskError | null = null;
+  #closing = false;
+  #held = false;
+  putCount = 0;
+  deleteCount = 0;
+  batchCount = 0;
+  stallCount = 0;
+
+  constructor(env: Env, config: WriteConfig, clock: HybridClock, numbers: FileNumbers) {
+    this.#env = env;
+    this.#config = config;
+    this.#clock = clock;
+    this.#numbers = numbers;
+    this.#visibleVersion = config.visibleVersion;
+    this.#pendingVersion = config.visibleVersion;
+    this.wal = new WalWriter(env, walConfig(config), this);
+    this.memtables = new Memtables(memorySegment(this.#beginSegment(0)));
+  }
+
+  get visibleVersion(): number {
+    return this.#visibleVersion;
+  }
+
+  get pendingVersion(): number {
+    return this.#pendingVersion;
+  }
+
+  get failure(): DiskError | null {
+    return this.#failure;
+  }
+
+  /** Recovery is over: from now on there is somebody to tell. */
+  start(listener: WriteListener): void {
+    assert(this.#listener === null, "the write path starts once");
+    this.#listener = listener;
+    this.putCount = 0;
+    this.deleteCount = 0;
+  }
+
+  commit(batch: Batch, done: Done): void {
+    const length = batch.byteLength;
+    this.#checkBatch(batch, length);
+    // Nothing below may refuse any more once the version is taken, and nothing above has changed anything.
+    this.#makeRoom(length);
+    const version = this.#clock.next();
+    const start = this.wal.append(batch.bytes, length, version);
+    this.#index(start, start + length, version);
+    this.#pendingVersion = version;
+    this.batchCount++;
+    this.#waiters.add(version, done);
+  }
+
+  /** `done` when `version` has met its durability level, at once when it has already. */
+  whenVisible(version: number, done: Done): void {
+    if (version <= this.#visibleVersion) return done(null);
+    if (version > this.#pendingVersion) throw invalidArgument(`version ${version} was never given out`);
+    if (this.#failure !== null) return done(undetermined(this.#failure));
+    this.#waiters.add(version, done);
+  }
+
+  /** Appends the records of one recovered frame, stamped long ago. Nobody waits for them. */
+  replay(bytes: Uint8Array, start: number, end: number): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let from = start;
+    while (from < end) {
+      // A batch is a run of one version.
+      const version = readVersion(view, from);
+      let to = from;
+      while (to < end && readVersion(view, to) === version) to += recordBytesAt(view, to);
+      const length = to - from;
+      if (!this.wal.active.fits(length)) this.rotate(length);
+      const offset = this.wal.append(bytes.subarray(from, to), length, version);
+      this.#index(offset, offset + length, version);
+      this.#pendingVersion = version;
+      from = to;
+    }
+  }
+
+  /** Begins a new memtable and segment with room for `batchBytes`. */
+  rotate(batchBytes: number): void {
+    assert(!this.#closing, "a log that is sealed for good is not continued");
+    const segment = this.#beginSegment(batchBytes);
+    this.memtables.rotate(memorySegment(segment));
+    this.#listener?.rotatedOrReached();
+  }
+
+  /** Seals the log; held groups go out, since nothing more is taken. */
+  close(done: (error: DiskError | null) => void): void {
+    this.#closing = true;
+    this.wal.seal(done);
+  }
+
+  /** Tries held groups again: the background got on. */
+  resume(): void {
+    this.wal.resume();
+  }
+
+  /** Nothing more becomes durable. Whoever waits can not know. */
+  poison(error: DiskError): void {
+    if (this.#failure !== null) return;
+    this.#failure = error;
+    this.wal.poison(error);
+    this.#waiters.fail(undetermined(error));
+  }
+
+  mayWrite(): boolean {
+    const held = this.#mustHold();
+    if (held && !this.#held) {
+      this.stallCount++;
+      this.#env.trace.emit("engine/stalled", { immutables: this.memtables.immutableCount });
+    }
+    this.#held = held;
+    return !held;
+  }
+
+  mayWaitForSpace(): boolean {
+    // An opening that finds no room says so at once.
+    return this.#listener !== null;
+  }
+
+  reached(version: number): void {
+    assert(version > this.#visibleVersion, "visible versions go up");
+    assert(version <= this.#pendingVersion, "only what was given out becomes visible");
+    this.#visibleVersion = version;
+    if (this.memtables.immutableCount > 0) this.#listener?.rotatedOrReached();
+    this.#waiters.tell(version);
+  }
+
+  segmentDurable(segment: WalSegment): void {
+    this.#listener?.segmentDurable(segment);
+  }
+
+  failed(error: DiskError): void {
+    if (this.#failure !== null) return;
+    this.#failure = error;
+    // Everybody stops before anybody is told.
+    this.#listener?.failed(error);
+    this.#waiters.fail(undetermined(error));
+  }
+
+  #checkBatch(batch: Batch, length: number): void {
+    const { options } = this.#config;
+    if (batch.largestValueBytes > options.valueBytesMax) {
+      throw invalidArgument(`value of ${batch.largestValueBytes} bytes; valueBytesMax is ${options.valueBytesMax}`);
+    }
+    if (length > options.batchBytesMax) {
+      throw invalidArgument(`batch of ${length} bytes; batchBytesMax is ${options.batchBytesMax}`);
+    }
+    if (this.#failure !== null) throw poisoned(this.#failure);
+    if (this.wal.outOfSpace) throw new NokvError("NOKV_NO_SPACE", "the log waits for room on the disk");
+    if (this.#waiters.count === 0) return;
+    const pending = this.wal.pendingBytes;
+    if (pending + length > options.pendingBytesMax) {
+      throw busy(`${pending} bytes of writes wait for the disk; pendingBytesMax is ${options.pendingBytesMax}`);
+    }
+  }
+
+  /** Throws `NOKV_BUSY` or `NOKV_NO_SPACE` when no memory is left to take the batch into. */
+  #makeRoom(length: number): void {
+    const pressure = this.#listener?.pressure ?? noPressure;
+    const { options } = this.#config;
+    if (pressure.compactionFailure !== null && pressure.level0Tables >= options.level0TablesStop) {
+      throw behind(`${pressure.level0Tables} tables wait for compaction`, pressure.compactionFailure);
+    }
+    if (this.wal.active.fits(length)) return;
+    const waiting = this.memtables.immutableCount;
+    // One more than the limit is taken into memory, and held back: a queue, bounded by one arena.
+    if (waiting > options.immutableMemtablesMax) {
+      throw behind(`${waiting} memtables wait for their flush`, pressure.flushFailure);
+    }
+    if (waiting === options.immutableMemtablesMax && pressure.flushFailure !== null) {
+      throw behind(`${waiting} memtables wait for their flush`, pressure.flushFailure);
+    }
+    this.rotate(length);
+  }
+
+  #mustHold(): boolean {
+    const pressure = this.#listener?.pressure ?? noPressure;
+    if (this.#closing) return false;
+    const { options } = this.#config;
+    if (pressure.level0Tables >= options.level0TablesStop && pressure.compactionFailure === null) return true;
+    if (this.memtables.immutableCount <= options.immutableMemtablesMax) return false;
+    // Holding helps only while a flush can get on: what is not visible yet can not be flushed, and after a
+    // failure nobody knows when it will.
+    const oldest = this.memtables.oldestImmutable;
+    assert(oldest !== null, "a memtable waits for its flush");
+    return pressure.flushFailure === null && oldest.segment.lastVersion <= this.#visibleVersion;
+  }
+
+  #beginSegment(batchBytes: number): WalSegment {
+    const { directory, options } = this.#config;
+    const arenaBytes = Math.max(options.memtableBytes, WalSegment.arenaBytes(batchBytes));
+    const number = this.#numbers.allocate();
+    return this.wal.begin(number, `${directory}/${walName(number)}`, this.#env.jobs.shared(arenaBytes));
+  }
+
+  /** Stamps and indexes the records in `[start, end)` of the active arena. */
+  #index(start: number, end: number, version: number): void {
+    const { memtable } = this.memtables.active;
+    const view = memtable.view;
+    let at = start;
+    while (at < end) {
+      writeVersion(view, at, version);
+      memtable.add(at);
+      if (view.getUint8(at + 6) === 0) this.deleteCount++;
+      else this.putCount++;
+      at += recordBytesAt(view, at);
+    }
+    assert(at === end, "a batch is whole records");
+  }
+}
+
+const noPressure: Pressure = { level0Tables: 0, flushFailure: null, compactionFailure: null };
+
+function walConfig(config: WriteConfig): WalConfig {
+  const { directory, epoch, options } = config;
+  return {
+    directory,
+    epoch,
+    level: options.durability,
+    syncIntervalMs: options.syncIntervalMs,
+    groupBytesMax: options.walGroupBytesMax,
+  };
+}
+
+function busy(message: string): NokvError {
+  return new NokvError("NOKV_BUSY", message);
+}
+
+/** Nothing happened. After a full disk the caller learns that, otherwise that it may try again. */
+function behind(what: string, failure: NokvError | null): NokvError {
+  if (failure === null) return busy(what);
+  const code = failure.code === "NOKV_NO_SPACE" ? "NOKV_NO_SPACE" : "NOKV_BUSY";
+  return new NokvError(code, `${what}: ${failure.message}`, { cause: failure });
+}

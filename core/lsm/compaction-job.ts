@@ -1,0 +1,93 @@
+import { assert } from "../assert.ts";
+import type { Disk } from "../env/disk.ts";
+import type { Job, JobMachine, JobResult, JobState } from "../env/jobs.ts";
+import { BlockCache } from "./block-cache.ts";
+import { runsOf } from "./compaction-picker.ts";
+import type { DropRules } from "./drop-rules.ts";
+import { LevelCursor } from "./level-cursor.ts";
+import { MergeJob } from "./merge-job.ts";
+import type { MergeInput } from "./merge-job.ts";
+import { MergingCursor } from "./merging-cursor.ts";
+import type { RecordCursor } from "./record-cursor.ts";
+import type { TableOptions } from "./table-builder.ts";
+import type { TableMeta } from "./table-meta.ts";
+import { TableOutput } from "./table-output.ts";
+import { TableReader } from "./table-reader.ts";
+
+/** Tables become other tables, without what nobody needs any more. */
+export interface CompactionJob extends Job {
+  readonly kind: "compaction";
+  readonly directory: string;
+  readonly inputs: readonly TableMeta[];
+  readonly outputLevel: number;
+  readonly firstTableNumber: number;
+  /** Numbers reserved: `outputTablesMax`. */
+  readonly tableNumbers: number;
+  /** An output ends here, at the next key. */
+  readonly tableBytes: number;
+  readonly table: TableOptions;
+  readonly drop: DropRules;
+}
+
+export interface CompactionResult extends JobResult {
+  readonly kind: "compaction";
+  /** Durable, name and content. Empty when nobody needs any record. */
+  readonly tables: readonly TableMeta[];
+}
+
+export class CompactionMachine implements JobMachine {
+  readonly #merge: MergeJob;
+  result: CompactionResult | null = null;
+
+  constructor(disk: Disk, job: CompactionJob, wake: () => void) {
+    assert(job.inputs.length > 0, "a compaction has inputs");
+    assert(job.outputLevel > 0, "level 0 is only flushed to");
+    const place = {
+      directory: job.directory,
+      level: job.outputLevel,
+      firstNumber: job.firstTableNumber,
+      numbers: job.tableNumbers,
+      table: job.table,
+    };
+    const output = new TableOutput(disk, place, wake);
+    this.#merge = new MergeJob(new CompactionInput(disk, job), output, job.drop, job.tableBytes);
+  }
+
+  step(budgetBytes: number): JobState {
+    const state = this.#merge.step(budgetBytes);
+    if (state === "done") this.result = { kind: "compaction", tables: this.#merge.tables };
+    return state;
+  }
+}
+
+/** The input tables, opened for this job alone; every block is read once, so none is cached. */
+class CompactionInput implements MergeInput {
+  readonly #disk: Disk;
+  readonly #job: CompactionJob;
+  readonly #readers: TableReader[] = [];
+
+  constructor(disk: Disk, job: CompactionJob) {
+    this.#disk = disk;
+    this.#job = job;
+  }
+
+  open(): RecordCursor {
+    const cache = new BlockCache(0);
+    const cursors: RecordCursor[] = [];
+    for (const run of runsOf(this.#job.inputs)) {
+      const readers = run.map((table) => this.#openTable(table, cache));
+      cursors.push(new LevelCursor(readers));
+    }
+    return new MergingCursor(cursors);
+  }
+
+  close(): void {
+    for (const reader of this.#readers.splice(0)) reader.close();
+  }
+
+  #openTable(table: TableMeta, cache: BlockCache): TableReader {
+    const reader = TableReader.openAs(this.#disk, this.#job.directory, table, cache);
+    this.#readers.push(reader);
+    return reader;
+  }
+}

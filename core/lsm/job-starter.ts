@@ -1,0 +1,19 @@
+import { AssertionError } from "../assert.ts";
+import type { Disk } from "../env/disk.ts";
+import type { Job, JobMachine, JobStarter } from "../env/jobs.ts";
+import { CompactionMachine } from "./compaction-job.ts";
+import type { CompactionJob } from "./compaction-job.ts";
+import { FlushMachine } from "./flush-job.ts";
+import type { FlushJob } from "./flush-job.ts";
+
+/** Every kind of background work of the storage core. */
+export const startJob: JobStarter = (disk: Disk, job: Job, wake: () => void): JobMachine => {
+  switch (job.kind) {
+    case "flush":
+      return new FlushMachine(disk, job as FlushJob, wake);
+    case "compaction":
+      return new CompactionMachine(disk, job as CompactionJob, wake);
+    default:
+      throw new AssertionError(`a job is of a known kind, not ${job.kind}`);
+  }
+};

@@ -1,0 +1,106 @@
+// HOT: the loop of every flush and compaction.
+import { assert } from "../assert.ts";
+import { recordBytesAt } from "../bytes/record.ts";
+import { DiskError } from "../env/disk.ts";
+import type { JobState } from "../env/jobs.ts";
+import { NokvError } from "../errors.ts";
+import { DropJudge } from "./drop-rules.ts";
+import type { DropRules } from "./drop-rules.ts";
+import type { RecordCursor } from "./record-cursor.ts";
+import type { TableMeta } from "./table-meta.ts";
+import type { TableOutput } from "./table-output.ts";
+
+/** Where a job's records come from. */
+export interface MergeInput {
+  /** A cursor over all records, in record order; called in the first step. Throws as reading does. */
+  open(): RecordCursor;
+  close(): void;
+}
+
+type Phase = "opening" | "copying" | "syncing-tables" | "syncing-directory" | "done" | "failed";
+
+/**
+ * Copies the records of an input that somebody may still read into new tables, makes them durable, and only
+ * then is done. A failure removes what was written.
+ */
+export class MergeJob {
+  readonly #input: MergeInput;
+  readonly #output: TableOutput;
+  readonly #tableBytes: number;
+  readonly #judge: DropJudge;
+  #cursor: RecordCursor | null = null;
+  #phase: Phase = "opening";
+
+  constructor(input: MergeInput, output: TableOutput, rules: DropRules, tableBytes: number) {
+    this.#input = input;
+    this.#output = output;
+    this.#tableBytes = tableBytes;
+    this.#judge = new DropJudge(rules);
+  }
+
+  /** The new tables; complete once `step` has returned "done". */
+  get tables(): readonly TableMeta[] {
+    return this.#output.tables;
+  }
+
+  step(budgetBytes: number): JobState {
+    assert(this.#phase !== "failed", "a failed job is not stepped again");
+    try {
+      return this.#advance(budgetBytes);
+    } catch (error) {
+      // What else may be thrown means that there is no disk to tidy up any more.
+      if (error instanceof DiskError || error instanceof NokvError) this.#fail();
+      throw error;
+    }
+  }
+
+  #advance(budgetBytes: number): JobState {
+    if (this.#phase === "opening") {
+      this.#cursor = this.#input.open();
+      this.#cursor.seekFirst();
+      this.#phase = "copying";
+    }
+    const settled = this.#output.settled;
+    if (this.#phase === "copying") return this.#copy(budgetBytes);
+    if (!settled) return "waiting";
+    if (this.#phase === "syncing-tables" && this.#output.tables.length > 0) {
+      this.#phase = "syncing-directory";
+      this.#output.syncDirectory();
+      return "waiting";
+    }
+    this.#phase = "done";
+    return "done";
+  }
+
+  #copy(budgetBytes: number): JobState {
+    const cursor = this.#cursor;
+    assert(cursor !== null, "a job that copies has opened its input");
+    let leftBytes = budgetBytes;
+    while (cursor.valid && leftBytes > 0) {
+      leftBytes -= recordBytesAt(cursor.view, cursor.offset);
+      this.#copyRecord(cursor);
+      cursor.next();
+    }
+    if (cursor.valid) return "more";
+    this.#phase = "syncing-tables";
+    this.#input.close();
+    this.#output.finishTable();
+    return this.#output.settled ? "more" : "waiting";
+  }
+
+  #copyRecord(cursor: RecordCursor): void {
+    const { bytes, view, offset } = cursor;
+    const verdict = this.#judge.judge(bytes, view, offset);
+    if (verdict === "drop") return;
+    this.#output.cutAt(this.#tableBytes, bytes, view, offset);
+    if (verdict === "keep") this.#output.add(bytes, view, offset);
+    else this.#output.addBuried(bytes, view, offset);
+  }
+
+  #fail(): void {
+    const opened = this.#phase === "opening" || this.#phase === "copying";
+    this.#phase = "failed";
+    if (opened) this.#input.close();
+    this.#output.abandon();
+  }
+}

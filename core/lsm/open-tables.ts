@@ -1,0 +1,123 @@
+// HOT: every point read that leaves memory walks the levels here.
+import { assert } from "../assert.ts";
+import { firstReaching, LevelCursor } from "./level-cursor.ts";
+import type { RecordCursor } from "./record-cursor.ts";
+import type { TableMeta } from "./table-meta.ts";
+import type { Found, TableReader } from "./table-reader.ts";
+import type { Version } from "./version.ts";
+
+/** Hands out the reader of each table, and takes it back when no version in use names it any more. */
+export class TablePool {
+  readonly #open: (meta: TableMeta) => TableReader;
+  readonly #readers = new Map<number, PooledTable>();
+
+  /** `open` is called for a table that is not open yet. */
+  constructor(open: (meta: TableMeta) => TableReader) {
+    this.#open = open;
+  }
+
+  get openCount(): number {
+    return this.#readers.size;
+  }
+
+  /** Opens what is not open yet; when that throws, everything is as before. */
+  retain(version: Version): OpenTables {
+    const levels: TableReader[][] = [];
+    const retained: number[] = [];
+    try {
+      for (const tables of version.levels) {
+        const readers: TableReader[] = [];
+        levels.push(readers);
+        for (const table of tables) {
+          readers.push(this.#acquire(table));
+          retained.push(table.number);
+        }
+      }
+    } catch (error) {
+      for (const number of retained) this.release(number);
+      throw error;
+    }
+    return new OpenTables(version, levels, this);
+  }
+
+  release(number: number): void {
+    const pooled = this.#readers.get(number);
+    assert(pooled !== undefined, "a table that is released was retained");
+    pooled.holders--;
+    if (pooled.holders > 0) return;
+    this.#readers.delete(number);
+    pooled.reader.close();
+  }
+
+  #acquire(table: TableMeta): TableReader {
+    const pooled = this.#readers.get(table.number) ?? { reader: this.#open(table), holders: 0 };
+    pooled.holders++;
+    this.#readers.set(table.number, pooled);
+    return pooled.reader;
+  }
+}
+
+interface PooledTable {
+  readonly reader: TableReader;
+  holders: number;
+}
+
+/**
+ * A version with its readers. Counted: it begins with one holder, and the last `release` gives the readers
+ * back. Cursors and what `find` returns are valid while somebody holds it.
+ */
+export class OpenTables {
+  readonly version: Version;
+  readonly #levels: readonly (readonly TableReader[])[];
+  readonly #pool: TablePool;
+  #holders = 1;
+
+  constructor(version: Version, levels: readonly (readonly TableReader[])[], pool: TablePool) {
+    this.version = version;
+    this.#levels = levels;
+    this.#pool = pool;
+  }
+
+  retain(): this {
+    assert(this.#holders > 0, "tables are retained while somebody holds them");
+    this.#holders++;
+    return this;
+  }
+
+  release(): void {
+    assert(this.#holders > 0, "tables are released as often as they are retained");
+    this.#holders--;
+    if (this.#holders > 0) return;
+    for (const table of this.version.tables()) this.#pool.release(table.number);
+  }
+
+  /**
+   * The newest record of (family, key) with a version up to `version`, or null; `hash` is `hashKey(family,
+   * key)`. A level is newer than those below it, so the first hit is the newest.
+   */
+  find(family: number, key: Uint8Array, version: number, hash: number): Found | null {
+    const levels = this.#levels;
+    const overlapping = levels[0] as readonly TableReader[];
+    for (let i = 0; i < overlapping.length; i++) {
+      const found = (overlapping[i] as TableReader).find(family, key, version, hash);
+      if (found !== null) return found;
+    }
+    for (let level = 1; level < levels.length; level++) {
+      const tables = levels[level] as readonly TableReader[];
+      const table = tables[firstReaching(tables, family, key)];
+      const found = table === undefined ? null : table.find(family, key, version, hash);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  /** One cursor per sorted run, newest first: what a merging cursor takes. */
+  cursors(): RecordCursor[] {
+    const cursors: RecordCursor[] = [];
+    for (const [level, tables] of this.#levels.entries()) {
+      if (level === 0) for (const table of tables) cursors.push(table.cursor());
+      else if (tables.length > 0) cursors.push(new LevelCursor(tables));
+    }
+    return cursors;
+  }
+}

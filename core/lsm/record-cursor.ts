@@ -1,0 +1,26 @@
+/**
+ * A walk over records in record order (`core/bytes/record.ts`), both ways, synchronous.
+ *
+ * A cursor starts invalid; a seek makes it valid unless there is nothing to stand on. Stepping off either end
+ * makes it invalid, and then only a seek helps. It never shows two records of equal (family, key, version).
+ * What it shows was fixed when it was made: later writes do not disturb it.
+ *
+ * Over tables, every method may throw `NokvError` (`NOKV_CORRUPTION`, `NOKV_IO`); the cursor is then invalid.
+ */
+export interface RecordCursor {
+  readonly valid: boolean;
+  /** The buffer that holds the current record image; it stays readable as long as it is referenced. */
+  readonly bytes: Uint8Array;
+  /** Over the same memory as `bytes`. */
+  readonly view: DataView;
+  /** Where in `bytes` the current record image begins. */
+  readonly offset: number;
+  seekFirst(): void;
+  seekLast(): void;
+  /** To the first record whose (family, key) is not below the given one: the newest version of that key. */
+  seek(family: number, key: Uint8Array): void;
+  /** Only while valid. */
+  next(): void;
+  /** Only while valid. */
+  prev(): void;
+}

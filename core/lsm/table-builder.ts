@@ -1,0 +1,190 @@
+// HOT: every record that is flushed or merged passes here.
+import { assert } from "../assert.ts";
+import { hashKey } from "../bytes/hash.ts";
+import {
+  readExpiresAtMs, readFamily, readKeyLength, readKind, readVersion, recordBytesAt, recordHeaderBytes,
+  recordKind,
+} from "../bytes/record.ts";
+import type { DiskFile } from "../env/disk.ts";
+import { writeFully } from "../env/whole-io.ts";
+import { BlockBuilder } from "./block-builder.ts";
+import { bloomAdd, bloomLineBytes, bloomLines, bloomProbes } from "./bloom.ts";
+import { compareRecordKeys } from "./record-order.ts";
+import {
+  checksumBytes, encodeFooter, encodeHeader, encodeProperties, seal, tableFooterBytes, viewOf,
+} from "./table-format.ts";
+import { bound } from "./table-meta.ts";
+import type { TableProperties } from "./table-meta.ts";
+
+export interface TableOptions {
+  /** Target length of a block; a record that is larger gets a block of its own. */
+  readonly blockBytes: number;
+  /** 0: no filter. */
+  readonly bloomBitsPerKey: number;
+}
+
+const hashesMin = 1024;
+const bloomTrailerBytes = 8;
+/** The index grows from here. */
+const indexBytesExpected = 4096;
+
+/**
+ * Writes one table, record by record in record order, straight to `file`: a write per block. Throws
+ * `DiskError`, after which the table is worthless. Nothing is durable until the caller has synced.
+ */
+export class TableBuilder {
+  readonly #file: DiskFile;
+  readonly #number: number;
+  readonly #options: TableOptions;
+  readonly #block: BlockBuilder;
+  readonly #index: BlockBuilder;
+  #position = 0;
+  #hashes: Uint32Array = new Uint32Array(hashesMin);
+  #keyCount = 0;
+  #recordCount = 0;
+  #tombstoneCount = 0;
+  #expiringCount = 0;
+  #minVersion = Number.MAX_SAFE_INTEGER;
+  #maxVersion = 0;
+  #smallest: Uint8Array = new Uint8Array(0);
+  #finished = false;
+
+  constructor(file: DiskFile, number: number, options: TableOptions) {
+    this.#file = file;
+    this.#number = number;
+    this.#options = options;
+    this.#block = new BlockBuilder(options.blockBytes);
+    this.#index = new BlockBuilder(indexBytesExpected);
+    this.#write(encodeHeader(number));
+  }
+
+  get recordCount(): number {
+    return this.#recordCount;
+  }
+
+  /** Bytes of the file so far, the block under construction left out. */
+  get writtenBytes(): number {
+    return this.#position;
+  }
+
+  /** Whether the record image has the (family, key) of the last one added. */
+  continuesKey(bytes: Uint8Array, view: DataView, offset: number): boolean {
+    if (this.#recordCount === 0) return false;
+    const block = this.#block;
+    return compareRecordKeys(block.bytes, block.view, block.lastOffset, bytes, view, offset) === 0;
+  }
+
+  /** Copies the record image at `offset`; it must be after all others in record order. */
+  add(bytes: Uint8Array, view: DataView, offset: number): void {
+    const block = this.#block;
+    assert(!this.#finished, "a finished table takes no more records");
+    const version = readVersion(view, offset);
+    if (this.#recordCount === 0) {
+      this.#smallest = boundOf(bytes, view, offset);
+      this.#addHash(bytes, view, offset);
+    } else {
+      const last = block.lastOffset;
+      const byKey = compareRecordKeys(block.bytes, block.view, last, bytes, view, offset);
+      const inOrder = byKey < 0 || (byKey === 0 && version < readVersion(block.view, last));
+      assert(inOrder, "records are added in record order");
+      if (byKey !== 0) this.#addHash(bytes, view, offset);
+    }
+    const length = recordBytesAt(view, offset);
+    if (block.count > 0 && block.lengthWith(length) > this.#options.blockBytes) this.#cutBlock();
+    block.append(bytes, view, offset, length);
+    this.#count(view, offset, version);
+  }
+
+  /** Writes what is left; the file is then complete, and still open. */
+  finish(): TableProperties {
+    assert(this.#recordCount > 0, "a table holds a record");
+    assert(!this.#finished, "a table is finished once");
+    this.#finished = true;
+    const block = this.#block;
+    const largest = boundOf(block.bytes, block.view, block.lastOffset);
+    this.#cutBlock();
+    const bloom = this.#position;
+    this.#writeBloom();
+    const index = this.#position;
+    this.#writeBlock(this.#index);
+    const properties = this.#position;
+    const described: TableProperties = {
+      number: this.#number,
+      sizeBytes: 0,
+      recordCount: this.#recordCount,
+      smallest: this.#smallest,
+      largest,
+      minVersion: this.#minVersion,
+      maxVersion: this.#maxVersion,
+      tombstoneCount: this.#tombstoneCount,
+      expiringCount: this.#expiringCount,
+    };
+    this.#write(encodeProperties(described, properties));
+    const footer = this.#position;
+    this.#write(encodeFooter({ bloom, index, properties, footer }, this.#number));
+    assert(this.#position === footer + tableFooterBytes, "the footer ends the table");
+    return { ...described, sizeBytes: this.#position };
+  }
+
+  #count(view: DataView, offset: number, version: number): void {
+    this.#recordCount++;
+    if (readKind(view, offset) === recordKind.tombstone) this.#tombstoneCount++;
+    if (readExpiresAtMs(view, offset) !== 0) this.#expiringCount++;
+    if (version < this.#minVersion) this.#minVersion = version;
+    if (version > this.#maxVersion) this.#maxVersion = version;
+  }
+
+  #addHash(bytes: Uint8Array, view: DataView, offset: number): void {
+    if (this.#options.bloomBitsPerKey === 0) return;
+    if (this.#keyCount === this.#hashes.length) {
+      const larger = new Uint32Array(this.#keyCount * 2);
+      larger.set(this.#hashes);
+      this.#hashes = larger;
+    }
+    const keyStart = offset + recordHeaderBytes;
+    this.#hashes[this.#keyCount++] = hashKey(
+      readFamily(view, offset), bytes, keyStart, readKeyLength(view, offset),
+    );
+  }
+
+  /** The last record stays in the builder's buffer until the next one is added. */
+  #cutBlock(): void {
+    const block = this.#block;
+    const start = this.#position;
+    const { lastOffset } = block;
+    const length = this.#writeBlock(block);
+    this.#index.appendIndex(block.bytes, block.view, lastOffset, start, length);
+    block.clear();
+  }
+
+  #writeBlock(block: BlockBuilder): number {
+    const length = block.finish(this.#number, this.#position);
+    writeFully(this.#file, this.#position, block.bytes, 0, length);
+    this.#position += length;
+    return length;
+  }
+
+  #writeBloom(): void {
+    const { bloomBitsPerKey } = this.#options;
+    if (bloomBitsPerKey === 0) return;
+    const lines = bloomLines(this.#keyCount, bloomBitsPerKey);
+    const probes = bloomProbes(bloomBitsPerKey);
+    const bytes = new Uint8Array(lines * bloomLineBytes + bloomTrailerBytes);
+    for (let i = 0; i < this.#keyCount; i++) bloomAdd(bytes, lines, probes, this.#hashes[i] as number);
+    viewOf(bytes).setUint32(bytes.length - bloomTrailerBytes, probes, true);
+    assert(bloomTrailerBytes === 4 + checksumBytes, "probes and checksum follow the filter");
+    seal(bytes, this.#number, this.#position);
+    this.#write(bytes);
+  }
+
+  #write(bytes: Uint8Array): void {
+    writeFully(this.#file, this.#position, bytes, 0, bytes.length);
+    this.#position += bytes.length;
+  }
+}
+
+function boundOf(bytes: Uint8Array, view: DataView, offset: number): Uint8Array {
+  const keyStart = offset + recordHeaderBytes;
+  const key = bytes.subarray(keyStart, keyStart + readKeyLength(view, offset));
+  return bound(readFamily(view, offset), key);
+}

@@ -1,0 +1,67 @@
+import { DiskError } from "../env/disk.ts";
+import type { Disk, DiskFile } from "../env/disk.ts";
+import { readFully } from "../env/whole-io.ts";
+import { NokvError, corruption } from "../errors.ts";
+import { isSealed } from "./table-format.ts";
+
+/**
+ * A part that fails its checksum is read again this often in all: damage in flight heals, damage at rest
+ * stays.
+ */
+const readAttemptsMax = 3;
+
+/** A table's file, open for reading: nothing comes out of it that did not pass its checksum. */
+export class TableFile {
+  readonly path: string;
+  readonly number: number;
+  readonly sizeBytes: number;
+  readonly #file: DiskFile;
+
+  private constructor(file: DiskFile, number: number, sizeBytes: number) {
+    this.path = file.path;
+    this.number = number;
+    this.sizeBytes = sizeBytes;
+    this.#file = file;
+  }
+
+  /** Throws `NOKV_CORRUPTION` when there is no such file, `NOKV_IO` when the machine refuses. */
+  static open(disk: Disk, path: string, number: number): TableFile {
+    try {
+      const file = disk.open(path, "read");
+      return new TableFile(file, number, file.sizeBytes());
+    } catch (error) {
+      const missing = error instanceof DiskError && error.code === "ENOENT";
+      if (missing) throw corruption(path, 0, "the table is missing");
+      throw readFailure(error, path);
+    }
+  }
+
+  /** The part of `length` bytes at `offset`, checksum last. `what` names it in the error. */
+  read(offset: number, length: number, what: string): Uint8Array {
+    if (offset + length > this.sizeBytes) throw corruption(this.path, offset, `${what} is beyond the end`);
+    for (let attempt = 0; attempt < readAttemptsMax; attempt++) {
+      const bytes = new Uint8Array(length);
+      const filled = this.#fill(offset, bytes);
+      if (filled === length && isSealed(bytes, this.number, offset)) return bytes;
+    }
+    throw corruption(this.path, offset, `bad checksum of ${what}`, "restore this file from a backup");
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  #fill(offset: number, bytes: Uint8Array): number {
+    try {
+      return readFully(this.#file, offset, bytes, 0, bytes.length);
+    } catch (error) {
+      throw readFailure(error, this.path);
+    }
+  }
+}
+
+/** A refusal of the machine as the error callers know; anything else is not ours to change. */
+function readFailure(error: unknown, path: string): unknown {
+  if (!(error instanceof DiskError)) return error;
+  return new NokvError("NOKV_IO", `reading a table failed: ${error.message}`, { path, cause: error });
+}

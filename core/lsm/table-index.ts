@@ -1,0 +1,72 @@
+// HOT: one search per table and point read.
+import { readFamily, readKeyLength, readValueLength, recordHeaderBytes } from "../bytes/record.ts";
+import { corruption } from "../errors.ts";
+import { Block, blockFault } from "./block.ts";
+import { indexValueBytes } from "./block-builder.ts";
+import { compareRecords } from "./record-order.ts";
+import { readU53, tableHeaderBytes } from "./table-format.ts";
+import type { TableLayout } from "./table-format.ts";
+import { bound } from "./table-meta.ts";
+
+/** Where every block of a table is, and the last record of each. */
+export class TableIndex {
+  readonly blockCount: number;
+  readonly #block: Block;
+
+  private constructor(block: Block) {
+    this.#block = block;
+    this.blockCount = block.count;
+  }
+
+  /** `bytes` passed their checksum. Blocks must fill the file from the header to the filter without a gap. */
+  static parse(bytes: Uint8Array, layout: TableLayout, path: string): TableIndex {
+    const fault = blockFault(bytes);
+    if (fault !== null) throw corruption(path, layout.index, `table index: ${fault}`);
+    const index = new TableIndex(new Block(bytes, 0));
+    let expected = tableHeaderBytes;
+    for (let i = 0; i < index.blockCount; i++) {
+      if (!index.#hasPlace(i)) throw corruption(path, layout.index, "table index: an entry without a place");
+      if (index.blockOffset(i) !== expected) throw corruption(path, layout.index, "table index: a gap");
+      expected += index.blockBytes(i);
+    }
+    if (expected !== layout.bloom) throw corruption(path, layout.index, "table index: blocks end elsewhere");
+    return index;
+  }
+
+  /** First block whose last record is at or after (family, key, version); `blockCount` if none. */
+  search(family: number, key: Uint8Array, version: number): number {
+    return this.#block.search(family, key, version);
+  }
+
+  blockOffset(i: number): number {
+    return readU53(this.#block.view, this.#placeAt(i));
+  }
+
+  blockBytes(i: number): number {
+    return this.#block.view.getUint32(this.#placeAt(i) + 8, true);
+  }
+
+  /** Whether block `i` ends with the record that the index has for it. */
+  endsWith(i: number, block: Block): boolean {
+    const index = this.#block;
+    const last = block.offsetAt(block.count - 1);
+    return compareRecords(index.bytes, index.view, index.offsetAt(i), block.bytes, block.view, last) === 0;
+  }
+
+  /** The table's last (family, key). */
+  largest(): Uint8Array {
+    const { bytes, view } = this.#block;
+    const offset = this.#block.offsetAt(this.blockCount - 1);
+    const keyStart = offset + recordHeaderBytes;
+    return bound(readFamily(view, offset), bytes.subarray(keyStart, keyStart + readKeyLength(view, offset)));
+  }
+
+  #hasPlace(i: number): boolean {
+    return readValueLength(this.#block.view, this.#block.offsetAt(i)) === indexValueBytes;
+  }
+
+  #placeAt(i: number): number {
+    const offset = this.#block.offsetAt(i);
+    return offset + recordHeaderBytes + readKeyLength(this.#block.view, offset);
+  }
+}

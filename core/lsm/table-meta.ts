@@ -1,0 +1,60 @@
+import { compareRanges, compareKeys } from "../bytes/record.ts";
+
+/** What a table's own file says of it. Plain data: it crosses threads and goes into the manifest. */
+export interface TableProperties {
+  readonly number: number;
+  readonly sizeBytes: number;
+  readonly recordCount: number;
+  /** First and last (family, key), as `bound` encodes them. */
+  readonly smallest: Uint8Array;
+  readonly largest: Uint8Array;
+  readonly minVersion: number;
+  readonly maxVersion: number;
+  readonly tombstoneCount: number;
+  /** Values with an expiry. */
+  readonly expiringCount: number;
+}
+
+/** And where it stands: a table changes level without being rewritten. */
+export interface TableMeta extends TableProperties {
+  readonly level: number;
+}
+
+/** Digits of a file number in a name; larger numbers take more. */
+const numberDigits = 6;
+
+export function tableFileName(number: number): string {
+  return `table-${String(number).padStart(numberDigits, "0")}.sst`;
+}
+
+export function tablePath(directory: string, number: number): string {
+  return `${directory}/${tableFileName(number)}`;
+}
+
+/**
+ * A (family, key) as one string of bytes: family byte, then key. Its bytewise order is the order of
+ * records.
+ */
+export function bound(family: number, key: Uint8Array): Uint8Array {
+  const encoded = new Uint8Array(1 + key.length);
+  encoded[0] = family;
+  encoded.set(key, 1);
+  return encoded;
+}
+
+/** Order of an encoded bound against a (family, key). */
+export function compareBound(encoded: Uint8Array, family: number, key: Uint8Array): number {
+  const byFamily = (encoded[0] as number) - family;
+  if (byFamily !== 0) return byFamily;
+  return compareRanges(encoded, 1, encoded.length - 1, key, 0, key.length);
+}
+
+/** Whether the closed ranges of bounds have a (family, key) in common. */
+export function rangesOverlap(
+  aSmallest: Uint8Array,
+  aLargest: Uint8Array,
+  bSmallest: Uint8Array,
+  bLargest: Uint8Array,
+): boolean {
+  return compareKeys(aSmallest, bLargest) <= 0 && compareKeys(bSmallest, aLargest) <= 0;
+}

@@ -1,0 +1,160 @@
+// HOT: every record that is flushed or merged passes here.
+import { assert } from "../assert.ts";
+import {
+  recordBytes, recordHeaderBytes, recordKind, readKeyLength, writeExpiresAtMs,
+} from "../bytes/record.ts";
+import { DiskError } from "../env/disk.ts";
+import type { Disk, DiskFile, SyncDone } from "../env/disk.ts";
+import { TableBuilder } from "./table-builder.ts";
+import type { TableOptions } from "./table-builder.ts";
+import { viewOf } from "./table-format.ts";
+import { tablePath } from "./table-meta.ts";
+import type { TableMeta } from "./table-meta.ts";
+
+/** A sync starts after so many bytes, that a large table does not leave all its writing to the last one. */
+const syncEveryBytes = 8 << 20;
+
+/** What tables are written where. */
+export interface OutputPlace {
+  readonly directory: string;
+  readonly level: number;
+  readonly firstNumber: number;
+  /** Numbers reserved from `firstNumber` on; the last table takes all that is left. */
+  readonly numbers: number;
+  readonly table: TableOptions;
+}
+
+/**
+ * The tables that a job writes, one after another. Syncs run beside the writing; `settled` says when all that
+ * was asked for has completed. After any error the job calls `abandon`.
+ */
+export class TableOutput {
+  readonly #disk: Disk;
+  readonly #place: OutputPlace;
+  readonly #wake: () => void;
+  readonly #tables: TableMeta[] = [];
+  #file: DiskFile | null = null;
+  #builder: TableBuilder | null = null;
+  #syncedBytes = 0;
+  #opened = 0;
+  #syncsInFlight = 0;
+  #syncError: DiskError | null = null;
+  #abandoned = false;
+  #scratch: Uint8Array = new Uint8Array(256);
+  readonly #synced: SyncDone;
+
+  constructor(disk: Disk, place: OutputPlace, wake: () => void) {
+    this.#disk = disk;
+    this.#place = place;
+    this.#wake = wake;
+    this.#synced = (error): void => this.#onSynced(error);
+  }
+
+  /** The tables finished so far. */
+  get tables(): readonly TableMeta[] {
+    return this.#tables;
+  }
+
+  /** No sync is in flight. Throws the error of one that failed. */
+  get settled(): boolean {
+    if (this.#syncError !== null) throw this.#syncError;
+    return this.#syncsInFlight === 0;
+  }
+
+  add(bytes: Uint8Array, view: DataView, offset: number): void {
+    const builder = this.#builder ?? this.#openTable();
+    builder.add(bytes, view, offset);
+    if (builder.writtenBytes - this.#syncedBytes >= syncEveryBytes) this.#startSync(builder.writtenBytes);
+  }
+
+  /** Adds a tombstone in the place of the record at `offset`. */
+  addBuried(bytes: Uint8Array, view: DataView, offset: number): void {
+    const imageEnd = recordHeaderBytes + readKeyLength(view, offset);
+    const length = recordBytes(readKeyLength(view, offset), 0);
+    if (this.#scratch.length < length) this.#scratch = new Uint8Array(length * 2);
+    const scratch = this.#scratch;
+    const image = viewOf(scratch);
+    scratch.set(bytes.subarray(offset, offset + imageEnd));
+    scratch.fill(0, imageEnd, length);
+    image.setUint32(0, 0, true);
+    image.setUint8(6, recordKind.tombstone);
+    writeExpiresAtMs(image, 0, 0);
+    this.add(scratch, image, 0);
+  }
+
+  /** Ends the table under construction when it has `tableBytes`, unless its last key goes on at `offset`. */
+  cutAt(tableBytes: number, bytes: Uint8Array, view: DataView, offset: number): void {
+    const builder = this.#builder;
+    if (builder === null || builder.writtenBytes < tableBytes) return;
+    if (this.#opened === this.#place.numbers) return;
+    // All versions of a key stay in one table: a level is searched in one place only.
+    if (builder.continuesKey(bytes, view, offset)) return;
+    this.finishTable();
+  }
+
+  /** Completes the table under construction, if any, and starts its sync. */
+  finishTable(): void {
+    const builder = this.#builder;
+    const file = this.#file;
+    if (builder === null || file === null) return;
+    const properties = builder.finish();
+    this.#startSync(builder.writtenBytes);
+    this.#builder = null;
+    this.#file = null;
+    file.close();
+    this.#tables.push({ ...properties, level: this.#place.level });
+  }
+
+  /** Makes the names of all tables durable; call when all of them are. */
+  syncDirectory(): void {
+    assert(this.settled, "contents are durable before names");
+    this.#syncsInFlight++;
+    this.#disk.syncDir(this.#place.directory, this.#synced);
+  }
+
+  /** Removes what was written, as far as the disk lets it: nobody refers to it. */
+  abandon(): void {
+    this.#abandoned = true;
+    const file = this.#file;
+    this.#file = null;
+    this.#builder = null;
+    if (file !== null) attempt(() => file.close());
+    for (let i = 0; i < this.#opened; i++) {
+      const path = tablePath(this.#place.directory, this.#place.firstNumber + i);
+      attempt(() => this.#disk.remove(path));
+    }
+  }
+
+  #openTable(): TableBuilder {
+    assert(this.#opened < this.#place.numbers, "a table has a reserved number");
+    const number = this.#place.firstNumber + this.#opened;
+    const file = this.#disk.open(tablePath(this.#place.directory, number), "create");
+    this.#file = file;
+    this.#opened++;
+    this.#syncedBytes = 0;
+    this.#builder = new TableBuilder(file, number, this.#place.table);
+    return this.#builder;
+  }
+
+  #startSync(writtenBytes: number): void {
+    assert(this.#file !== null, "a table that is synced is open");
+    this.#syncedBytes = writtenBytes;
+    this.#syncsInFlight++;
+    this.#file.sync(this.#synced);
+  }
+
+  #onSynced(error: DiskError | null): void {
+    this.#syncsInFlight--;
+    assert(this.#syncsInFlight >= 0, "a sync completes once");
+    this.#syncError ??= error;
+    if (!this.#abandoned) this.#wake();
+  }
+}
+
+function attempt(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+  }
+}

@@ -1,0 +1,194 @@
+// HOT: point reads and scans of everything that left memory.
+import { assert } from "../assert.ts";
+import { compareKeys } from "../bytes/record.ts";
+import type { Disk } from "../env/disk.ts";
+import { corruption } from "../errors.ts";
+import { Block, blockFault } from "./block.ts";
+import { CachedBlocks } from "./block-cache.ts";
+import type { BlockCache } from "./block-cache.ts";
+import { bloomHas, bloomLineBytes } from "./bloom.ts";
+import type { RecordCursor } from "./record-cursor.ts";
+import { TableCursor } from "./table-cursor.ts";
+import { TableFile } from "./table-file.ts";
+import {
+  checkHeader, decodeFooter, decodeProperties, tableFooterBytes, tableHeaderBytes, viewOf,
+} from "./table-format.ts";
+import type { TableLayout } from "./table-format.ts";
+import { TableIndex } from "./table-index.ts";
+import { tablePath } from "./table-meta.ts";
+import type { TableMeta, TableProperties } from "./table-meta.ts";
+
+const bloomTrailerBytes = 8;
+const emptyBytes = new Uint8Array(0);
+
+/** Where a record was found. Reused by its reader: valid until that reader's next `find`. */
+export class Found {
+  bytes: Uint8Array = emptyBytes;
+  view: DataView = viewOf(emptyBytes);
+  offset = 0;
+}
+
+/**
+ * One table, open. Header, footer, index and properties are read and verified at `open`, the filter at the
+ * first `find`, blocks when needed. Every method but `close` may throw `NOKV_CORRUPTION` naming file and
+ * offset, or `NOKV_IO`. The file may be removed meanwhile; the handle keeps it.
+ */
+export class TableReader {
+  readonly properties: TableProperties;
+  readonly path: string;
+  readonly #file: TableFile;
+  readonly #layout: TableLayout;
+  readonly #index: TableIndex;
+  readonly #cache: BlockCache;
+  readonly #blocks: CachedBlocks;
+  readonly #found = new Found();
+  #bloom: Uint8Array | null = null;
+  #bloomLines = 0;
+  #bloomProbes = 0;
+  #closed = false;
+
+  // oxlint-disable-next-line max-params
+  private constructor(
+    file: TableFile,
+    layout: TableLayout,
+    properties: TableProperties,
+    index: TableIndex,
+    cache: BlockCache,
+  ) {
+    this.properties = properties;
+    this.path = file.path;
+    this.#file = file;
+    this.#layout = layout;
+    this.#index = index;
+    this.#cache = cache;
+    this.#blocks = new CachedBlocks(index.blockCount);
+  }
+
+  static open(disk: Disk, path: string, number: number, cache: BlockCache): TableReader {
+    const file = TableFile.open(disk, path, number);
+    try {
+      return TableReader.#read(file, cache);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /** `open`, and refuses a file that is not the one `meta` describes. */
+  static openAs(disk: Disk, directory: string, meta: TableMeta, cache: BlockCache): TableReader {
+    const reader = TableReader.open(disk, tablePath(directory, meta.number), meta.number, cache);
+    const difference = firstDifference(reader.properties, meta);
+    if (difference === null) return reader;
+    reader.close();
+    throw corruption(reader.path, 0, `the manifest and the table differ in ${difference}`);
+  }
+
+  get blockCount(): number {
+    return this.#index.blockCount;
+  }
+
+  /** The newest record of (family, key) with a version up to `version`; `hash` is `hashKey(family, key)`. */
+  find(family: number, key: Uint8Array, version: number, hash: number): Found | null {
+    if (!this.#mayHold(hash)) return null;
+    const blockAt = this.#index.search(family, key, version);
+    if (blockAt === this.#index.blockCount) return null;
+    const block = this.blockAt(blockAt);
+    const at = block.search(family, key, version);
+    if (at === block.count) return null;
+    const offset = block.offsetAt(at);
+    if (!block.hasKeyAt(offset, family, key)) return null;
+    this.#found.bytes = block.bytes;
+    this.#found.view = block.view;
+    this.#found.offset = offset;
+    return this.#found;
+  }
+
+  cursor(): RecordCursor {
+    return new TableCursor(this);
+  }
+
+  /** Index of the first block that has a record at or after (family, key); `blockCount` if none has. */
+  searchBlock(family: number, key: Uint8Array): number {
+    return this.#index.search(family, key, Number.MAX_SAFE_INTEGER);
+  }
+
+  blockAt(i: number): Block {
+    const cached = this.#blocks.slots[i] ?? null;
+    if (cached === null) return this.#loadBlock(i);
+    this.#cache.noteHit(cached);
+    return cached;
+  }
+
+  /** Blocks that callers hold stay readable; everything else needs an open reader. */
+  close(): void {
+    assert(!this.#closed, "a table is closed once");
+    this.#closed = true;
+    this.#cache.drop(this.#blocks);
+    this.#file.close();
+  }
+
+  static #read(file: TableFile, cache: BlockCache): TableReader {
+    const { path, number, sizeBytes } = file;
+    if (sizeBytes < tableHeaderBytes + tableFooterBytes) throw corruption(path, 0, "the table is cut short");
+    checkHeader(file.read(0, tableHeaderBytes, "the table header"), number, path);
+    const footer = file.read(sizeBytes - tableFooterBytes, tableFooterBytes, "the table footer");
+    const layout = decodeFooter(footer, sizeBytes, number, path);
+    const offset = layout.properties;
+    const encoded = file.read(offset, layout.footer - offset, "the table properties");
+    const properties = decodeProperties(encoded, { number, sizeBytes, path, offset });
+    const indexBytes = file.read(layout.index, layout.properties - layout.index, "the table index");
+    const index = TableIndex.parse(indexBytes, layout, path);
+    if (compareKeys(index.largest(), properties.largest) !== 0) {
+      throw corruption(path, layout.index, "the table index and properties differ");
+    }
+    return new TableReader(file, layout, properties, index, cache);
+  }
+
+  #mayHold(hash: number): boolean {
+    const bloom = this.#bloom ?? this.#loadBloom();
+    return this.#bloomLines === 0 || bloomHas(bloom, this.#bloomLines, this.#bloomProbes, hash);
+  }
+
+  #loadBlock(i: number): Block {
+    assert(!this.#closed, "a closed table is not read");
+    const offset = this.#index.blockOffset(i);
+    const bytes = this.#file.read(offset, this.#index.blockBytes(i), "a table block");
+    const fault = blockFault(bytes);
+    if (fault !== null) throw corruption(this.path, offset, fault);
+    const block = new Block(bytes, i);
+    const expected = this.#index.endsWith(i, block);
+    if (!expected) throw corruption(this.path, offset, "the index tells of another block");
+    this.#cache.noteMiss();
+    this.#cache.admit(block, this.#blocks);
+    return block;
+  }
+
+  #loadBloom(): Uint8Array {
+    assert(!this.#closed, "a closed table is not read");
+    const offset = this.#layout.bloom;
+    const length = this.#layout.index - offset;
+    if (length === 0) {
+      this.#bloom = emptyBytes;
+      return emptyBytes;
+    }
+    const lines = (length - bloomTrailerBytes) / bloomLineBytes;
+    if (!Number.isInteger(lines) || lines < 1) throw corruption(this.path, offset, "a filter of odd length");
+    const bytes = this.#file.read(offset, length, "the table filter");
+    const probes = viewOf(bytes).getUint32(length - bloomTrailerBytes, true);
+    if (probes < 1 || probes > 32) throw corruption(this.path, offset, "a filter of impossible probes");
+    this.#bloomLines = lines;
+    this.#bloomProbes = probes;
+    this.#bloom = bytes;
+    return bytes;
+  }
+}
+
+/** The field in which the file and the manifest differ; null when they agree. */
+function firstDifference(found: TableProperties, meta: TableMeta): string | null {
+  if (found.sizeBytes !== meta.sizeBytes) return "size";
+  if (found.recordCount !== meta.recordCount) return "record count";
+  if (found.minVersion !== meta.minVersion || found.maxVersion !== meta.maxVersion) return "versions";
+  if (compareKeys(found.smallest, meta.smallest) !== 0) return "smallest key";
+  if (compareKeys(found.largest, meta.largest) !== 0) return "largest key";
+  return null;
+}

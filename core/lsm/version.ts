@@ -1,0 +1,96 @@
+import { assert } from "../assert.ts";
+import { compareKeys } from "../bytes/record.ts";
+import type { TableMeta } from "./table-meta.ts";
+
+/** One change of the set of tables, as the manifest records it. */
+export interface VersionEdit {
+  readonly added: readonly TableMeta[];
+  /** Numbers of tables that leave; a table that changes level is removed and added. */
+  readonly removed: readonly number[];
+}
+
+/** No sane tree is deeper: with a factor of 10 the last of them holds 10^6 times the first. */
+export const levelsMax = 7;
+
+/**
+ * Which tables make up the store, by level. Immutable. Level 0: newest first, ranges may overlap. Levels
+ * below: sorted by key, ranges disjoint. For one key, everything in a level is newer than everything
+ * further down.
+ */
+export class Version {
+  readonly levels: readonly (readonly TableMeta[])[];
+
+  private constructor(levels: readonly (readonly TableMeta[])[]) {
+    this.levels = levels;
+  }
+
+  static empty(): Version {
+    return new Version(Array.from({ length: levelsMax }, () => []));
+  }
+
+  static of(tables: readonly TableMeta[]): Version {
+    return Version.empty().apply({ added: tables, removed: [] });
+  }
+
+  /** The edit is all or nothing; one that does not fit this version is a defect of its author. */
+  apply(edit: VersionEdit): Version {
+    const removed = new Set(edit.removed);
+    assert(removed.size === edit.removed.length, "an edit removes a table once");
+    const levels = this.levels.map((tables) => tables.filter((table) => !removed.has(table.number)));
+    const left = this.tableCount() - levels.reduce((sum, tables) => sum + tables.length, 0);
+    assert(left === removed.size, "an edit removes tables that are there");
+    for (const table of edit.added) {
+      const level = levels[table.level];
+      assert(level !== undefined, "a table's level exists");
+      level.push(table);
+    }
+    levels[0]?.sort((a, b) => b.number - a.number);
+    for (const level of levels.slice(1)) level.sort((a, b) => compareKeys(a.smallest, b.smallest));
+    const next = new Version(levels);
+    next.check();
+    return next;
+  }
+
+  /** Asserts what the class promises. */
+  check(): void {
+    assert(this.levels.length === levelsMax, "a version has all levels");
+    const numbers = new Set<number>();
+    for (const [level, tables] of this.levels.entries()) {
+      for (const [i, table] of tables.entries()) {
+        assert(table.level === level, "a table stands in its level");
+        assert(!numbers.has(table.number), "a table stands in one level");
+        assert(compareKeys(table.smallest, table.largest) <= 0, "a table's range is not reversed");
+        assert(table.minVersion <= table.maxVersion, "a table's versions are not reversed");
+        numbers.add(table.number);
+        const before = tables[i - 1];
+        if (before === undefined) continue;
+        if (level === 0) assert(before.number > table.number, "level 0 is ordered newest first");
+        else assert(compareKeys(before.largest, table.smallest) < 0, "a level below 0 is disjoint");
+      }
+    }
+  }
+
+  level(level: number): readonly TableMeta[] {
+    const tables = this.levels[level];
+    assert(tables !== undefined, "a level exists");
+    return tables;
+  }
+
+  /** All tables, level by level. */
+  tables(): readonly TableMeta[] {
+    return this.levels.flat();
+  }
+
+  tableCount(): number {
+    return this.levels.reduce((sum, tables) => sum + tables.length, 0);
+  }
+
+  levelBytes(level: number): number {
+    return this.level(level).reduce((sum, table) => sum + table.sizeBytes, 0);
+  }
+
+  /** The deepest level that holds a table; 0 when there is none. */
+  deepestLevel(): number {
+    return Math.max(0, this.levels.findLastIndex((tables) => tables.length > 0));
+  }
+}

@@ -1,0 +1,173 @@
+import { assert } from "../assert.ts";
+import { keyLengthMax, versionMax } from "../bytes/record.ts";
+import type { TableMeta } from "../lsm/table-meta.ts";
+
+/**
+ * One step of a database's structure, the payload of one manifest frame. All integers are little-endian; u64 is
+ * two u32, low first, below 2^53.
+ *
+ *     0   kind          u32   1: base, the whole state and always the first; 2: change
+ *     4   logNumber     u32   WAL segments below it are obsolete
+ *     8   nextFile      u64   no file of this or a higher number was ever named
+ *     16  lastVersion   u64   no version up to this one is ever given out again
+ *     24  closedBytes   u32   sealed length of the newest segment of a database closed in order; else 0
+ *     28  listedCount   u32
+ *     32  removedCount  u32
+ *     36  addedCount    u32
+ *     40  listed        u32 each: WAL segments that are durable, and every segment before them
+ *         removed       u32 each: numbers of tables
+ *         added         per table: number u32, level u32, smallestBytes u32, largestBytes u32, sizeBytes u64,
+ *                       recordCount u64, tombstoneCount u64, expiringCount u64, minVersion u64, maxVersion u64,
+ *                       smallest, largest, zeros up to a multiple of 4
+ */
+export interface ManifestEdit {
+  readonly kind: "base" | "change";
+  readonly logNumber: number;
+  readonly nextFile: number;
+  readonly lastVersion: number;
+  readonly closedBytes: number;
+  readonly listed: readonly number[];
+  /** Tables that leave, before `added` is looked at: a table may change its level in one edit. */
+  readonly removed: readonly number[];
+  readonly added: readonly TableMeta[];
+}
+
+const kindCode = { base: 1, change: 2 } as const;
+const fixedBytes = 40;
+const tableFixedBytes = 64;
+const boundBytesMax = 1 + keyLengthMax;
+const twoTo32 = 0x1_0000_0000;
+
+export function editBytes(edit: ManifestEdit): number {
+  let bytes = fixedBytes + 4 * (edit.listed.length + edit.removed.length);
+  for (const table of edit.added) bytes += tableBytes(table.smallest.length, table.largest.length);
+  return bytes;
+}
+
+/** Writes `editBytes(edit)` bytes at `offset`. */
+export function encodeEdit(edit: ManifestEdit, bytes: Uint8Array, view: DataView, offset: number): void {
+  view.setUint32(offset, kindCode[edit.kind], true);
+  view.setUint32(offset + 4, edit.logNumber, true);
+  writeU64(view, offset + 8, edit.nextFile);
+  writeU64(view, offset + 16, edit.lastVersion);
+  view.setUint32(offset + 24, edit.closedBytes, true);
+  view.setUint32(offset + 28, edit.listed.length, true);
+  view.setUint32(offset + 32, edit.removed.length, true);
+  view.setUint32(offset + 36, edit.added.length, true);
+  let at = offset + fixedBytes;
+  for (const number of edit.listed) {
+    view.setUint32(at, number, true);
+    at += 4;
+  }
+  for (const number of edit.removed) {
+    view.setUint32(at, number, true);
+    at += 4;
+  }
+  for (const table of edit.added) {
+    encodeTable(table, bytes, view, at);
+    at += tableBytes(table.smallest.length, table.largest.length);
+  }
+  assert(at === offset + editBytes(edit), "an edit takes the bytes it said");
+}
+
+/**
+ * The edit in `bytes[start, end)`, or what is wrong with it. Counts and lengths are checked before they are
+ * used; nothing outside the range is read.
+ */
+export function decodeEdit(bytes: Uint8Array, start: number, end: number): ManifestEdit | string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (end - start < fixedBytes) return "an edit is too short for its fixed part";
+  const kind = view.getUint32(start, true);
+  if (kind !== kindCode.base && kind !== kindCode.change) return "an edit is of an unknown kind";
+  const listedCount = view.getUint32(start + 28, true);
+  const removedCount = view.getUint32(start + 32, true);
+  const addedCount = view.getUint32(start + 36, true);
+  let at = start + fixedBytes;
+  if ((listedCount + removedCount) * 4 + addedCount * tableFixedBytes > end - at) {
+    return "an edit counts more than it holds";
+  }
+  const listed = readNumbers(view, at, listedCount);
+  at += listedCount * 4;
+  const removed = readNumbers(view, at, removedCount);
+  at += removedCount * 4;
+  const added: TableMeta[] = [];
+  for (let i = 0; i < addedCount; i++) {
+    const table = decodeTable(bytes, view, at, end);
+    if (typeof table === "string") return table;
+    added.push(table);
+    at += tableBytes(table.smallest.length, table.largest.length);
+  }
+  if (at !== end) return "an edit is longer than what it holds";
+  const nextFile = readU64(view, start + 8);
+  const lastVersion = readU64(view, start + 16);
+  if (nextFile > versionMax || lastVersion > versionMax) return "an edit holds a number above 2^53 - 1";
+  return {
+    kind: kind === kindCode.base ? "base" : "change",
+    logNumber: view.getUint32(start + 4, true),
+    nextFile,
+    lastVersion,
+    closedBytes: view.getUint32(start + 24, true),
+    listed,
+    removed,
+    added,
+  };
+}
+
+function encodeTable(table: TableMeta, bytes: Uint8Array, view: DataView, at: number): void {
+  const { smallest, largest } = table;
+  const integers = [
+    table.sizeBytes, table.recordCount, table.tombstoneCount,
+    table.expiringCount, table.minVersion, table.maxVersion,
+  ];
+  view.setUint32(at, table.number, true);
+  view.setUint32(at + 4, table.level, true);
+  view.setUint32(at + 8, smallest.length, true);
+  view.setUint32(at + 12, largest.length, true);
+  integers.forEach((value, i) => writeU64(view, at + 16 + 8 * i, value));
+  bytes.set(smallest, at + tableFixedBytes);
+  bytes.set(largest, at + tableFixedBytes + smallest.length);
+  const keysEnd = at + tableFixedBytes + smallest.length + largest.length;
+  bytes.fill(0, keysEnd, at + tableBytes(smallest.length, largest.length));
+}
+
+function decodeTable(bytes: Uint8Array, view: DataView, at: number, end: number): TableMeta | string {
+  if (end - at < tableFixedBytes) return "a table's entry is cut off";
+  const smallestBytes = view.getUint32(at + 8, true);
+  const largestBytes = view.getUint32(at + 12, true);
+  if (smallestBytes < 1 || smallestBytes > boundBytesMax) return "a table's smallest key has an impossible length";
+  if (largestBytes < 1 || largestBytes > boundBytesMax) return "a table's largest key has an impossible length";
+  if (tableBytes(smallestBytes, largestBytes) > end - at) return "a table's keys are cut off";
+  const integers: number[] = [];
+  for (let i = 0; i < 6; i++) integers.push(readU64(view, at + 16 + 8 * i));
+  if (integers.some((value) => value > versionMax)) return "a table's entry holds a number above 2^53 - 1";
+  const [sizeBytes = 0, recordCount = 0, tombstoneCount = 0, expiringCount = 0, minVersion = 0, maxVersion = 0] =
+    integers;
+  const keys = at + tableFixedBytes;
+  return {
+    number: view.getUint32(at, true),
+    level: view.getUint32(at + 4, true),
+    sizeBytes, recordCount, tombstoneCount, expiringCount, minVersion, maxVersion,
+    smallest: bytes.slice(keys, keys + smallestBytes),
+    largest: bytes.slice(keys + smallestBytes, keys + smallestBytes + largestBytes),
+  };
+}
+
+function tableBytes(smallestBytes: number, largestBytes: number): number {
+  return (tableFixedBytes + smallestBytes + largestBytes + 3) & ~3;
+}
+
+function readNumbers(view: DataView, at: number, count: number): number[] {
+  const numbers: number[] = [];
+  for (let i = 0; i < count; i++) numbers.push(view.getUint32(at + 4 * i, true));
+  return numbers;
+}
+
+function readU64(view: DataView, offset: number): number {
+  return view.getUint32(offset + 4, true) * twoTo32 + view.getUint32(offset, true);
+}
+
+function writeU64(view: DataView, offset: number, value: number): void {
+  assert(Number.isSafeInteger(value) && value >= 0, "a stored integer is exact and not negative");
+  view.setUint32(offset, value >>> 0, true);
+  view.setUint32(offset + 4, Math.floor(value / twoTo32), true);
+}

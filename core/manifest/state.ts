@@ -1,0 +1,93 @@
+import { assert } from "../assert.ts";
+import { compareKeys } from "../bytes/record.ts";
+import type { TableMeta } from "../lsm/table-meta.ts";
+import { levelsMax } from "../lsm/version.ts";
+import type { ManifestEdit } from "./edit.ts";
+
+/** The structure of a database as its manifest tells it: the sum of all edits so far. */
+export class ManifestState {
+  logNumber = 0;
+  nextFile = 0;
+  lastVersion = 0;
+  closedBytes = 0;
+  /** Ascending. */
+  listed: number[] = [];
+  readonly tables = new Map<number, TableMeta>();
+
+  /** Takes `edit` in, or says why it can not follow; the state is then of no use. */
+  apply(edit: ManifestEdit): string | null {
+    const isFirst = this.nextFile === 0;
+    if (isFirst !== (edit.kind === "base")) return isFirst ? "the first edit is not a base" : "a second base";
+    if (edit.nextFile < 1 || edit.nextFile < this.nextFile) return "the next file number goes back";
+    if (edit.lastVersion < this.lastVersion) return "the last version goes back";
+    if (edit.logNumber < this.logNumber) return "the log number goes back";
+    this.nextFile = edit.nextFile;
+    this.lastVersion = edit.lastVersion;
+    this.logNumber = edit.logNumber;
+    this.closedBytes = edit.closedBytes;
+    return this.#applySegments(edit) ?? this.#applyTables(edit);
+  }
+
+  /** All of it as one edit. */
+  base(): ManifestEdit {
+    assert(this.nextFile > 0, "a state begins with a base");
+    return {
+      kind: "base",
+      logNumber: this.logNumber,
+      nextFile: this.nextFile,
+      lastVersion: this.lastVersion,
+      closedBytes: this.closedBytes,
+      listed: this.listed,
+      removed: [],
+      added: this.tablesInOrder(),
+    };
+  }
+
+  /** By number, so that equal states give equal bytes. */
+  tablesInOrder(): TableMeta[] {
+    return [...this.tables.values()].sort((a, b) => a.number - b.number);
+  }
+
+  /** Tables of one level below the first never overlap: a read looks into one of them only. */
+  overlap(): string | null {
+    const tables = this.tablesInOrder().filter((table) => table.level > 0);
+    tables.sort((a, b) => a.level - b.level || compareKeys(a.smallest, b.smallest));
+    for (let i = 1; i < tables.length; i++) {
+      const before = tables[i - 1];
+      const table = tables[i];
+      assert(before !== undefined && table !== undefined, "the index is within the array");
+      if (before.level === table.level && compareKeys(before.largest, table.smallest) >= 0) {
+        return `tables ${before.number} and ${table.number} of level ${table.level} overlap`;
+      }
+    }
+    return null;
+  }
+
+  #applySegments(edit: ManifestEdit): string | null {
+    const listed = this.listed.filter((number) => number >= edit.logNumber);
+    for (const number of edit.listed) {
+      if (number < edit.logNumber || number >= edit.nextFile) return `WAL segment ${number} is out of range`;
+      const newest = listed[listed.length - 1] ?? 0;
+      if (number <= newest) return `WAL segment ${number} is listed out of order`;
+      listed.push(number);
+    }
+    this.listed = listed;
+    return null;
+  }
+
+  #applyTables(edit: ManifestEdit): string | null {
+    for (const number of edit.removed) {
+      if (!this.tables.delete(number)) return `table ${number} is removed but was never added`;
+    }
+    for (const table of edit.added) {
+      if (this.tables.has(table.number)) return `table ${table.number} is added twice`;
+      if (table.number < 1 || table.number >= edit.nextFile) return `table ${table.number} is out of range`;
+      if (table.level >= levelsMax) return `table ${table.number} is on impossible level ${table.level}`;
+      if (compareKeys(table.smallest, table.largest) > 0) return `table ${table.number} ends before it begins`;
+      if (table.minVersion > table.maxVersion) return `the versions of table ${table.number} are reversed`;
+      if (table.maxVersion > edit.lastVersion) return `table ${table.number} holds versions not given out yet`;
+      this.tables.set(table.number, table);
+    }
+    return null;
+  }
+}

@@ -1,0 +1,123 @@
+import { assert } from "../assert.ts";
+import { corruption, NokvError } from "../errors.ts";
+import { type FileHeader, fileHeaderBytes, fileMagic, readFileHeader } from "./file-header.ts";
+import { FrameReader, frameType } from "./frame.ts";
+import { RecordCheck } from "./record-check.ts";
+
+/** What one look at the image of one segment tells. `log-verdict.ts` judges several of them together. */
+export interface SegmentScan {
+  readonly path: string;
+  readonly number: number;
+  /** Null: the header is not this log's; `problem` says why, and there are no frames. */
+  readonly header: FileHeader | null;
+  /** An intact header of another format version: no crash writes that. */
+  readonly newerFormat: NokvError | null;
+  /** An intact header of another opening: what an interrupted open left behind, or another database's file. */
+  readonly foreign: boolean;
+  readonly sizeBytes: number;
+  /** Everything below is the header and whole frames; 0 without a header. */
+  readonly goodBytes: number;
+  /** The last good frame says that nothing follows in this segment. */
+  readonly sealed: boolean;
+  readonly frameCount: number;
+  /** Of the good frames' records; 0 without any. */
+  readonly firstVersion: number;
+  readonly lastVersion: number;
+  /** Why the bytes at `goodBytes` are not a frame; "" when the image ends there. */
+  readonly problem: string;
+  /** The highest durable length that any intact frame header of this segment vouches for. */
+  readonly witnessedBytes: number;
+  /** Something in this segment vouches for the durability of every earlier one. */
+  readonly vouchesForEarlier: boolean;
+}
+
+/**
+ * Reads the image `bytes[0, end)` of segment `number` up to its first bad frame, and beyond it for witnesses.
+ * Throws `NOKV_CORRUPTION` only for what no crash can cause: an intact checksum over impossible content.
+ */
+// oxlint-disable-next-line max-params
+export function scanSegment(
+  path: string,
+  bytes: Uint8Array,
+  end: number,
+  number: number,
+  epoch: number,
+): SegmentScan {
+  const decoded = readFileHeader(bytes, end, fileMagic.wal, number, path);
+  const header = decoded instanceof NokvError ? null : decoded;
+  const ours = header !== null && header.epoch === epoch;
+  const walk = ours ? walkFrames(path, bytes, end, new FrameReader(bytes, end, number, epoch)) : null;
+  const reader = new FrameReader(bytes, end, number, epoch);
+  if (walk !== null) reader.position = walk.goodBytes;
+  const beyond = reader.witnesses();
+  return {
+    path,
+    number,
+    header: ours ? header : null,
+    newerFormat: decoded instanceof NokvError && decoded.code === "NOKV_FORMAT" ? decoded : null,
+    foreign: header !== null && !ours,
+    sizeBytes: end,
+    goodBytes: walk === null ? 0 : walk.goodBytes,
+    sealed: walk !== null && walk.sealed,
+    frameCount: walk === null ? 0 : walk.frameCount,
+    firstVersion: walk === null ? 0 : walk.firstVersion,
+    lastVersion: walk === null ? 0 : walk.lastVersion,
+    problem: walk === null ? headerProblem(decoded) : walk.problem,
+    witnessedBytes: Math.max(beyond.durableBytes, walk === null ? 0 : walk.durableBytes),
+    vouchesForEarlier:
+      beyond.earlierDurable || (walk !== null && walk.earlierDurable) || (ours && header.previousBytes > 0),
+  };
+}
+
+interface Walk {
+  goodBytes: number;
+  sealed: boolean;
+  frameCount: number;
+  firstVersion: number;
+  lastVersion: number;
+  problem: string;
+  durableBytes: number;
+  earlierDurable: boolean;
+}
+
+function walkFrames(path: string, bytes: Uint8Array, end: number, reader: FrameReader): Walk {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const records = new RecordCheck();
+  const walk: Walk = {
+    goodBytes: fileHeaderBytes, sealed: false, frameCount: 0, firstVersion: 0, lastVersion: 0, problem: "",
+    durableBytes: 0, earlierDurable: false,
+  };
+  while (!walk.sealed) {
+    const step = reader.next();
+    if (step === "end") break;
+    if (step === "bad") {
+      if (reader.impossible) throw corruption(path, reader.offset, reader.problem);
+      walk.problem = reader.problem;
+      break;
+    }
+    if (reader.durableBytes > walk.durableBytes) walk.durableBytes = reader.durableBytes;
+    if (reader.earlierDurable) walk.earlierDurable = true;
+    if (reader.type === frameType.records) {
+      if (!records.check(view, reader.payloadStart, reader.payloadEnd)) {
+        throw corruption(path, records.problemOffset, records.problem);
+      }
+      if (records.batchCount !== reader.batchCount) {
+        throw corruption(path, reader.offset, "a frame holds another number of batches than it says");
+      }
+    } else if (reader.type === frameType.edit || reader.payloadEnd !== reader.payloadStart) {
+      throw corruption(path, reader.offset, "a frame of this type has no place in a WAL segment");
+    }
+    walk.sealed = reader.type === frameType.seal;
+    walk.frameCount++;
+    walk.goodBytes = reader.payloadEnd;
+  }
+  walk.firstVersion = records.firstVersion;
+  walk.lastVersion = records.lastVersion;
+  assert(walk.goodBytes <= end, "good frames lie inside the image");
+  return walk;
+}
+
+function headerProblem(decoded: FileHeader | NokvError): string {
+  if (decoded instanceof NokvError) return decoded.message;
+  return "the segment belongs to another opening of the database, or to another database";
+}

@@ -1,0 +1,415 @@
+// HOT: every committed write passes here.
+import { walAfterRotate, walAfterSync, walBeforeSync } from "../../failpoints/catalog.ts";
+import { assert } from "../assert.ts";
+import type { Timer } from "../env/clock.ts";
+import { DiskError } from "../env/disk.ts";
+import type { Env } from "../env/env.ts";
+import { closeFile } from "./close-file.ts";
+import { fileHeaderBytes } from "./file-header.ts";
+import { WalSegment } from "./segment.ts";
+import { startSync, startSyncDir } from "./start-sync.ts";
+
+/** When a commit counts as done: after its sync, after its write with a sync by timer, after its write. */
+export type WalLevel = "sync" | "interval" | "none";
+
+export interface WalConfig {
+  readonly directory: string;
+  readonly epoch: number;
+  readonly level: WalLevel;
+  readonly syncIntervalMs: number;
+  readonly groupBytesMax: number;
+}
+
+/** Who owns the log: told what happened, asked whether to go on. Calls back into the writer freely. */
+export interface WalOwner {
+  /** False holds the groups back; `resume` starts them again. */
+  mayWrite(): boolean;
+  /** A disk without room is asked again later; false: it is a failure at once. */
+  mayWaitForSpace(): boolean;
+  /** Every version up to `version` has met the durability level. Goes up. */
+  reached(version: number): void;
+  /** This segment, and every one before it, is durable: the manifest may name it. Once per segment. */
+  segmentDurable(segment: WalSegment): void;
+  /** The log takes no more. Told once; nothing further is written or told. */
+  failed(error: DiskError): void;
+}
+
+/** How often and how long a log waits for room before it gives up. */
+const spaceRetryUs = 200_000;
+const spaceRetriesMax = 50;
+
+interface SyncWaiter {
+  readonly segment: WalSegment;
+  readonly bytes: number;
+  readonly done: (error: DiskError | null) => void;
+}
+
+/**
+ * Appends batches to segments and makes them durable in groups: while a sync is in flight, new batches gather
+ * in the arena; when it completes, one write and one sync carry them all.
+ *
+ * Invariants:
+ * - segments are written and synced from the oldest to the newest; at most one sync is in flight
+ * - level "sync": nothing enters a segment's file before every older segment is durable
+ * - after an error nothing is written or synced again: the pages may be gone although a retry would succeed
+ */
+export class WalWriter {
+  readonly #env: Env;
+  readonly #config: WalConfig;
+  readonly #owner: WalOwner;
+  /** Oldest first; the last is the active one. Those before it are sealed. */
+  readonly #segments: WalSegment[] = [];
+  readonly #waiters: SyncWaiter[] = [];
+  readonly #pumpBound: () => void;
+  readonly #syncedBound: (error: DiskError | null) => void;
+  #scheduled = false;
+  /** The sync in flight: of which segment, what it covers, how many completions are still to come. */
+  #syncing: WalSegment | null = null;
+  #syncCovers = 0;
+  #syncCoversVersion = 0;
+  #syncOutstanding = 0;
+  #syncError: DiskError | null = null;
+  #syncTimer: Timer | null = null;
+  #spaceTimer: Timer | null = null;
+  #spaceRetries = 0;
+  #failure: DiskError | null = null;
+  #closed = false;
+  /** Newest version that the owner was told of. */
+  #reached = 0;
+  writtenBytes = 0;
+  syncCount = 0;
+  groupCount = 0;
+
+  constructor(env: Env, config: WalConfig, owner: WalOwner) {
+    this.#env = env;
+    this.#config = config;
+    this.#owner = owner;
+    this.#pumpBound = () => {
+      this.#scheduled = false;
+      this.#pump();
+    };
+    this.#syncedBound = (error) => {
+      if (error !== null && this.#syncError === null) this.#syncError = error;
+      this.#syncOutstanding--;
+      if (this.#syncOutstanding === 0) this.#synced();
+    };
+  }
+
+  /** The segment that takes appends. */
+  get active(): WalSegment {
+    const segment = this.#segments[this.#segments.length - 1];
+    assert(segment !== undefined, "a log has an active segment");
+    return segment;
+  }
+
+  /** Nothing was written of a group because the disk is full; it is tried again. */
+  get outOfSpace(): boolean {
+    return this.#spaceTimer !== null;
+  }
+
+  /** Bytes that were appended and not yet taken by the disk. */
+  get pendingBytes(): number {
+    let bytes = 0;
+    for (let i = 0; i < this.#segments.length; i++) {
+      const segment = this.#segments[i] as WalSegment;
+      bytes += segment.endBytes - segment.writtenBytes;
+    }
+    return bytes;
+  }
+
+  /** Seals the active segment, if there is one, and begins segment `number` in `arena`. */
+  begin(number: number, path: string, arena: Uint8Array): WalSegment {
+    let previousNumber = 0;
+    if (this.#segments.length > 0) {
+      const old = this.active;
+      assert(number > old.number, "segment numbers go up");
+      previousNumber = old.number;
+      if (!old.sealed) old.seal();
+    }
+    const segment = new WalSegment(number, path, arena, this.#config.epoch, previousNumber);
+    this.#segments.push(segment);
+    this.#schedule();
+    return segment;
+  }
+
+  /** Appends one batch to the active segment, where it fits. Returns the offset of its first record. */
+  append(source: Uint8Array, length: number, version: number): number {
+    assert(this.#failure === null, "a failed log takes nothing");
+    const offset = this.active.append(source, length, version, this.#config.groupBytesMax);
+    this.#schedule();
+    return offset;
+  }
+
+  /** `done` once everything appended so far is durable, whatever the level. */
+  sync(done: (error: DiskError | null) => void): void {
+    const failure = this.#failure;
+    if (failure !== null) {
+      this.#env.clock.soon(() => done(failure));
+      return;
+    }
+    this.#demandAll();
+    this.#waiters.push({ segment: this.active, bytes: this.active.endBytes, done });
+    this.#schedule();
+  }
+
+  /** Tries a held or blocked group again. */
+  resume(): void {
+    this.#schedule();
+  }
+
+  /** The records of `segment` are in a durable table: the log no longer answers for them. */
+  forget(segment: WalSegment): void {
+    assert(segment !== this.active, "the active segment is never forgotten");
+    segment.forgotten = true;
+    this.#dropDone();
+    this.#schedule();
+  }
+
+  /** Seals the log for an orderly end and makes it durable. Nothing may be appended afterwards. */
+  seal(done: (error: DiskError | null) => void): void {
+    if (this.#failure === null) this.active.seal();
+    this.sync(done);
+  }
+
+  /** Gives the files back. Not for a crash: nothing depends on it. */
+  closeFiles(): void {
+    this.#closed = true;
+    this.#stopTimers();
+    for (const segment of this.#segments) {
+      if (segment.file !== null) closeFile(segment.file);
+      segment.file = null;
+    }
+    this.#segments.length = 0;
+  }
+
+  /** Stops the log because something else failed for good. Waiters are told; the owner is not. */
+  poison(error: DiskError): void {
+    if (this.#failure !== null) return;
+    this.#failure = error;
+    this.#stopTimers();
+    const waiters = this.#waiters.splice(0);
+    for (const waiter of waiters) waiter.done(error);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#failure !== null) return;
+    this.#scheduled = true;
+    // Not now: the commits of one turn share a group.
+    this.#env.clock.soon(this.#pumpBound);
+  }
+
+  #pump(): void {
+    if (this.#failure !== null || this.#closed || this.#spaceTimer !== null) return;
+    const level = this.#config.level;
+    // Level "sync": batches gather while a sync is in flight, and the next one carries them all.
+    const gathering = level === "sync" && this.#syncing !== null;
+    if (!gathering && this.#owner.mayWrite()) {
+      if (!this.#writeGroup()) return;
+      if (level !== "sync") this.#tell(this.#writtenVersion());
+    }
+    // Whoever was told may have closed or poisoned the log.
+    if (this.#failure !== null) return;
+    if (this.#syncing === null) this.#startSync();
+    if (this.#syncing === null) this.#tellWaiters();
+    if (level === "interval") this.#armSyncTimer();
+  }
+
+  /** False when the log failed or waits for room. */
+  #writeGroup(): boolean {
+    for (let i = 0; i < this.#segments.length; i++) {
+      const segment = this.#segments[i] as WalSegment;
+      // A durable segment leaves the list, so behind the first one something older is not durable yet. Without
+      // this line a crash could keep new commits and lose older ones that were acknowledged.
+      if (this.#config.level === "sync" && i > 0) break;
+      if (segment.forgotten || segment.writtenBytes === segment.endBytes) continue;
+      if (!this.#writeSegment(segment)) return false;
+    }
+    return true;
+  }
+
+  #writeSegment(segment: WalSegment): boolean {
+    const before = segment.writtenBytes;
+    try {
+      if (before === 0) this.#createFile(segment);
+      segment.closeFrame();
+      this.#writeUpTo(segment, segment.endBytes);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      // Nothing of the group was taken and nobody was told: trying again is safe. Anything else is final.
+      const untouched = segment.writtenBytes === before;
+      if (untouched && this.#waitForSpace(error)) return false;
+      this.#fail(error);
+      return false;
+    }
+    segment.writtenVersion = segment.lastVersion;
+    this.#spaceRetries = 0;
+    this.groupCount++;
+    return true;
+  }
+
+  #createFile(segment: WalSegment): void {
+    segment.file ??= this.#env.disk.open(segment.path, "create");
+    segment.writeHeader();
+    this.#writeUpTo(segment, fileHeaderBytes);
+    if (segment.previousNumber > 0) this.#env.failpoints.hit(walAfterRotate);
+  }
+
+  #writeUpTo(segment: WalSegment, end: number): void {
+    const file = segment.file;
+    assert(file !== null, "a segment has its file before it is written");
+    while (segment.writtenBytes < end) {
+      const start = segment.writtenBytes;
+      const taken = file.write(start, segment.arena, start, end);
+      assert(taken >= 1 && taken <= end - start, "a write takes at least one byte and no more than asked");
+      segment.writtenBytes = start + taken;
+      this.writtenBytes += taken;
+    }
+  }
+
+  #waitForSpace(error: DiskError): boolean {
+    if (error.code !== "ENOSPC" && error.code !== "EMFILE") return false;
+    if (this.#spaceRetries === spaceRetriesMax || !this.#owner.mayWaitForSpace()) return false;
+    this.#spaceRetries++;
+    this.#spaceTimer = this.#env.clock.after(spaceRetryUs, () => {
+      this.#spaceTimer = null;
+      this.#schedule();
+    });
+    return true;
+  }
+
+  #startSync(): void {
+    for (let i = 0; i < this.#segments.length; i++) {
+      const segment = this.#segments[i] as WalSegment;
+      if (!this.#needsSync(segment)) continue;
+      this.#sync(segment);
+      return;
+    }
+  }
+
+  #needsSync(segment: WalSegment): boolean {
+    if (segment.forgotten || segment.durableBytes === segment.writtenBytes) return false;
+    return this.#config.level === "sync" || segment.durableBytes < segment.demandedBytes;
+  }
+
+  #sync(segment: WalSegment): void {
+    const file = segment.file;
+    assert(file !== null, "only what was written is synced");
+    this.#syncing = segment;
+    this.#syncCovers = segment.writtenBytes;
+    this.#syncCoversVersion = segment.writtenVersion;
+    this.#syncOutstanding = segment.entryDurable ? 1 : 2;
+    this.#syncError = null;
+    this.syncCount++;
+    if (this.#env.failpoints.hit(walBeforeSync) === "error") {
+      this.#syncError = new DiskError("EIO", "sync", segment.path);
+    }
+    startSync(file, this.#syncedBound);
+    // A file without a durable entry in its directory is lost with everything in it.
+    if (!segment.entryDurable) startSyncDir(this.#env.disk, this.#config.directory, this.#syncedBound);
+  }
+
+  #synced(): void {
+    const segment = this.#syncing;
+    assert(segment !== null, "a completed sync was in flight");
+    this.#syncing = null;
+    if (this.#failure !== null || this.#closed) return;
+    if (this.#syncError !== null) return this.#fail(this.#syncError);
+    this.#env.failpoints.hit(walAfterSync);
+    const first = segment.durableBytes === 0;
+    segment.entryDurable = true;
+    segment.durableBytes = this.#syncCovers;
+    this.#dropDone();
+    if (first) this.#owner.segmentDurable(segment);
+    this.#tellWaiters();
+    if (this.#config.level === "sync") this.#tell(this.#syncCoversVersion);
+    if (this.#failure !== null) return;
+    if (this.#hasWork()) this.#schedule();
+    else this.#writeWitness();
+  }
+
+  /** Segments leave from the old end once they are durable, or once the log no longer answers for them. */
+  #dropDone(): void {
+    while (this.#segments.length > 1) {
+      const oldest = this.#segments[0] as WalSegment;
+      const durable = oldest.sealed && oldest.durableBytes === oldest.endBytes;
+      if (oldest === this.#syncing || (!durable && !oldest.forgotten)) return;
+      this.#segments.shift();
+      if (oldest.file !== null) closeFile(oldest.file);
+      oldest.file = null;
+      const next = this.#segments[0] as WalSegment;
+      next.frames.earlierDurable = true;
+      if (durable && next.previousNumber === oldest.number) next.previousBytes = oldest.endBytes;
+    }
+  }
+
+  /** A flipped bit in the last group must not look like a torn tail: something behind it vouches for it. */
+  #writeWitness(): void {
+    const segment = this.active;
+    if (segment.sealed || segment.durableBytes === fileHeaderBytes) return;
+    try {
+      segment.writeWitness();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      // A full disk takes no witness, and nothing is lost by that.
+      if (error.code !== "ENOSPC") this.#fail(error);
+    }
+  }
+
+  #hasWork(): boolean {
+    if (this.#segments.length > 1) return true;
+    const segment = this.active;
+    return segment.endBytes > segment.writtenBytes || segment.writtenBytes > segment.durableBytes;
+  }
+
+  #demandAll(): void {
+    for (const segment of this.#segments) segment.demandedBytes = segment.endBytes;
+  }
+
+  #armSyncTimer(): void {
+    if (this.#syncTimer !== null) return;
+    if (!this.#segments.some((segment) => !segment.forgotten && segment.writtenBytes > segment.durableBytes)) return;
+    this.#syncTimer = this.#env.clock.after(this.#config.syncIntervalMs * 1000, () => {
+      this.#syncTimer = null;
+      this.#demandAll();
+      this.#schedule();
+    });
+  }
+
+  #writtenVersion(): number {
+    let version = 0;
+    for (let i = 0; i < this.#segments.length; i++) {
+      const segment = this.#segments[i] as WalSegment;
+      if (segment.writtenVersion > version) version = segment.writtenVersion;
+    }
+    return version;
+  }
+
+  #tell(version: number): void {
+    if (version <= this.#reached) return;
+    this.#reached = version;
+    this.#owner.reached(version);
+  }
+
+  #tellWaiters(): void {
+    while (this.#waiters.length > 0) {
+      const waiter = this.#waiters[0] as SyncWaiter;
+      if (!waiter.segment.forgotten && waiter.segment.durableBytes < waiter.bytes) return;
+      this.#waiters.shift();
+      waiter.done(null);
+    }
+  }
+
+  #fail(error: DiskError): void {
+    assert(this.#failure === null, "a log fails once");
+    this.#env.trace.emit("wal/failed", { code: error.code, path: error.path });
+    this.poison(error);
+    this.#owner.failed(error);
+  }
+
+  #stopTimers(): void {
+    this.#syncTimer?.cancel();
+    this.#spaceTimer?.cancel();
+    this.#syncTimer = null;
+    this.#spaceTimer = null;
+  }
+}

@@ -1,0 +1,65 @@
+// Goal: the front door of the embedded library opens a real directory, keeps what it acknowledged, and says who
+// has it when it cannot be had.
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { NokvError, open } from "./open.ts";
+
+const root = mkdtempSync(join(tmpdir(), "nokv-open-"));
+const text = new TextDecoder();
+
+afterAll(() => {
+  rmSync(root, { recursive: true });
+});
+
+async function refusal(opening: Promise<unknown>): Promise<NokvError> {
+  const error: unknown = await opening.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(NokvError);
+  return error as NokvError;
+}
+
+test("what was acknowledged is there when the directory is opened again", async () => {
+  const directory = join(root, "kept");
+  {
+    await using db = await open(directory);
+    await db.set("a", "one");
+    await db.batch([
+      { type: "set", key: "b", value: "two" },
+      { type: "delete", key: "a" },
+    ]);
+    expect(db.get("a")).toBeNull();
+  }
+  await using db = await open(directory);
+  expect(db.get("a")).toBeNull();
+  expect(text.decode(db.get("b") ?? undefined)).toBe("two");
+});
+
+test("a directory that is open is refused by the name of its owner", async () => {
+  const directory = join(root, "shared");
+  await using _db = await open(directory);
+  const error = await refusal(open(directory));
+  expect(error.code).toBe("NOKV_LOCKED");
+  expect(error.message).toContain(`pid ${process.pid} on host `);
+});
+
+test("nothing is created where nothing was asked for", async () => {
+  const directory = join(root, "absent");
+  expect((await refusal(open(directory, { createIfMissing: false }))).code).toBe("NOKV_NOT_FOUND");
+  expect(existsSync(directory)).toBe(false);
+});
+
+test("a directory of something else is refused", async () => {
+  const directory = join(root, "foreign");
+  mkdirSync(directory);
+  writeFileSync(join(directory, "thesis.txt"), "do not touch");
+  expect((await refusal(open(directory))).code).toBe("NOKV_FOREIGN_DIRECTORY");
+});
+
+test("an option that makes no sense is refused by name", async () => {
+  const error = await refusal(open(join(root, "options"), { blockBytes: -1 }));
+  expect([error.code, error.message]).toEqual(["NOKV_INVALID_ARGUMENT", expect.stringContaining("blockBytes")]);
+});

@@ -1,0 +1,67 @@
+import type { Call } from "./call.ts";
+
+/** Redis's own words, as COMMAND INFO gives them. */
+export type CommandFlag = "readonly" | "write" | "denyoom" | "admin" | "fast" | "no_auth" | "loading" | "stale";
+
+export type CommandGroup = "connection" | "generic" | "server" | "string";
+
+/** Where the keys are among the tokens, the name being token 0. `last` counts from the end when negative. */
+export interface KeyPlaces {
+  readonly first: number;
+  readonly last: number;
+  readonly step: number;
+}
+
+export const noKeys: KeyPlaces = { first: 0, last: 0, step: 0 };
+export const firstIsKey: KeyPlaces = { first: 1, last: 1, step: 1 };
+export const allAreKeys: KeyPlaces = { first: 1, last: -1, step: 1 };
+export const everySecondIsKey: KeyPlaces = { first: 1, last: -1, step: 2 };
+
+/**
+ * One row of the command table. The table checks existence, arity, authentication and the length of keys;
+ * `run` starts with all of that settled and answers through its call, once, now or later.
+ */
+export interface Command {
+  /** In lower case; of a subcommand, "container|subcommand". */
+  readonly name: string;
+  /** Tokens with the name; negative: at least so many. */
+  readonly arity: number;
+  readonly flags: readonly CommandFlag[];
+  readonly keys: KeyPlaces;
+  readonly group: CommandGroup;
+  /** The version of Redis whose meaning this has. */
+  readonly since: string;
+  readonly summary: string;
+  /** Where it differs from Redis; "" where it does not. */
+  readonly caveat: string;
+  /** Not empty: `run` is only for a call without a subcommand that the table knows. */
+  readonly subcommands: readonly Command[];
+  readonly run: (call: Call) => void;
+}
+
+/** What a row says besides its name and its deed; left out: no flags, no keys, no caveat, no subcommands. */
+export interface CommandFacts {
+  readonly arity: number;
+  readonly group: CommandGroup;
+  readonly since: string;
+  readonly summary: string;
+  readonly flags?: readonly CommandFlag[];
+  readonly keys?: KeyPlaces;
+  readonly caveat?: string;
+  readonly subcommands?: readonly Command[];
+}
+
+export function command(name: string, facts: CommandFacts, run: (call: Call) => void): Command {
+  return {
+    name,
+    arity: facts.arity,
+    flags: facts.flags ?? [],
+    keys: facts.keys ?? noKeys,
+    group: facts.group,
+    since: facts.since,
+    summary: facts.summary,
+    caveat: facts.caveat ?? "",
+    subcommands: facts.subcommands ?? [],
+    run,
+  };
+}

@@ -1,0 +1,216 @@
+import type { Env } from "../core/env/env.ts";
+import type { NokvError } from "../core/errors.ts";
+import type { Dice } from "../sim/dice.ts";
+import type { AtRestDamage, AtRestKind } from "../sim/disk/disk-faults.ts";
+import type { Machine } from "../sim/machine.ts";
+import type { Scenario } from "../sim/scenario.ts";
+import type { World } from "../sim/world.ts";
+import { EngineDriver } from "./engine-driver.ts";
+import { drawEngineOptions } from "./engine-sizes.ts";
+import { EngineWorkload, noErrors, withCorruption } from "./engine-workload.ts";
+import { Keyspace } from "./keyspace.ts";
+import { pause } from "./recording-clock.ts";
+import { ReadTracker } from "./tracking-disk.ts";
+
+const directory = "/db";
+const kinds: readonly AtRestKind[] = ["bit-rot", "misdirected-write", "stale-sector"];
+
+export const atRestCorruption: Scenario = {
+  name: "at-rest-corruption",
+  why: "Bytes that rot on the disk must be noticed when they are read, and never become a wrong answer.",
+  weight: 1,
+  run: (world) => new AtRestRun(world).run(),
+};
+
+/** How the database was left when its bytes rot. */
+type Left = "closed" | "crashed" | "open";
+
+interface Damage extends AtRestDamage {
+  /** The wrong bytes: while they are there, the damage is. */
+  readonly bytes: string;
+}
+
+class AtRestRun {
+  readonly #world: World;
+  readonly #machine: Machine;
+  readonly #dice: Dice;
+  readonly #driver: EngineDriver;
+  readonly #workload: EngineWorkload;
+  readonly #tracker = new ReadTracker();
+  readonly #left: Left;
+  readonly #fillSteps: number;
+  /** Bytes of each log segment behind which something durable vouches for them. */
+  readonly #vouched = new Map<string, number>();
+  #damages: Damage[] = [];
+  readonly #detected = new Set<string>();
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#machine = world.machine("node");
+    const plan = world.dice("plan");
+    this.#dice = world.dice("damage");
+    const keyspace = new Keyspace(world.dice("keyspace"), plan.between(2, 20), plan.pick([100, 700, 3_000]));
+    const options = { ...drawEngineOptions(world, plan), durability: "sync" as const };
+    this.#driver = new EngineDriver(world, {
+      directory,
+      options,
+      acknowledgedIsDurable: true,
+      cacheIsKept: true,
+      damaged: true,
+    });
+    this.#workload = new EngineWorkload(this.#driver, keyspace, world.dice("steps"));
+    this.#workload.onTolerated((error) => this.#noteDetected(error));
+    this.#left = plan.pick(["closed", "crashed", "open"] as const);
+    this.#fillSteps = plan.between(20, 90);
+    world.story(`${this.#fillSteps} steps, left ${this.#left}, ${JSON.stringify(options)}`);
+  }
+
+  async run(): Promise<void> {
+    await this.#turn((env) => this.#fill(env));
+    if (this.#left === "crashed") {
+      this.#machine.crash("process");
+      this.#driver.crashed();
+      this.#workload.reads.reset();
+    }
+    if (!this.#world.options.faultFree) this.#damage();
+    this.#tracker.forget();
+    const tolerance = this.#damages.length > 0 ? withCorruption(noErrors) : noErrors;
+    this.#workload.tolerate(tolerance);
+    for (let opening = 0; opening < 2; opening++) {
+      if (!(await this.#turn((env) => this.#use(env)))) break;
+    }
+    this.#account();
+  }
+
+  async #turn<T>(work: (env: Env) => Promise<T>): Promise<T> {
+    const outcome = await this.#machine.run((env) => work(this.#tracker.attach(env)));
+    if (outcome.kind === "done") return outcome.value;
+    if (outcome.kind === "failed") throw outcome.error;
+    this.#world.fail("liveness", "the node died without faults");
+  }
+
+  async #fill(env: Env): Promise<void> {
+    const error = await this.#driver.open(env);
+    if (error !== null) this.#world.fail("errors", `open: ${error.code} ${error.message}`);
+    for (let i = 0; i < this.#fillSteps; i++) await this.#workload.step(env);
+    await this.#quiet(env);
+    const segments = this.#segmentBytes();
+    // Two more commits, each on its own: whatever they leave behind vouches for all before them.
+    await this.#quiet(env);
+    await this.#quiet(env);
+    for (const [path, bytes] of segments) this.#vouched.set(path, bytes);
+    if (this.#left === "closed") await this.#close();
+  }
+
+  /** One commit, told, and then long enough for whatever follows it. */
+  async #quiet(env: Env): Promise<void> {
+    const deadlineUs = this.#world.nowUs + 60_000_000;
+    const answer = await this.#workload.probe(env, deadlineUs);
+    if (answer !== null) this.#world.fail("errors", `commit: ${answer.code} ${answer.message}`);
+    while (this.#driver.pending > 0) await pause(env, 1_000);
+    await pause(env, 100_000);
+  }
+
+  #segmentBytes(): Map<string, number> {
+    const { disk } = this.#machine;
+    const sizes = new Map<string, number>();
+    for (const path of disk.paths()) {
+      if (path.endsWith(".log")) sizes.set(path, disk.inspect(path)?.durable.length ?? 0);
+    }
+    return sizes;
+  }
+
+  /**
+   * The fault atlas. A log with one copy cannot tell damage to its last bytes from a torn tail, so those are
+   * spared unless an orderly close noted the end. The pieces of evidence are the log, the manifest and CURRENT:
+   * one of them at most is damaged, tables as often as the dice say.
+   */
+  #damage(): void {
+    let evidence = 1;
+    for (let left = this.#dice.between(1, 4); left > 0; left--) {
+      const damage = this.#machine.disk.corruptAtRest(this.#dice.pick(kinds), (path, offset, length) => {
+        if (path.endsWith("/LOCK")) return false;
+        if (path.endsWith(".sst")) return true;
+        if (evidence === 0) return false;
+        if (!path.endsWith(".log") || this.#left === "closed") return true;
+        return offset + length <= (this.#vouched.get(path) ?? 0);
+      });
+      if (damage === null) continue;
+      if (!damage.path.endsWith(".sst")) evidence--;
+      this.#damages.push({ ...damage, bytes: this.#bytesAt(damage) ?? "" });
+      this.#world.story(`${damage.kind} in ${damage.path} at ${damage.offset}, ${damage.length} bytes`);
+    }
+  }
+
+  /** False: the directory was refused, as it may be. */
+  async #use(env: Env): Promise<boolean> {
+    if (!this.#driver.isOpen) {
+      const error = await this.#driver.open(env);
+      if (error !== null) {
+        this.#refused(error);
+        return false;
+      }
+    }
+    this.#workload.reads.everything();
+    for (let i = this.#dice.between(5, 30); i > 0; i--) await this.#workload.step(env);
+    this.#workload.flush();
+    this.#workload.compact();
+    await pause(env, 50_000);
+    this.#workload.reads.everything();
+    await this.#close();
+    return true;
+  }
+
+  async #close(): Promise<void> {
+    this.#workload.reads.releaseAll();
+    const error = await this.#driver.close();
+    if (error !== null) this.#world.fail("errors", `close: ${error.code} ${error.message}`);
+  }
+
+  #refused(error: NokvError): void {
+    this.#world.story(`open refused: ${error.code} ${error.message}`);
+    if (error.code !== "NOKV_CORRUPTION") {
+      this.#world.fail("errors", `open: ${error.code} ${error.message}`);
+    }
+    this.#noteDetected(error);
+    const named = this.#damages.some(({ path }) => error.message.includes(path));
+    // Without its manifest a database cannot be more precise than what it misses.
+    const vague = this.#damages.some(({ path }) => !/\.(sst|log)$/.test(path));
+    if (!named && !vague) this.#world.fail("errors", `open blames the wrong file: ${error.message}`);
+  }
+
+  #noteDetected(error: NokvError): void {
+    if (error.code !== "NOKV_CORRUPTION") return;
+    if (this.#damages.length === 0) this.#world.fail("errors", `nothing is damaged: ${error.message}`);
+    for (const { path } of this.#damages) {
+      if (error.message.includes(path)) this.#detected.add(path);
+    }
+  }
+
+  /** Every injected damage was noticed, went away unread, or is still unread. */
+  #account(): void {
+    for (const damage of this.#damages) {
+      const { path, offset, length } = damage;
+      const read = this.#tracker.touched(path, offset, length);
+      const state = this.#detected.has(path)
+        ? "detected"
+        : this.#bytesAt(damage) === damage.bytes
+          ? "still there"
+          : "overwritten or removed";
+      this.#world.story(`${damage.kind} in ${path} at ${offset}: ${state}, ${read ? "read" : "never read"}`);
+      if (read && state !== "detected" && !this.#replaced(path)) {
+        this.#world.fail("accounting", `${damage.kind} in ${path} at ${offset} was read and not noticed`);
+      }
+    }
+  }
+
+  /** A refusal may name another file than the one whose damage made it necessary. */
+  #replaced(path: string): boolean {
+    return this.#detected.size > 0 && !path.endsWith(".sst");
+  }
+
+  #bytesAt({ path, offset, length }: AtRestDamage): string | null {
+    const file = this.#machine.disk.inspect(path);
+    return file === null ? null : file.durable.slice(offset, offset + length).join(" ");
+  }
+}

@@ -1,0 +1,277 @@
+import { assert } from "../core/assert.ts";
+import { Batch } from "../core/engine/batch.ts";
+import type { Engine } from "../core/engine/engine.ts";
+import { openEngine } from "../core/engine/engine.ts";
+import type { EngineOptions } from "../core/engine/options.ts";
+import type { Env } from "../core/env/env.ts";
+import { NokvError } from "../core/errors.ts";
+import type { ModelState, ReadInstant, SeenEntry } from "../sim/checkers/expected-state.ts";
+import { judgeScan } from "../sim/checkers/expected-state.ts";
+import { ClockReadings } from "../sim/checkers/lifetime.ts";
+import type { ModelBatch } from "../sim/checkers/prefix-model.ts";
+import { PrefixModel } from "../sim/checkers/prefix-model.ts";
+import { toBytes, toText } from "../sim/checkers/text.ts";
+import type { World } from "../sim/world.ts";
+import { judgeDirectory } from "./engine-directory.ts";
+import { pause, recordClock } from "./recording-clock.ts";
+
+export interface EnginePlan {
+  readonly directory: string;
+  readonly options: Partial<EngineOptions>;
+  /**
+   * False: a power loss may take back what was acknowledged, because the durability level does not promise
+   * more or because a failed sync may have cost the cached pages too.
+   */
+  readonly acknowledgedIsDurable: boolean;
+  /** False: pages of a live machine can lose their content (failed syncs), so a process crash loses them too. */
+  readonly cacheIsKept: boolean;
+  /** Damage at rest may make a part of the database unreadable: what can be read is judged all the same. */
+  readonly damaged?: boolean;
+}
+
+/** Background work may keep the directory in between for so many looks, 100 ms apart. */
+const directoryChecksMax = 600;
+
+/** Batches handed over and not yet answered, at most. */
+export const pendingMax = 12;
+
+/** One engine on one machine beside its model: every write goes to both, every recovery is judged. */
+export class EngineDriver {
+  readonly world: World;
+  readonly plan: EnginePlan;
+  readonly readings: ClockReadings;
+  model = new PrefixModel();
+  /** Told with every violation of a recovery: which one it was. */
+  context = "after reopening";
+  /** Versions of the batches issued since the last recovery, in order. */
+  #versions: number[] = [];
+  #engine: Engine | null = null;
+  /** Changes with each recovery, so that a completion knows whether it still speaks of this one. */
+  #session = 0;
+  #pending = 0;
+  #poisoned = false;
+  #powerLosses = 0;
+
+  constructor(world: World, plan: EnginePlan, readings = new ClockReadings()) {
+    this.world = world;
+    this.plan = plan;
+    this.readings = readings;
+  }
+
+  get engine(): Engine {
+    assert(this.#engine !== null, "the engine is open");
+    return this.#engine;
+  }
+
+  get isOpen(): boolean {
+    return this.#engine !== null;
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** The engine takes no more writes until it is reopened. */
+  get poisoned(): boolean {
+    return this.#poisoned || this.engine.stats().poisoned;
+  }
+
+  /** Opens and judges what was recovered. Returns the operating error if that was not possible. */
+  async open(env: Env): Promise<NokvError | null> {
+    assert(this.#engine === null, "opened once");
+    this.#noteCrash();
+    const { directory, options } = this.plan;
+    const recorded = recordClock(env, this.world, this.readings);
+    let engine: Engine;
+    try {
+      engine = await openEngine(recorded, directory, options);
+    } catch (error) {
+      if (error instanceof NokvError) return error;
+      throw error;
+    }
+    const problem = this.#judgeRecovery(engine);
+    if (problem instanceof NokvError) {
+      await engine.close();
+      return problem;
+    }
+    if (problem !== null) this.world.fail("prefix", `${this.context}: ${problem}`);
+    this.#begin(engine);
+    return null;
+  }
+
+  /** The incarnation died. Must be told before the next `open`. */
+  crashed(): void {
+    this.model.crash(this.plan.cacheIsKept ? "acknowledged" : "secured");
+    this.#noteCrash();
+    this.#end();
+  }
+
+  /** Closes in order: everything acknowledged survives. Returns the operating error if it did not go well. */
+  async close(): Promise<NokvError | null> {
+    const { engine } = this;
+    const { poisoned } = this;
+    try {
+      await engine.close();
+    } catch (error) {
+      if (!(error instanceof NokvError)) throw error;
+      this.model.crash(this.plan.cacheIsKept ? "acknowledged" : "secured");
+      this.#end();
+      return error;
+    }
+    if (!poisoned) this.model.secure(this.model.acknowledgedCount);
+    this.model.crash(poisoned && !this.plan.cacheIsKept ? "secured" : "acknowledged");
+    this.#end();
+    return null;
+  }
+
+  /**
+   * Hands `writes` over. `told` gets the engine's answer; returns the error if it refused at once.
+   * Only then, and for errors that say so, did nothing happen.
+   */
+  commit(writes: ModelBatch, told: (error: NokvError | null) => void): NokvError | null {
+    const batch = new Batch();
+    for (const { key, value, expiresAtMs } of writes) {
+      if (value === null) batch.delete(toBytes(key));
+      else batch.set(toBytes(key), toBytes(value), expiresAtMs);
+    }
+    // Before the call: if the node dies inside it, the batch may have been handed over.
+    const number = this.model.issue(writes);
+    const session = this.#session;
+    this.#pending++;
+    try {
+      this.engine.commit(batch, (error) => {
+        if (session === this.#session) this.#settle(number, error, told);
+      });
+    } catch (error) {
+      if (!(error instanceof NokvError)) throw error;
+      this.#pending--;
+      this.model.refuse(number);
+      this.#versions.push(this.#versions.at(-1) ?? this.engine.pendingVersion);
+      if (error.code === "NOKV_POISONED") this.#poisoned = true;
+      return error;
+    }
+    this.#noteVersion(number);
+    return null;
+  }
+
+  /** Fails when files that belong to nothing stay although nobody works on them any more. */
+  async checkDirectory(env: Env): Promise<void> {
+    for (let patience = directoryChecksMax; ; patience--) {
+      const problem = judgeDirectory(env.disk.list(this.plan.directory), this.engine.stats());
+      if (problem === null) return;
+      if (patience === 0) this.world.fail("directory", `${this.context}: ${problem}`);
+      await pause(env, 100_000);
+    }
+  }
+
+  /** How many batches a plain read sees. Judges that nothing acknowledged is hidden. */
+  visibleCount(): number {
+    const { visibleVersion } = this.engine;
+    let count = this.#versions.length;
+    while (count > 0 && (this.#versions[count - 1] as number) > visibleVersion) count--;
+    if (count < this.model.acknowledgedCount) {
+      this.world.fail("visibility", `batch ${count + 1} is acknowledged but not visible`);
+    }
+    return count;
+  }
+
+  /** Bounds for the present that `read` judged lifetimes by, and what it returned. */
+  timed<T>(read: () => T): { readonly value: T; readonly instant: ReadInstant } {
+    const earliestMs = this.engine.nowMs();
+    const value = read();
+    const latestMs = this.engine.nowMs();
+    if (latestMs < earliestMs) this.world.fail("hybrid-clock", "the engine's present went back");
+    const highestMs = Math.max(latestMs, this.readings.highestMs + hybridLeadMs);
+    return { value, instant: { earliestMs, latestMs, highestMs } };
+  }
+
+  /** Notes that everything acknowledged by now is durable once `promise`, of a flush, is kept. */
+  secureAfter(promise: Promise<void>, failed: (error: NokvError) => void): Promise<void> {
+    const session = this.#session;
+    const count = this.model.acknowledgedCount;
+    return promise.then(
+      () => {
+        if (session === this.#session) this.model.secure(count);
+      },
+      (error: unknown) => {
+        if (!(error instanceof NokvError)) throw error;
+        failed(error);
+      },
+    );
+  }
+
+  /** Power can fail while no process runs, too: nobody is told, but it is counted. */
+  #noteCrash(): void {
+    const count = this.world.faultCount("process.power-loss");
+    const lost = count > this.#powerLosses && !this.plan.acknowledgedIsDurable;
+    this.#powerLosses = count;
+    if (lost && this.model.crashed) this.model.crash("secured");
+  }
+
+  #settle(number: number, error: NokvError | null, told: (error: NokvError | null) => void): void {
+    this.#pending--;
+    if (error === null) {
+      this.model.acknowledge(number);
+    } else {
+      const { code } = error;
+      if (code === "NOKV_UNDETERMINED" || code === "NOKV_POISONED") this.#poisoned = true;
+      if (code !== "NOKV_UNDETERMINED") this.model.refuse(number);
+    }
+    told(error);
+  }
+
+  #noteVersion(number: number): void {
+    const version = this.engine.pendingVersion;
+    const previous = this.#versions.at(-1) ?? 0;
+    if (version <= previous) {
+      this.world.fail("versions", `batch ${number} got version ${version} after ${previous}`);
+    }
+    this.#versions.push(version);
+  }
+
+  #judgeRecovery(engine: Engine): NokvError | string | null {
+    this.#engine = engine;
+    try {
+      const { value: seen, instant } = this.timed(() => scanAll(engine));
+      return this.model.recover((state: ModelState) => judgeScan(state, {}, seen, instant));
+    } catch (error) {
+      if (!(error instanceof NokvError)) throw error;
+      if (error.code !== "NOKV_CORRUPTION" || this.plan.damaged !== true) return error;
+      return this.model.recover(() => null);
+    } finally {
+      this.#engine = null;
+    }
+  }
+
+  #begin(engine: Engine): void {
+    this.#session++;
+    this.#engine = engine;
+    this.#versions = [];
+    this.#pending = 0;
+    this.#poisoned = false;
+  }
+
+  #end(): void {
+    this.#session++;
+    this.#engine = null;
+    this.#pending = 0;
+  }
+}
+
+/** Commits within one millisecond count on, past the wall clock, by at most this. */
+const hybridLeadMs = 2;
+
+/** Everything a plain forward scan returns. */
+export function scanAll(engine: Engine): readonly SeenEntry[] {
+  const seen: SeenEntry[] = [];
+  const iterator = engine.iterator({});
+  while (iterator.next()) {
+    seen.push({
+      key: toText(iterator.key),
+      value: toText(iterator.value),
+      expiresAtMs: iterator.expiresAtMs,
+    });
+  }
+  iterator.close();
+  return seen;
+}

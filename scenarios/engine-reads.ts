@@ -1,0 +1,285 @@
+import type { EngineIterator } from "../core/engine/iterator.ts";
+import type { Snapshot } from "../core/engine/snapshot.ts";
+import type { NokvErrorCode } from "../core/errors.ts";
+import { NokvError } from "../core/errors.ts";
+import type {
+  ModelState,
+  ReadInstant,
+  ScanBounds,
+  SeenEntry,
+} from "../sim/checkers/expected-state.ts";
+import { exactly, judgeGet, judgeScan } from "../sim/checkers/expected-state.ts";
+import { toBytes, toText } from "../sim/checkers/text.ts";
+import type { Dice } from "../sim/dice.ts";
+import type { EngineDriver } from "./engine-driver.ts";
+import type { Keyspace } from "./keyspace.ts";
+
+const snapshotsMax = 3;
+const heldIteratorsMax = 2;
+
+interface HeldSnapshot {
+  readonly snapshot: Snapshot;
+  readonly states: readonly ModelState[];
+  readonly instant: ReadInstant;
+}
+
+interface HeldIterator {
+  readonly iterator: EngineIterator;
+  readonly bounds: ScanBounds;
+  readonly states: readonly ModelState[];
+  readonly instant: ReadInstant;
+  readonly seen: SeenEntry[];
+}
+
+/** Reads of every kind, each judged against the model at once. Lives as long as the engine is open. */
+export class EngineReads {
+  readonly #driver: EngineDriver;
+  readonly #keyspace: Keyspace;
+  readonly #dice: Dice;
+  #tolerated: readonly NokvErrorCode[] = [];
+  #onTolerated: (error: NokvError) => void = () => {};
+  #snapshots: HeldSnapshot[] = [];
+  #iterators: HeldIterator[] = [];
+
+  constructor(driver: EngineDriver, keyspace: Keyspace, dice: Dice) {
+    this.#driver = driver;
+    this.#keyspace = keyspace;
+    this.#dice = dice;
+  }
+
+  /** Errors that the faults of the run explain; a read that fails with any other is a violation. */
+  tolerate(codes: readonly NokvErrorCode[]): void {
+    this.#tolerated = codes;
+  }
+
+  /** Who keeps account of the errors that were tolerated. */
+  onTolerated(note: (error: NokvError) => void): void {
+    this.#onTolerated = note;
+  }
+
+  /** What was open went down with the engine. */
+  reset(): void {
+    this.#snapshots = [];
+    this.#iterators = [];
+  }
+
+  get(): void {
+    const key = this.#keyspace.key();
+    const count = this.#driver.visibleCount();
+    this.#guard(() => {
+      const read = this.#driver.timed(() => this.#driver.engine.get(toBytes(key)));
+      const seen = read.value === null ? null : { value: toText(read.value) };
+      this.#judge("get", count, (state) => judgeGet(state, key, seen, read.instant));
+    });
+  }
+
+  scan(bounds: ScanBounds): void {
+    const count = this.#driver.visibleCount();
+    const seen: SeenEntry[] = [];
+    const judge = (within: ScanBounds, instant: ReadInstant): void => {
+      this.#judge("scan", count, (state) => judgeScan(state, within, seen, instant));
+    };
+    this.#guard(() => {
+      const before = this.#driver.timed(() => {});
+      try {
+        const { instant } = this.#driver.timed(() => this.#collect(bounds, null, seen));
+        judge(bounds, instant);
+      } catch (error) {
+        // What came before the failure was an answer too.
+        if (error instanceof NokvError && seen.length > 0) {
+          const { instant } = this.#driver.timed(() => {});
+          const { earliestMs } = before.instant;
+          judge({ ...bounds, limit: seen.length }, { ...instant, earliestMs });
+        }
+        throw error;
+      }
+    });
+  }
+
+  /** The newest record, also of a batch that no crash-safe read may show yet. */
+  latest(): void {
+    const key = this.#keyspace.key();
+    this.#guard(() => {
+      const read = this.#driver.timed(() => this.#driver.engine.latest(toBytes(key)));
+      const { value } = read.value;
+      const seen = value === null ? null : { value: toText(value) };
+      const count = this.#driver.model.issuedCount;
+      this.#judge("latest", count, (state) => judgeGet(state, key, seen, read.instant));
+    });
+  }
+
+  /** Takes a snapshot, reads through one, or releases one. */
+  snapshot(): void {
+    const { engine } = this.#driver;
+    const held = this.#snapshots;
+    if (held.length < snapshotsMax && this.#dice.chance(1, 3)) {
+      const { value: snapshot, instant } = this.#driver.timed(() => engine.snapshot());
+      const states = this.#driver.model.at(this.#driver.visibleCount());
+      const { readAtMs } = snapshot;
+      if (readAtMs < instant.earliestMs || readAtMs > instant.latestMs) {
+        this.#driver.world.fail("snapshot", `taken at ${readAtMs}ms, not at the engine's present`);
+      }
+      held.push({ snapshot, states, instant: exactly(readAtMs) });
+      return;
+    }
+    if (held.length === 0) return;
+    const index = this.#dice.below(held.length);
+    const one = held[index] as HeldSnapshot;
+    if (this.#dice.chance(1, 4)) {
+      one.snapshot.release();
+      held.splice(index, 1);
+      return;
+    }
+    this.#guard(() => {
+      this.#readSnapshot(one);
+    });
+  }
+
+  /** Opens an iterator, moves one on by a step, or closes one: writes and merges happen in between. */
+  holdIterator(): void {
+    const { engine } = this.#driver;
+    const held = this.#iterators;
+    if (held.length < heldIteratorsMax && this.#dice.chance(1, 4)) {
+      const bounds = this.#keyspace.bounds();
+      const states = this.#driver.model.at(this.#driver.visibleCount());
+      this.#guard(() => {
+        const opened = this.#driver.timed(() => engine.iterator(bytesOf(bounds)));
+        held.push({ iterator: opened.value, bounds, states, instant: opened.instant, seen: [] });
+      });
+      return;
+    }
+    if (held.length === 0) return;
+    const index = this.#dice.below(held.length);
+    const one = held[index] as HeldIterator;
+    const finished = this.#guard(() => this.#advance(one, this.#dice.between(1, 5)));
+    if (finished === false) return;
+    one.iterator.close();
+    held.splice(index, 1);
+  }
+
+  /** Forward, backward and key by key, all agree with each other and the model. */
+  everything(): void {
+    this.scan({});
+    this.scan({ reverse: true });
+    const count = this.#driver.visibleCount();
+    for (const key of this.#keyspace.keys) {
+      this.#guard(() => {
+        const read = this.#driver.timed(() => this.#driver.engine.get(toBytes(key)));
+        const seen = read.value === null ? null : { value: toText(read.value) };
+        this.#judge("get", count, (state) => judgeGet(state, key, seen, read.instant));
+      });
+    }
+  }
+
+  /** Ends what is open, as a well-behaved user does before closing the engine. */
+  releaseAll(): void {
+    for (const { iterator } of this.#iterators) iterator.close();
+    for (const { snapshot } of this.#snapshots) snapshot.release();
+    this.reset();
+  }
+
+  #readSnapshot(held: HeldSnapshot): void {
+    const { engine, world } = this.#driver;
+    if (this.#dice.chance(1, 2)) {
+      const key = this.#keyspace.key();
+      const value = engine.get(toBytes(key), held.snapshot);
+      const seen = value === null ? null : { value: toText(value) };
+      const problem = judgeAll(held.states, (state) => judgeGet(state, key, seen, held.instant));
+      if (problem !== null) world.fail("snapshot", `get: ${problem}`);
+      return;
+    }
+    const bounds = this.#keyspace.bounds();
+    const seen: SeenEntry[] = [];
+    this.#collect(bounds, held.snapshot, seen);
+    const problem = judgeAll(held.states, (state) => judgeScan(state, bounds, seen, held.instant));
+    if (problem !== null) world.fail("snapshot", `${describe(bounds)}: ${problem}`);
+  }
+
+  /** True: the iterator reached its end and what it returned was right. */
+  #advance(held: HeldIterator, steps: number): boolean {
+    for (let i = 0; i < steps; i++) {
+      if (!held.iterator.next()) {
+        const { seen, bounds, instant } = held;
+        const problem = judgeAll(held.states, (state) => judgeScan(state, bounds, seen, instant));
+        if (problem !== null) {
+          this.#driver.world.fail("iterator", `${describe(bounds)}, held open: ${problem}`);
+        }
+        return true;
+      }
+      held.seen.push(entryOf(held.iterator));
+    }
+    return false;
+  }
+
+  #collect(bounds: ScanBounds, snapshot: Snapshot | null, seen: SeenEntry[]): void {
+    const options = snapshot === null ? bytesOf(bounds) : { ...bytesOf(bounds), snapshot };
+    const iterator = this.#driver.engine.iterator(options);
+    try {
+      while (iterator.next()) seen.push(entryOf(iterator));
+    } finally {
+      iterator.close();
+    }
+  }
+
+  #judge(what: string, count: number, judge: (state: ModelState) => string | null): void {
+    const problem = this.#driver.model.check(count, judge);
+    if (problem !== null) this.#driver.world.fail("model", `${what}: ${problem}`);
+  }
+
+  /** Runs one read. Undefined: it failed as the disk's faults allow. */
+  #guard<T>(read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof NokvError)) throw error;
+      if (this.#tolerated.includes(error.code)) {
+        this.#onTolerated(error);
+        return undefined;
+      }
+      this.#driver.world.fail("reads", `a read failed: ${error.code} ${error.message}`);
+    }
+  }
+}
+
+function judgeAll(
+  states: readonly ModelState[],
+  judge: (state: ModelState) => string | null,
+): string | null {
+  let problem: string | null = null;
+  for (const state of states) {
+    const verdict = judge(state);
+    if (verdict === null) return null;
+    problem ??= verdict;
+  }
+  return problem;
+}
+
+function entryOf(iterator: EngineIterator): SeenEntry {
+  const { key, value, expiresAtMs } = iterator;
+  return { key: toText(key), value: toText(value), expiresAtMs };
+}
+
+interface ByteBounds {
+  readonly gt?: Uint8Array;
+  readonly gte?: Uint8Array;
+  readonly lt?: Uint8Array;
+  readonly lte?: Uint8Array;
+  readonly reverse?: boolean;
+  readonly limit?: number;
+}
+
+function bytesOf(bounds: ScanBounds): ByteBounds {
+  const { gt, gte, lt, lte, reverse, limit } = bounds;
+  return {
+    ...(gt !== undefined && { gt: toBytes(gt) }),
+    ...(gte !== undefined && { gte: toBytes(gte) }),
+    ...(lt !== undefined && { lt: toBytes(lt) }),
+    ...(lte !== undefined && { lte: toBytes(lte) }),
+    ...(reverse !== undefined && { reverse }),
+    ...(limit !== undefined && { limit }),
+  };
+}
+
+function describe(bounds: ScanBounds): string {
+  return `scan ${JSON.stringify(bounds)}`;
+}

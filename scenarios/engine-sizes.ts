@@ -1,0 +1,34 @@
+import type { EngineOptions } from "../core/engine/options.ts";
+import { engineOptionExtremes, engineOptionsDefault } from "../core/engine/options.ts";
+import type { Dice } from "../sim/dice.ts";
+import type { World } from "../sim/world.ts";
+
+/**
+ * Options small enough that a few hundred writes rotate, flush, merge and rewrite everything many times over;
+ * on some seeds those that the swarm drew, pathological minima included.
+ */
+export function drawEngineOptions(world: World, dice: Dice): Partial<EngineOptions> {
+  const small: Partial<EngineOptions> = {
+    durability: dice.pick(["sync", "sync", "sync", "interval", "none"] as const),
+    syncIntervalMs: dice.pick([1, 20, 200]),
+    memtableBytes: dice.pick([1_024, 4_096, 16_384]),
+    immutableMemtablesMax: dice.between(1, 3),
+    walGroupBytesMax: dice.pick([256, 4_096, 65_536]),
+    manifestBytesMax: dice.pick([512, 4_096]),
+    blockBytes: dice.pick([64, 256, 1_024]),
+    tableBytes: dice.pick([1_024, 4_096]),
+    bloomBitsPerKey: dice.pick([0, 4, 10]),
+    blockCacheBytes: dice.pick([0, 2_048, 65_536]),
+    level0TablesMax: dice.between(1, 4),
+    level0TablesStop: dice.between(4, 12),
+    levelBytesBase: dice.pick([1_024, 4_096, 32_768]),
+    levelBytesFactor: dice.between(2, 6),
+    jobRetryMs: dice.pick([1, 20, 500]),
+  };
+  const useSwarm = dice.chance(1, 3);
+  if (!useSwarm) return small;
+  const drawn = world.tunables("engine", engineOptionsDefault, engineOptionExtremes);
+  const options = { ...small, ...drawn };
+  const stop = Math.max(options.level0TablesStop ?? 0, options.level0TablesMax ?? 0);
+  return { ...options, level0TablesStop: stop };
+}

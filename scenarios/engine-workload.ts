@@ -1,0 +1,150 @@
+import type { Env } from "../core/env/env.ts";
+import type { NokvError, NokvErrorCode } from "../core/errors.ts";
+import type { ModelWrite } from "../sim/checkers/prefix-model.ts";
+import type { Dice } from "../sim/dice.ts";
+import type { EngineDriver } from "./engine-driver.ts";
+import { pendingMax } from "./engine-driver.ts";
+import { EngineReads } from "./engine-reads.ts";
+import type { Keyspace } from "./keyspace.ts";
+import { pause } from "./recording-clock.ts";
+
+/** Errors that a workload may meet, and where. Anything else is a violation. */
+export interface Tolerance {
+  readonly writes: readonly NokvErrorCode[];
+  readonly reads: readonly NokvErrorCode[];
+  /** Of a flush or a compaction that was asked for. */
+  readonly jobs: readonly NokvErrorCode[];
+}
+
+export const noErrors: Tolerance = { writes: [], reads: [], jobs: [] };
+
+/** What a failing disk explains: reads and jobs fail, writes are refused, in doubt, or refused from then on. */
+export const diskErrors: Tolerance = {
+  writes: ["NOKV_UNDETERMINED", "NOKV_POISONED", "NOKV_NO_SPACE", "NOKV_IO"],
+  reads: ["NOKV_IO"],
+  jobs: ["NOKV_UNDETERMINED", "NOKV_POISONED", "NOKV_NO_SPACE", "NOKV_IO"],
+};
+
+/** `tolerance`, and damage at rest that is found wherever it is met. */
+export function withCorruption({ writes, reads, jobs }: Tolerance): Tolerance {
+  const found = "NOKV_CORRUPTION";
+  return { writes: [...writes, found], reads: [...reads, found], jobs: [...jobs, found] };
+}
+
+/** Random operations on an open engine, each judged as it happens. */
+export class EngineWorkload {
+  readonly driver: EngineDriver;
+  readonly reads: EngineReads;
+  readonly #keyspace: Keyspace;
+  readonly #dice: Dice;
+  #tolerance = noErrors;
+  #onTolerated: (error: NokvError) => void = () => {};
+
+  constructor(driver: EngineDriver, keyspace: Keyspace, dice: Dice) {
+    this.driver = driver;
+    this.reads = new EngineReads(driver, keyspace, dice);
+    this.#keyspace = keyspace;
+    this.#dice = dice;
+  }
+
+  tolerate(tolerance: Tolerance): void {
+    this.#tolerance = tolerance;
+    this.reads.tolerate(tolerance.reads);
+  }
+
+  /** Who keeps account of the errors that were tolerated. */
+  onTolerated(note: (error: NokvError) => void): void {
+    this.#onTolerated = note;
+    this.reads.onTolerated(note);
+  }
+
+  async step(env: Env): Promise<void> {
+    const dice = this.#dice;
+    const choice = dice.below(100);
+    if (choice < 40) this.commit();
+    else if (choice < 50) this.reads.get();
+    else if (choice < 58) this.reads.scan(this.#keyspace.bounds());
+    else if (choice < 64) this.reads.holdIterator();
+    else if (choice < 72) this.reads.snapshot();
+    else if (choice < 76) this.reads.latest();
+    else if (choice < 79) this.flush();
+    else if (choice < 80) this.compact();
+    else if (choice < 82) this.reads.everything();
+    else if (choice < 84) await this.settled(env);
+    else await pause(env, dice.skewed(1, dice.pick([100, 10_000, 1_000_000])));
+    if (this.driver.pending >= pendingMax) await this.settled(env);
+  }
+
+  commit(): void {
+    const dice = this.#dice;
+    const writes: ModelWrite[] = [];
+    for (let i = dice.pick([1, 1, 2, 6]); i > 0; i--) {
+      const key = this.#keyspace.key();
+      if (dice.chance(1, 4)) {
+        writes.push({ key, value: null, expiresAtMs: 0 });
+      } else {
+        writes.push({ key, value: this.#keyspace.value(), expiresAtMs: this.#expiry() });
+      }
+    }
+    const { writes: codes } = this.#tolerance;
+    const error = this.driver.commit(writes, (later) => {
+      if (later !== null) this.#expect(later, this.#tolerance.writes, "commit");
+    });
+    if (error !== null) this.#expect(error, codes, "commit");
+  }
+
+  flush(): void {
+    void this.driver.secureAfter(this.driver.engine.flush(), (error) => {
+      this.#expect(error, this.#tolerance.jobs, "flush");
+    });
+  }
+
+  compact(): void {
+    void this.driver.secureAfter(this.driver.engine.compact(), (error) => {
+      this.#expect(error, this.#tolerance.jobs, "compact");
+    });
+  }
+
+  /** Waits for what is under way, but not for ever: a stalled disk is a fault like others. */
+  async settled(env: Env): Promise<void> {
+    const patience = this.#dice.skewed(4, 64);
+    for (let i = 0; i < patience && this.driver.pending > 0; i++) await pause(env, 500);
+  }
+
+  /**
+   * A write that must be acknowledged, sooner or later: backpressure may hold it back for a while. Null: it was;
+   * else the answer at `deadlineUs`, or the first one that is not about backpressure.
+   */
+  async probe(env: Env, deadlineUs: number): Promise<NokvError | null> {
+    const { world } = this.driver;
+    for (;;) {
+      const answer = await new Promise<NokvError | null>((resolve) => {
+        const write = { key: this.#keyspace.key(), value: this.#keyspace.value(), expiresAtMs: 0 };
+        const refused = this.driver.commit([write], resolve);
+        if (refused !== null) resolve(refused);
+      });
+      if (answer === null) return null;
+      const held = answer.code === "NOKV_BUSY" || answer.code === "NOKV_NO_SPACE";
+      if (!held || world.nowUs > deadlineUs) return answer;
+      await pause(env, 10_000);
+    }
+  }
+
+  /** Mostly never; else before the present, soon, or late. */
+  #expiry(): number {
+    const dice = this.#dice;
+    if (!dice.chance(1, 5)) return 0;
+    const nowMs = this.driver.engine.nowMs();
+    return dice.chance(1, 8) ? nowMs - dice.below(5) : nowMs + dice.skewed(1, 20_000);
+  }
+
+  /** Backpressure needs no fault, and a write in flight may be told that its engine was closed. */
+  #expect(error: NokvError, codes: readonly NokvErrorCode[], what: string): void {
+    if (error.code === "NOKV_BUSY" || error.code === "NOKV_CLOSED") return;
+    if (codes.includes(error.code)) {
+      this.#onTolerated(error);
+      return;
+    }
+    this.driver.world.fail("errors", `${what}: ${error.code} ${error.message}`);
+  }
+}

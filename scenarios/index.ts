@@ -1,0 +1,15 @@
+import type { Scenario } from "../sim/scenario.ts";
+import { atRestCorruption } from "./at-rest-corruption.ts";
+import { crashPoints } from "./crash-points.ts";
+import { diskPressure } from "./disk-pressure.ts";
+import { engineModel } from "./engine-model.ts";
+import { gatewayClients } from "./gateway-clients.ts";
+
+/** What we promise to survive. A mixed batch of seeds draws from these by weight. */
+export const scenarios: readonly Scenario[] = [
+  gatewayClients,
+  engineModel,
+  crashPoints,
+  atRestCorruption,
+  diskPressure,
+];

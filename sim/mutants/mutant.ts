@@ -1,0 +1,19 @@
+/**
+ * A planted bug: a change to the product that the simulator must find. It is a patch outside the product, never a
+ * branch inside it, so that nothing planted can ship. A patch that no longer applies fails the build.
+ */
+export interface Mutant {
+  /** Kebab-case, unique. */
+  readonly name: string;
+  /** The file to change, from the root of the repository. */
+  readonly file: string;
+  /** Occurs exactly once in `file`. May span lines. */
+  readonly find: string;
+  readonly replace: string;
+  /** Oracles of which one must be the first to see it. "any" where every oracle is as good. */
+  readonly oracles: readonly string[];
+  /** Runs this scenario only; null lets each seed pick, as an ordinary batch does. */
+  readonly scenario: string | null;
+  /** What a user would suffer, in one sentence. */
+  readonly why: string;
+}

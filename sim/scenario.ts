@@ -1,0 +1,16 @@
+import type { World } from "./world.ts";
+
+/**
+ * Something we promise to survive. `run` builds machines in `world`, drives them, and judges: `world.fail` ends
+ * the run with a violation, returning means that nothing was found. It must use nothing but `world` for time,
+ * randomness and machines; everything else is trapped.
+ */
+export interface Scenario {
+  /** Kebab-case; what `--scenario` takes. */
+  readonly name: string;
+  /** One sentence: what breaks for a user when this fails. */
+  readonly why: string;
+  /** Share of a mixed batch, relative to the other scenarios. A positive integer. */
+  readonly weight: number;
+  run(world: World): Promise<void>;
+}
