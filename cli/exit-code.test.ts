@@ -52,6 +52,7 @@ test("lines have a hint where there is one and own up to defects", () => {
   expect(describeError(corruption("wal-1.log", 32, "checksum differs", "restore a backup"))).toBe(
     "wal-1.log: offset 32: checksum differs (restore a backup)",
   );
-  expect(describeError(new AssertionError("a fact"))).toBe("internal error: a fact (a defect: please report it)");
+  const defect = describeError(new AssertionError("a fact"));
+  expect(defect).toBe("internal error: a fact (a defect: please report it)");
   expect(describeError(new TypeError("oops"))).toMatch(/^internal error: oops/);
 });

@@ -103,5 +103,6 @@ export function describeError(error: unknown): string {
   if (error instanceof AssertionError) return `internal error: ${error.message} (a defect: please report it)`;
   const known = error instanceof NokvError || error instanceof DiskError || error instanceof NetworkError;
   if (known) return error.message;
-  return `internal error: ${error instanceof Error ? error.message : String(error)} (--debug shows the stack)`;
+  const message = error instanceof Error ? error.message : String(error);
+  return `internal error: ${message} (--debug shows the stack)`;
 }

@@ -12,30 +12,31 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Rejects when nobody can listen at `address`, so that a wrong address is reported before any file is touched. Another
- * process may still take it in between; then listening itself fails.
+ * Rejects when nobody can listen at `address`, so that a wrong address is reported before any file is
+ * touched. Another process may still take it in between; then listening itself fails.
  */
 export function probeAddress(address: Address): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", (error: NodeJS.ErrnoException) => reject(refusal(address, error)));
-    server.listen({ host: address.host, port: address.port, exclusive: true }, () => server.close(() => resolve()));
+    server.listen({ ...address, exclusive: true }, () => server.close(() => resolve()));
   });
 }
 
 function refusal(address: Address, error: NodeJS.ErrnoException): unknown {
   const what = `bind ${formatAddress(address)}`;
+  const { unavailable, permission } = exitCode;
   switch (error.code) {
     case "EADDRINUSE":
-      return new CommandError(exitCode.unavailable, `${what}: address already in use`, "--addr HOST:0 takes a free port");
+      return new CommandError(unavailable, `${what}: address already in use`, "port 0 takes a free one");
     case "EADDRNOTAVAIL":
-      return new CommandError(exitCode.unavailable, `${what}: no such address on this machine`);
+      return new CommandError(unavailable, `${what}: no such address on this machine`);
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return new CommandError(exitCode.unavailable, `${what}: unknown host`);
+      return new CommandError(unavailable, `${what}: unknown host`);
     case "EACCES":
     case "EPERM":
-      return new CommandError(exitCode.permission, `${what}: permission denied`, "ports below 1024 are privileged");
+      return new CommandError(permission, `${what}: permission denied`, "ports below 1024 are privileged");
     case undefined:
     default:
       return error;

@@ -7,7 +7,7 @@ import { run } from "./run.ts";
 const commands: readonly CommandEntry[] = [
   { name: "redis", summary: "serve a directory to Redis clients", load: loadRedis },
   { name: "sim", summary: "run seeds in the deterministic simulator", load: loadSim },
-  { name: "mutants", summary: "plant known bugs and measure how fast the simulator finds them", load: loadMutants },
+  { name: "mutants", summary: "plant known bugs, measure how fast they are found", load: loadMutants },
 ];
 
 async function loadRedis(): Promise<Command> {

@@ -3,7 +3,7 @@ import type { Address } from "../core/env/network.ts";
 import { UsageError } from "./exit-code.ts";
 import { suggest } from "./suggest.ts";
 
-/** What a command accepts: long option name to whether it takes a value. `--help` is understood everywhere. */
+/** What a command accepts: the long name of an option, and whether it takes a value. */
 export type OptionTable = Readonly<Record<string, "flag" | "value">>;
 
 /** Understood by every command. */
@@ -55,7 +55,8 @@ export class Options {
     if (value === undefined) return null;
     const choice = choices.find((candidate) => candidate === value);
     if (choice !== undefined) return choice;
-    throw new UsageError(`--${name}: "${value}" is none of ${choices.join(", ")}`, didYouMean(value, choices));
+    const complaint = `--${name}: "${value}" is none of ${choices.join(", ")}`;
+    throw new UsageError(complaint, didYouMean(value, choices));
   }
 
   /** `HOST:PORT`; an IPv6 host stands in brackets. Port 0 takes a free one. */
@@ -65,7 +66,8 @@ export class Options {
     const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(.*)$/.exec(value) ?? [];
     const host = bracketed ?? plain;
     if (host === undefined || port === undefined) {
-      throw new UsageError(`--${name}: "${value}" is not HOST:PORT`, "127.0.0.1:6380, or [::1]:6380 for IPv6");
+      const hint = "127.0.0.1:6380, or [::1]:6380 for IPv6";
+      throw new UsageError(`--${name}: "${value}" is not HOST:PORT`, hint);
     }
     return { host, port: parseInteger(`--${name}: port`, port, { min: 0, max: 65_535 }) };
   }
@@ -93,7 +95,8 @@ export function parseOptions(argv: readonly string[], table: OptionTable): Optio
   for (const token of tokens) {
     if (token.kind === "positional") throw new UsageError(`unexpected argument "${token.value}"`);
     if (token.kind === "option-terminator") continue;
-    const kind = token.rawName.startsWith("--") && Object.hasOwn(known, token.name) ? known[token.name] : undefined;
+    const isLong = token.rawName.startsWith("--") && Object.hasOwn(known, token.name);
+    const kind = isLong ? known[token.name] : undefined;
     if (token.rawName === "-h") values.set("help", "");
     else if (kind === undefined) throw unknownOption(token.rawName, Object.keys(known));
     else if (values.has(token.name)) throw new UsageError(`${token.rawName} is given twice`);

@@ -22,8 +22,8 @@ export function stdoutFlushed(): Promise<void> {
 }
 
 /**
- * A reader that goes away (`| head`) silences stdout and nothing more: the command's verdict stands. A disk that
- * is full behind stdout loses results, and that is a failure.
+ * A reader that goes away (`| head`) silences stdout and nothing more: the command's verdict stands. A disk
+ * that is full behind stdout loses results, and that is a failure.
  */
 function processTerminal(): Terminal {
   let gone = false;

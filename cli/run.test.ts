@@ -8,7 +8,7 @@ import { type TestContext, entry, testContext } from "./test-context.test-suppor
 const echo: Command = {
   usage: "usage: nokv echo\n",
   run: (argv, { terminal }) => {
-    if (argv.includes("fail")) throw new CommandError(exitCode.noInput, "echo: /x: no such directory", "create it");
+    if (argv.includes("fail")) throw new CommandError(exitCode.noInput, "/x: no such directory", "create it");
     if (argv.includes("crash")) throw new TypeError("not a function");
     terminal.out(argv.join(" "));
     return Promise.resolve(exitCode.ok);
@@ -63,7 +63,7 @@ test.each([
 
 test("a command's failure is one line and its code", async () => {
   const [code, { terminal }] = await given("echo", "fail");
-  expect([code, terminal.stderr]).toEqual([66, "nokv: echo: /x: no such directory (create it)\n"]);
+  expect([code, terminal.stderr]).toEqual([66, "nokv: /x: no such directory (create it)\n"]);
 });
 
 test("a stack is shown only on request", async () => {

@@ -1,4 +1,4 @@
-/** Where a command writes. Commands never touch the process's streams, so that tests can read what they say. */
+/** Where a command writes. Never the process's own streams, so that tests can read what was said. */
 export interface Terminal {
   /** Results: what a pipe should carry. */
   out(text: string): void;

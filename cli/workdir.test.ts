@@ -1,5 +1,13 @@
-// Goal: a directory that cannot be used is refused before anything is touched, with the reason and its exit code.
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+// Goal: a directory that cannot be used is refused before anything is touched, with the reason and its code.
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";

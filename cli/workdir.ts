@@ -5,8 +5,8 @@ import { CommandError, exitCode } from "./exit-code.ts";
 
 /**
  * The directory that `path` names, absolute and without symbolic links, so that one directory has one name in
- * messages and locks. It exists, or its parent does and lets us create it. Throws a CommandError that says why not;
- * creates nothing.
+ * messages and locks. It exists, or its parent does and lets us create it. Throws a CommandError that says
+ * why not; creates nothing.
  */
 export function resolveWorkdir(path: string): string {
   const absolute = resolve(path);

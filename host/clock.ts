@@ -27,7 +27,10 @@ export class HostClock implements Clock {
     return new HostTimer(this.monotonicUs() + delayUs, run);
   }
 
-  /** The check phase follows the poll phase: what arrived with this turn's I/O gathers, other I/O is not starved. */
+  /**
+   * The check phase follows the poll phase: what arrived with this turn's I/O gathers, other I/O is not
+   * starved.
+   */
   soon(run: () => void): void {
     setImmediate(run);
   }
@@ -53,7 +56,10 @@ class HostTimer implements Timer {
     return setTimeout(() => this.#fire(), Math.min(timeoutMsMax, Math.max(0, leftMs)));
   }
 
-  /** The loop's own idea of the present lags, so a timeout may come a little early; and the longest is bounded. */
+  /**
+   * The loop's own idea of the present lags, so a timeout may come a little early; and the longest is
+   * bounded.
+   */
   #fire(): void {
     if (performance.now() * 1_000 < this.#dueUs) this.#timeout = this.#arm();
     else this.#run();

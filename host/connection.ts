@@ -12,12 +12,14 @@ import { toNetworkError } from "./network-error.ts";
 /** Above this many bytes not taken by the kernel, `write` says so. */
 export const highWaterBytes = 64 * 1024;
 
-/** Writes of one turn gather in a buffer of this size, so that a pipeline's replies leave in one system call. */
+/**
+ * Writes of one turn gather in a buffer of this size, so that a pipeline's replies leave in one system call.
+ */
 const gatherBytes = 16 * 1024;
 
 /**
- * One TCP connection. What is written within a turn is gathered and leaves at its end; longer writes go out at
- * once, behind what was gathered.
+ * One TCP connection. What is written within a turn is gathered and leaves at its end; longer writes go out
+ * at once, behind what was gathered.
  */
 export class HostConnection implements Connection {
   readonly #socket: net.Socket;

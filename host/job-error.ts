@@ -3,7 +3,12 @@ import { NokvError } from "../core/errors.ts";
 
 /** An error as structured cloning can carry it: a clone alone would lose its class and its fields. */
 export type PlainError =
-  | { readonly type: "disk"; readonly code: DiskError["code"]; readonly path: string; readonly operation: string }
+  | {
+      readonly type: "disk";
+      readonly code: DiskError["code"];
+      readonly path: string;
+      readonly operation: string;
+    }
   | {
       readonly type: "nokv";
       readonly code: NokvError["code"];

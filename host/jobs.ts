@@ -21,8 +21,8 @@ interface Pending {
 }
 
 /**
- * Background work on worker threads, started when first needed. A thread keeps the process alive only while it
- * works.
+ * Background work on worker threads, started when first needed. A thread keeps the process alive only while
+ * it works.
  */
 export class HostJobs implements Jobs {
   readonly #url: URL;

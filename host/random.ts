@@ -2,7 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { type StreamKey, draw } from "../core/bytes/keyed-draw.ts";
 import type { Random } from "../core/env/random.ts";
 
-/** Keyed randomness of this process: drawn as in the simulator, but of a seed that nobody can guess or repeat. */
+/**
+ * Keyed randomness of this process: drawn as in the simulator, but of a seed that nobody can guess or repeat.
+ */
 export class HostRandom implements Random {
   readonly #seed = randomBytes(32);
   readonly #streams = new Map<string, StreamKey>();

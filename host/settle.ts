@@ -10,7 +10,7 @@ const drain = (process as unknown as ProcessWithDrain)._tickCallback;
 /** This process as the simulator's host. */
 export const simHost: SimHost = {
   settle: () => {
-    if (drain === undefined) throw new Error("this Node.js has no process._tickCallback to drain microtasks with");
+    if (drain === undefined) throw new Error("this Node.js has no process._tickCallback to drain with");
     drain.call(process);
   },
   onUnhandledRejection: (report) => {
@@ -25,7 +25,10 @@ export const simHost: SimHost = {
   },
 };
 
-/** Calls `run` from a macrotask, where a drain of microtasks works, and settles with what it returns or throws. */
+/**
+ * Calls `run` from a macrotask, where a drain of microtasks works, and settles with what it returns or
+ * throws.
+ */
 export function runInMacrotask<T>(run: () => T): Promise<T> {
   return new Promise((resolve, reject) => {
     setImmediate(() => {

@@ -16,8 +16,9 @@ export interface RedisNodeConfig {
   readonly engine: Partial<EngineOptions>;
   readonly gateway: Partial<GatewayOptions>;
   /**
-   * Called once, when a write or a sync failed for good. Reads go on; writes are refused until the node is opened
-   * again, so a process does best to close it and to exit with 74, for its supervisor to start it anew.
+   * Called once, when a write or a sync failed for good. Reads go on; writes are refused until the node is
+   * opened again, so a process does best to close it and to exit with 74, for its supervisor to start it
+   * anew.
    */
   readonly onFatal?: (error: NokvError) => void;
 }
@@ -43,14 +44,16 @@ export class RedisNode {
    * NOKV_UNDETERMINED when acknowledged writes of a lower durability level than `sync` may be lost.
    */
   close(): Promise<void> {
-    this.#closing ??= new Promise<void>((resolve) => this.#server.close(resolve)).then(() => this.engine.close());
+    this.#closing ??= new Promise<void>((resolve) => this.#server.close(resolve)).then(() =>
+      this.engine.close(),
+    );
     return this.#closing;
   }
 }
 
 /**
- * Opens the database and listens. Throws what `openEngine` throws, NOKV_INVALID_ARGUMENT for options, and NOKV_IO
- * when the address cannot be taken; then nothing is left open.
+ * Opens the database and listens. Throws what `openEngine` throws, NOKV_INVALID_ARGUMENT for options, and
+ * NOKV_IO when the address cannot be taken; then nothing is left open.
  */
 export async function openRedisNode(env: Env, config: RedisNodeConfig): Promise<RedisNode> {
   const engineOptions = checkOptions(config.engine);

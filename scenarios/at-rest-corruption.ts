@@ -26,8 +26,7 @@ export const atRestCorruption: Scenario = {
 type Left = "closed" | "crashed" | "open";
 
 interface Damage extends AtRestDamage {
-  /** The wrong bytes: while they are there, the damage is. */
-  readonly bytes: string;
+  readonly right: Uint8Array;
 }
 
 class AtRestRun {
@@ -73,7 +72,6 @@ class AtRestRun {
       this.#workload.reads.reset();
     }
     if (!this.#world.options.faultFree) this.#damage();
-    this.#tracker.forget();
     const tolerance = this.#damages.length > 0 ? withCorruption(noErrors) : noErrors;
     this.#workload.tolerate(tolerance);
     for (let opening = 0; opening < 2; opening++) {
@@ -128,18 +126,26 @@ class AtRestRun {
   #damage(): void {
     let evidence = 1;
     for (let left = this.#dice.between(1, 4); left > 0; left--) {
-      const damage = this.#machine.disk.corruptAtRest(this.#dice.pick(kinds), (path, offset, length) => {
-        if (path.endsWith("/LOCK")) return false;
-        if (path.endsWith(".sst")) return true;
-        if (evidence === 0) return false;
-        if (!path.endsWith(".log") || this.#left === "closed") return true;
-        return offset + length <= (this.#vouched.get(path) ?? 0);
+      let right = new Uint8Array(0);
+      const found = this.#machine.disk.corruptAtRest(this.#dice.pick(kinds), (path, offset, length) => {
+        right = this.#machine.disk.inspect(path)?.durable.slice(offset, offset + length) ?? right;
+        return this.#mayDamage(path, offset + length, evidence);
       });
-      if (damage === null) continue;
-      if (!damage.path.endsWith(".sst")) evidence--;
-      this.#damages.push({ ...damage, bytes: this.#bytesAt(damage) ?? "" });
-      this.#world.story(`${damage.kind} in ${damage.path} at ${damage.offset}, ${damage.length} bytes`);
+      if (found === null) continue;
+      if (!found.path.endsWith(".sst")) evidence--;
+      const damage = { ...found, right };
+      this.#damages.push(damage);
+      this.#tracker.watch(damage);
+      this.#world.story(`${found.kind} in ${found.path} at ${found.offset}, ${found.length} bytes`);
     }
+  }
+
+  #mayDamage(path: string, end: number, evidence: number): boolean {
+    if (path.endsWith("/LOCK")) return false;
+    if (path.endsWith(".sst")) return true;
+    if (evidence === 0) return false;
+    if (!path.endsWith(".log") || this.#left === "closed") return true;
+    return end <= (this.#vouched.get(path) ?? 0);
   }
 
   /** False: the directory was refused, as it may be. */
@@ -187,30 +193,19 @@ class AtRestRun {
     }
   }
 
-  /** Every injected damage was noticed, went away unread, or is still unread. */
+  /** Every injected damage was noticed, or nobody was ever given the wrong bytes. */
   #account(): void {
     for (const damage of this.#damages) {
-      const { path, offset, length } = damage;
-      const read = this.#tracker.touched(path, offset, length);
-      const state = this.#detected.has(path)
-        ? "detected"
-        : this.#bytesAt(damage) === damage.bytes
-          ? "still there"
-          : "overwritten or removed";
-      this.#world.story(`${damage.kind} in ${path} at ${offset}: ${state}, ${read ? "read" : "never read"}`);
-      if (read && state !== "detected" && !this.#replaced(path)) {
-        this.#world.fail("accounting", `${damage.kind} in ${path} at ${offset} was read and not noticed`);
-      }
+      const { kind, path, offset } = damage;
+      const seen = this.#tracker.saw(damage);
+      const noticed = this.#detected.has(path) || this.#replaced(path);
+      this.#world.story(`${kind} in ${path} at ${offset}: ${seen ? "" : "not "}seen, ${noticed ? "" : "not "}noticed`);
+      if (seen && !noticed) this.#world.fail("accounting", `${kind} in ${path} at ${offset} was read and not noticed`);
     }
   }
 
   /** A refusal may name another file than the one whose damage made it necessary. */
   #replaced(path: string): boolean {
     return this.#detected.size > 0 && !path.endsWith(".sst");
-  }
-
-  #bytesAt({ path, offset, length }: AtRestDamage): string | null {
-    const file = this.#machine.disk.inspect(path);
-    return file === null ? null : file.durable.slice(offset, offset + length).join(" ");
   }
 }

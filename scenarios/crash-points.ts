@@ -13,8 +13,10 @@ import { Keyspace } from "./keyspace.ts";
 import { pause } from "./recording-clock.ts";
 
 const directory = "/db";
-/** A workload of more env calls than this costs more than it finds. */
-const callsMax = 700;
+/** A workload of more env calls is shortened until it fits: each call costs several recoveries. */
+const callsMax = 160;
+/** Should a shortened workload still be longer: so many are tried, and the run says so. */
+const crashPointsMax = 320;
 /** Disk images judged for each crash point, besides the one that a process crash leaves. */
 const powerImages = 2;
 
@@ -37,7 +39,7 @@ class CrashPointsRun {
   readonly #dice: Dice;
   readonly #keyspace: Keyspace;
   readonly #plan: EnginePlan;
-  readonly #program: readonly Step[];
+  #program: readonly Step[];
   #images = 0;
 
   constructor(world: World) {
@@ -56,13 +58,12 @@ class CrashPointsRun {
     this.#program = this.#draw(plan);
     const { shortRead, shortWrite } = world.options.disk.faults;
     if (!world.options.faultFree) Object.assign(this.#machine.disk.faults, { shortRead, shortWrite });
-    const steps = this.#program.map((step) => step.kind).join(" ");
-    world.story(`${steps}; ${JSON.stringify(options)}`);
   }
 
   async run(): Promise<void> {
+    await this.#shorten();
     let call = 0;
-    while (call < callsMax) {
+    while (call < crashPointsMax) {
       call++;
       const driver = new EngineDriver(this.#world, this.#plan);
       const crashed = await this.#runProgram(driver, call);
@@ -71,6 +72,18 @@ class CrashPointsRun {
       await this.#judgeImages(driver, call);
     }
     this.#world.story(`${call - 1} crash points, ${this.#images} images`);
+  }
+
+  async #shorten(): Promise<void> {
+    for (;;) {
+      await this.#runProgram(new EngineDriver(this.#world, this.#plan), 0);
+      const calls = this.#machine.callCount;
+      if (calls <= callsMax || this.#program.length === 1) break;
+      const kept = Math.floor((this.#program.length * callsMax) / calls);
+      this.#program = this.#program.slice(0, Math.max(1, kept));
+    }
+    const steps = this.#program.map((step) => step.kind).join(" ");
+    this.#world.story(`${steps}; ${JSON.stringify(this.#plan.options)}`);
   }
 
   #draw(plan: Dice): readonly Step[] {
@@ -92,11 +105,11 @@ class CrashPointsRun {
     });
   }
 
-  /** Runs the program on an empty disk, up to the crash. False: it came to its end before. */
+  /** Runs the program on an empty disk, up to the crash; 0: none. False: it came to its end before. */
   async #runProgram(driver: EngineDriver, call: number): Promise<boolean> {
     this.#machine.disk.wipe();
     this.#machine.boot();
-    this.#machine.crashAtCall(call, "process");
+    if (call > 0) this.#machine.crashAtCall(call, "process");
     const outcome = await this.#machine.run(async (env) => {
       await this.#open(driver, env);
       for (const step of this.#program) await this.#step(driver, env, step);
@@ -209,7 +222,7 @@ class CrashPointsRun {
     return other;
   }
 
-  /** The disk as it is now must open, be right, take a write, and open again as it was. */
+  /** The disk as it is now must open and be right; of some images also take a write, and open again as it was. */
   async #judge(origin: EngineDriver, model: PrefixModel, where: string): Promise<void> {
     this.#images++;
     const driver = this.#driverOf(origin, model);
@@ -218,6 +231,7 @@ class CrashPointsRun {
       driver.context = where;
       await this.#open(driver, env);
       reads.everything();
+      if (!this.#dice.chance(1, 3)) return this.#close(driver);
       const key = this.#keyspace.key();
       await this.#commit(driver, env, [{ key, value: this.#keyspace.value(), expiresAtMs: 0 }], true);
       await this.#close(driver);

@@ -1,40 +1,60 @@
 import type { Disk, DiskFile, DiskLock, OpenMode, PathKind, SyncDone } from "../core/env/disk.ts";
 import type { Env } from "../core/env/env.ts";
 
-interface ReadRange {
+/** Bytes that are wrong, and what they should be. */
+export interface Watched {
   readonly path: string;
-  readonly from: number;
-  readonly to: number;
+  readonly offset: number;
+  readonly right: Uint8Array;
 }
 
-/** Which bytes of which files a node has read: what it never looked at it need not have noticed. */
+/** Notes which wrong bytes a node has been given: what it never saw it need not have noticed. */
 export class ReadTracker {
-  #ranges: ReadRange[] = [];
+  readonly #watched: Watched[] = [];
+  readonly #seen = new Set<Watched>();
 
   /** `env` with a disk whose reads are noted. Jobs have a view of their own, which is not. */
   attach(env: Env): Env {
     const { clock, network, random, jobs, failpoints, trace } = env;
-    const disk = new TrackingDisk(env.disk, (range) => this.#ranges.push(range));
+    const disk = new TrackingDisk(env.disk, (read) => this.#note(read));
     return { clock, disk, network, random, jobs, failpoints, trace };
   }
 
-  forget(): void {
-    this.#ranges = [];
+  watch(damage: Watched): void {
+    this.#watched.push(damage);
   }
 
-  /** Was any byte of `[offset, offset + length)` of `path` read since `forget`? */
-  touched(path: string, offset: number, length: number): boolean {
-    return this.#ranges.some((range) => {
-      return range.path === path && range.from < offset + length && offset < range.to;
-    });
+  /** Did a read return any byte of `damage` that was not right? */
+  saw(damage: Watched): boolean {
+    return this.#seen.has(damage);
   }
+
+  #note({ path, position, bytes }: Read): void {
+    for (const damage of this.#watched) {
+      if (damage.path !== path) continue;
+      const from = Math.max(position, damage.offset);
+      const to = Math.min(position + bytes.length, damage.offset + damage.right.length);
+      for (let at = from; at < to; at++) {
+        if (bytes[at - position] === damage.right[at - damage.offset]) continue;
+        this.#seen.add(damage);
+        break;
+      }
+    }
+  }
+}
+
+interface Read {
+  readonly path: string;
+  readonly position: number;
+  /** What was read; valid during the call only. */
+  readonly bytes: Uint8Array;
 }
 
 class TrackingDisk implements Disk {
   readonly #disk: Disk;
-  readonly #note: (range: ReadRange) => void;
+  readonly #note: (read: Read) => void;
 
-  constructor(disk: Disk, note: (range: ReadRange) => void) {
+  constructor(disk: Disk, note: (read: Read) => void) {
     this.#disk = disk;
     this.#note = note;
   }
@@ -75,9 +95,9 @@ class TrackingDisk implements Disk {
 class TrackingFile implements DiskFile {
   readonly path: string;
   readonly #file: DiskFile;
-  readonly #note: (range: ReadRange) => void;
+  readonly #note: (read: Read) => void;
 
-  constructor(file: DiskFile, note: (range: ReadRange) => void) {
+  constructor(file: DiskFile, note: (read: Read) => void) {
     this.path = file.path;
     this.#file = file;
     this.#note = note;
@@ -89,7 +109,7 @@ class TrackingFile implements DiskFile {
 
   read(position: number, target: Uint8Array, start: number, end: number): number {
     const count = this.#file.read(position, target, start, end);
-    this.#note({ path: this.path, from: position, to: position + count });
+    this.#note({ path: this.path, position, bytes: target.subarray(start, start + count) });
     return count;
   }
 

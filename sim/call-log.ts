@@ -16,7 +16,8 @@ export interface CallTap {
 
 /**
  * What every incarnation asked of its world and what it was told, as one rolling hash with a checkpoint each
- * thousand calls: two runs of a seed that differ can be told apart, and the first call that differs can be found.
+ * thousand calls: two runs of a seed that differ can be told apart, and the first call that differs can be
+ * found.
  */
 export class CallLog {
   readonly checkpoints: string[] = [];

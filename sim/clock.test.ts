@@ -7,7 +7,11 @@ import { inSimulation } from "./in-simulation.test-support.ts";
 const fault = fc.oneof(
   fc.record({ kind: fc.constant("drift" as const), value: fc.integer({ min: -100_000, max: 100_000 }) }),
   fc.record({ kind: fc.constant("jump" as const), value: fc.integer({ min: -3_600_000, max: 3_600_000 }) }),
-  fc.record({ kind: fc.constantFrom("freeze" as const, "thaw" as const, "none" as const), value: fc.constant(0) }),
+  fc.constantFrom(
+    { kind: "freeze" as const, value: 0 },
+    { kind: "thaw" as const, value: 0 },
+    { kind: "none" as const, value: 0 },
+  ),
 );
 
 describe("MachineClock", () => {

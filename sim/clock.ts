@@ -16,8 +16,9 @@ const soonUsMax = 3;
 const perMillion = 1_000_000;
 
 /**
- * The two clocks of a machine's hardware, unrelated as in life. Each runs in straight pieces: from (`sinceUs`,
- * value) on at its own rate, until a fault starts a new piece. All times are true virtual microseconds.
+ * The two clocks of a machine's hardware, unrelated as in life. Each runs in straight pieces: from
+ * (`sinceUs`, value) on at its own rate, until a fault starts a new piece. All times are true virtual
+ * microseconds.
  */
 export class MachineClock {
   #monotonicUs: number;

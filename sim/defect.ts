@@ -11,7 +11,8 @@ export function isDefect(error: unknown): boolean {
   );
 }
 
-const sourceLine = /((?:failpoints|core|net|raft|coordinator|txn|node|sim|scenarios|host|cli)\/[\w./-]+\.[jt]s:\d+:\d+)/;
+const rooms = "failpoints|core|net|raft|coordinator|txn|node|sim|scenarios|host|cli";
+const sourceLine = new RegExp(`((?:${rooms})/[\\w./-]+\\.[jt]s:\\d+:\\d+)`);
 const noise = /core\/assert\.[jt]s|sim\/traps\.[jt]s/;
 
 /** Name and message of `error`, and the first line of ours in its stack. For people: never hashed. */

@@ -34,8 +34,8 @@ export class Dice {
   }
 
   /**
-   * An integer in [low, high], low >= 1, heavy-tailed: each power of two in the interval is about as likely as
-   * any other. For sizes, gaps and rates of which nobody knows the interesting scale.
+   * An integer in [low, high], low >= 1, heavy-tailed: each power of two in the interval is about as likely
+   * as any other. For sizes, gaps and rates of which nobody knows the interesting scale.
    */
   skewed(low: number, high: number): number {
     assert(low >= 1, "a logarithm needs a positive number");

@@ -75,8 +75,8 @@ export class EventLoop {
   }
 
   /**
-   * Moves time to the next event that is due, whose owner lives and whose processor is free; null when there is
-   * none. The caller runs it.
+   * Moves time to the next event that is due, whose owner lives and whose processor is free; null when there
+   * is none. The caller runs it.
    */
   next(): SimEvent | null {
     for (;;) {

@@ -5,7 +5,9 @@ import type { Life } from "./life.ts";
 /** Something that will happen. `run` is null once it was cancelled. */
 export class SimEvent {
   atUs: number;
-  /** Keyed, so that the order of events at one instant is explored instead of being first come, first served. */
+  /**
+   * Keyed, so that the order of events at one instant is explored instead of being first come, first served.
+   */
   readonly tiebreak: number;
   readonly sequence: number;
   readonly life: Life;
@@ -20,7 +22,10 @@ export class SimEvent {
   }
 }
 
-/** A binary heap ordered by (time, tiebreak, sequence): a total order, so the pop order is a function of content. */
+/**
+ * A binary heap ordered by (time, tiebreak, sequence): a total order, so the pop order is a function of
+ * content.
+ */
 export class EventQueue {
   readonly #heap: SimEvent[] = [];
 

@@ -1,6 +1,6 @@
 /**
- * Every way in which the simulated world can be hostile. A run counts each injection under its kind, so that a
- * batch of seeds can show that a fault it claims to survive was really there.
+ * Every way in which the simulated world can be hostile. A run counts each injection under its kind, so that
+ * a batch of seeds can show that a fault it claims to survive was really there.
  */
 export const faultKinds = [
   "disk.lost-write",

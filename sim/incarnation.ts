@@ -9,7 +9,9 @@ export class NodeCrashed extends Error {
   override readonly name = "NodeCrashed";
 }
 
-/** `process`: the operating system lives on, and with it the page cache. `power`: only durable bytes remain. */
+/**
+ * `process`: the operating system lives on, and with it the page cache. `power`: only durable bytes remain.
+ */
 export type CrashKind = "process" | "power";
 
 /** What an incarnation tells the machine it runs on. */
@@ -21,8 +23,8 @@ export interface IncarnationHost {
 }
 
 /**
- * One process from boot to crash. Each call on its env first asks whether it still lives, is counted, may turn
- * out to be the point where it crashes, and is recorded with its result.
+ * One process from boot to crash. Each call on its env first asks whether it still lives, is counted, may
+ * turn out to be the point where it crashes, and is recorded with its result.
  */
 export class Incarnation implements DiskFence {
   readonly life: Life;
@@ -82,7 +84,8 @@ export class Incarnation implements DiskFence {
       throw new NodeCrashed(`${this.#who} ran away`);
     }
     if (this.#crashIn > 0 && --this.#crashIn === 0) {
-      this.#record.story(`${this.#who} crashes (${this.#crashKind}) in env call ${this.calls}: ${operation} ${subject}`);
+      const where = `env call ${this.calls}: ${operation} ${subject}`;
+      this.#record.story(`${this.#who} crashes (${this.#crashKind}) in ${where}`);
       this.#record.count("process.crash-at-call");
       this.#host.crashInCall(this.#crashKind);
       throw new NodeCrashed(`${this.#who} crashed in ${operation}`);

@@ -24,8 +24,8 @@ export interface SimJobsParts {
 }
 
 /**
- * Background work as slices of virtual time. Each worker is a processor of its own, so that a job and the main
- * thread keep each other from nothing; only their disk is one.
+ * Background work as slices of virtual time. Each worker is a processor of its own, so that a job and the
+ * main thread keep each other from nothing; only their disk is one.
  */
 export class SimJobs implements Jobs {
   readonly #parts: SimJobsParts;
@@ -74,7 +74,9 @@ export class SimJobs implements Jobs {
       finished: (error, result) => {
         this.#idle.push(worker);
         const copy = result === null ? null : plainCopy(result, this.#shared);
-        incarnation.after(dice.below(handoverUsMax), () => {
+        const { loop, life } = incarnation;
+        const atUs = loop.presentUs(worker.processor) + dice.below(handoverUsMax);
+        loop.at(atUs, life, () => {
           incarnation.result("job-done", error === null ? "ok" : error.name, 0);
           this.#dispatch();
           pending.done(error, copy);
@@ -138,8 +140,8 @@ class RunningJob {
 }
 
 /**
- * What structured cloning would make of `value`, except that shared memory stays shared. Anything that would not
- * survive the way to a worker is a defect of the caller, found here as well as in production.
+ * What structured cloning would make of `value`, except that shared memory stays shared. Anything that would
+ * not survive the way to a worker is a defect of the caller, found here as well as in production.
  */
 function plainCopy<T>(value: T, shared: WeakSet<ArrayBufferLike>): T {
   return copy(value, shared, 0) as T;

@@ -4,8 +4,8 @@ import { type StreamKey, draw, scramble } from "../core/bytes/keyed-draw.ts";
 import type { Random } from "../core/env/random.ts";
 
 /**
- * Keyed randomness of one run. `seedrandom` turns the seed into a run key, the name of a stream is hashed into
- * it, and a draw mixes that with entity and ordinal. There is no state that a draw could advance.
+ * Keyed randomness of one run. `seedrandom` turns the seed into a run key, the name of a stream is hashed
+ * into it, and a draw mixes that with entity and ordinal. There is no state that a draw could advance.
  */
 export class KeyedRandom implements Random {
   readonly #low: number;

@@ -13,8 +13,8 @@ export class Processor {
 }
 
 /**
- * Who an event belongs to. When the owner dies, its events are dropped unseen: timers, completions, deliveries.
- * The world's own life and that of a machine's hardware never end.
+ * Who an event belongs to. When the owner dies, its events are dropped unseen: timers, completions,
+ * deliveries. The world's own life and that of a machine's hardware never end.
  */
 export class Life {
   readonly processor: Processor;

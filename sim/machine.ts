@@ -55,7 +55,10 @@ interface Running {
   readonly failpoints: SimFailpoints;
 }
 
-/** A simulated computer: a disk, clocks and a network address that outlive the incarnations of its one process. */
+/**
+ * A simulated computer: a disk, clocks and a network address that outlive the incarnations of its one
+ * process.
+ */
 export class Machine implements IncarnationHost {
   /** Also its host name on the network. */
   readonly name: string;
@@ -136,8 +139,8 @@ export class Machine implements IncarnationHost {
   }
 
   /**
-   * Boots if down, then runs `work` on the machine's next turn. Settles with "crashed" when the incarnation dies
-   * first, whatever `work` would have done; `work` then never continues past its next env call. An
+   * Boots if down, then runs `work` on the machine's next turn. Settles with "crashed" when the incarnation
+   * dies first, whatever `work` would have done; `work` then never continues past its next env call. An
    * AssertionError or other defect in `work` ends the run with a violation.
    */
   run<T>(work: (env: Env) => Promise<T>): Promise<RunOutcome<T>> {
@@ -186,7 +189,9 @@ export class Machine implements IncarnationHost {
     this.#running?.incarnation.crashAtCall(0, "process");
   }
 
-  /** Called on the world's turn after each end of a process, with how it ended. For the scenario's restarts. */
+  /**
+   * Called on the world's turn after each end of a process, with how it ended. For the scenario's restarts.
+   */
   onDown(callback: (kind: CrashKind) => void): void {
     this.#downCallbacks.push(callback);
   }

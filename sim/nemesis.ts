@@ -227,7 +227,9 @@ export class Nemesis implements MachineWatcher {
     for (const point of failpoints) machine.failpoints.disarm(point);
   }
 
-  /** Does `act` again and again until `stop`, `gapMs` of rest in between; it returns how long it takes, in ms. */
+  /**
+   * Does `act` again and again until `stop`, `gapMs` of rest in between; it returns how long it takes, in ms.
+   */
   #plan(kind: string, machine: Machine, gapMs: number, act: (dice: Dice) => number): void {
     if (gapMs === 0) return;
     const dice = this.#kept(`${kind}/${machine.name}`);
@@ -277,8 +279,8 @@ function freeSpace(machine: Machine): void {
 function calmDisk(faults: DiskFaults): DiskFaults {
   const { personality, lostWrite, tornWrite, garbageGap, entryLost } = faults;
   const { operationUs, syncUsMin, syncUsMax } = faults;
-  const kept = { personality, lostWrite, tornWrite, garbageGap, entryLost, operationUs, syncUsMin, syncUsMax };
-  return { ...diskFaultsNone, ...kept };
+  const loss = { personality, lostWrite, tornWrite, garbageGap, entryLost };
+  return { ...diskFaultsNone, ...loss, operationUs, syncUsMin, syncUsMax };
 }
 
 function calmNetwork(faults: NetworkFaults): NetworkFaults {

@@ -2,7 +2,9 @@ import type { Random } from "../core/env/random.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { KeyedRandom } from "./keyed-random.ts";
 
-/** One incarnation's randomness. Keyed by machine and incarnation: a restarted node does not repeat its draws. */
+/**
+ * One incarnation's randomness. Keyed by machine and incarnation: a restarted node does not repeat its draws.
+ */
 export class SimRandom implements Random {
   readonly #keyed: KeyedRandom;
   readonly #incarnation: Incarnation;

@@ -143,7 +143,7 @@ describe("verdicts", () => {
       },
     });
     expect(result.oracle).toBe("exception");
-    expect(result.message).toMatch(/AssertionError: the moon is made of rock \(at sim\/run.test.ts:\d+:\d+\)/);
+    expect(result.message).toContain("AssertionError: the moon is made of rock (at sim/run.test.ts:");
   });
 
   test("exception: a defect in machine.run ends the run, an operating error does not", async () => {
@@ -191,7 +191,7 @@ describe("verdicts", () => {
     expect(result.message).toContain("unhandled rejection: Error: forgotten");
   });
 
-  test("what the scenario finds is kept though somebody swallows it, and the first finding wins", async () => {
+  test("a finding is kept though somebody swallows it, and the first one wins", async () => {
     const result = await simulateOnce({
       seed: 1,
       run: async (world) => {

@@ -13,12 +13,16 @@ import { World } from "./world.ts";
 export interface SimHost {
   /** Runs microtasks until none is left. Must work from within a macrotask. */
   settle(): void;
-  /** Reports promises rejected without a handler, and only to `report`, until the returned function is called. */
+  /**
+   * Reports promises rejected without a handler, and only to `report`, until the returned function is called.
+   */
   onUnhandledRejection(report: (reason: unknown) => void): () => void;
 }
 
 export interface SimulateOptions {
-  /** Receives a line for each story line, fault, crash, boot and `env.trace` event. Does not change the run. */
+  /**
+   * Receives a line for each story line, fault, crash, boot and `env.trace` event. Does not change the run.
+   */
   readonly trace?: (line: string) => void;
   /** With `trace`: a line for each recorded env call number in [from, to] and its result. */
   readonly traceCalls?: { readonly from: number; readonly to: number };
@@ -33,9 +37,9 @@ export interface SimResult {
   readonly scenario: string;
   readonly verdict: Verdict;
   /**
-   * Who found the violation: an oracle of the scenario, or the simulator's own: "stuck" (nothing left to happen,
-   * scenario not finished), "runaway" (bounds on events or time), "exception" (assertion, unexpected error,
-   * unhandled rejection), "ambient" (real clock, randomness or I/O was touched). Null when clean.
+   * Who found the violation: an oracle of the scenario, or the simulator's own: "stuck" (nothing left to
+   * happen, scenario not finished), "runaway" (bounds on events or time), "exception" (assertion, unexpected
+   * error, unhandled rejection), "ambient" (real clock, randomness or I/O was touched). Null when clean.
    */
   readonly oracle: string | null;
   readonly message: string | null;
@@ -184,7 +188,8 @@ function refuseMicrotask(host: SimHost): void {
     settled = true;
   });
   host.settle();
-  if (!settled) throw new Error("simulate must be called from a macrotask: see runInMacrotask in host/settle.ts");
+  if (settled) return;
+  throw new Error("simulate must be called from a macrotask: see runInMacrotask in host/settle.ts");
 }
 
 function callTap(options: SimulateOptions): CallTap | null {

@@ -1,9 +1,9 @@
 import type { World } from "./world.ts";
 
 /**
- * Something we promise to survive. `run` builds machines in `world`, drives them, and judges: `world.fail` ends
- * the run with a violation, returning means that nothing was found. It must use nothing but `world` for time,
- * randomness and machines; everything else is trapped.
+ * Something we promise to survive. `run` builds machines in `world`, drives them, and judges: `world.fail`
+ * ends the run with a violation, returning means that nothing was found. It must use nothing but `world` for
+ * time, randomness and machines; everything else is trapped.
  */
 export interface Scenario {
   /** Kebab-case; what `--scenario` takes. */

@@ -5,11 +5,11 @@ import type { KeyedRandom } from "./keyed-random.ts";
 import { type NetworkFaults, networkFaultsNone } from "./network/network-faults.ts";
 
 /**
- * What one seed's world is like. Whether a fault exists at all is drawn as well as how often it comes: the bug
- * that needs ten resets and no crash is not found where everything always happens. Plain JSON.
+ * What one seed's world is like. Whether a fault exists at all is drawn as well as how often it comes: the
+ * bug that needs ten resets and no crash is not found where everything always happens. Plain JSON.
  *
- * A gap is the mean time between two faults of a kind on one machine; 0 means that there are none. Rates are per
- * 1,000,000.
+ * A gap is the mean time between two faults of a kind on one machine; 0 means that there are none. Rates are
+ * per 1,000,000.
  */
 export interface SwarmOptions {
   /** No faults whatever the scenario asks for: some bugs need none. */
@@ -185,24 +185,24 @@ function drawDisk(dice: Dice, atRestCorruption: boolean): DiskOptions {
       tornWrite: dice.pick([0, 500_000, perMillion]),
       garbageGap: dice.pick([0, 300_000, perMillion]),
       entryLost: dice.pick([perMillion, 500_000, 100_000]),
-      eioRead: rate(dice, 6, 2_000),
-      eioWrite: rate(dice, 6, 2_000),
-      eioMetadata: rate(dice, 6, 20_000),
+      eioRead: rate(dice, 5, 20_000),
+      eioWrite: rate(dice, 5, 10_000),
+      eioMetadata: rate(dice, 5, 20_000),
       eioSticky: dice.pick([0, 200_000]),
-      emfile: rate(dice, 6, 20_000),
-      enospc: rate(dice, 6, 5_000),
+      emfile: rate(dice, 5, 50_000),
+      enospc: rate(dice, 5, 20_000),
       syncFailed: rate(dice, 4, 20_000),
       shortRead: rate(dice, 2, 300_000),
       shortWrite: rate(dice, 2, 300_000),
       slow: rate(dice, 4, 50_000),
       slowUsMax: dice.skewed(1_000, 200_000),
-      stall: rate(dice, 4, 20_000),
+      stall: rate(dice, 4, 50_000),
       stallUsMax: dice.between(1_000_000, 10_000_000),
       operationUs: dice.pick([0, 2, 20]),
       syncUsMin: syncUs,
       syncUsMax: syncUs * dice.pick([1, 4, 50]),
-      flipOnRead: rate(dice, 3, 5_000),
-      misdirectedRead: rate(dice, 3, 5_000),
+      flipOnRead: rate(dice, 3, 50_000),
+      misdirectedRead: rate(dice, 3, 50_000),
     },
     fullGapMs: gapMs(dice, 1, 4),
     fullMsMax: dice.skewed(10, 10_000),
@@ -226,8 +226,8 @@ function drawJobs(dice: Dice): SwarmOptions["jobs"] {
 }
 
 /**
- * Draws each numeric tunable that has extremes: on tiny seeds mostly the first, smallest ones, otherwise half of
- * them keep their defaults. Knows nothing of what the tunables mean.
+ * Draws each numeric tunable that has extremes: on tiny seeds mostly the first, smallest ones, otherwise half
+ * of them keep their defaults. Knows nothing of what the tunables mean.
  */
 export function drawTunables<T extends object>(
   defaults: T,

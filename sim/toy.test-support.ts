@@ -7,8 +7,8 @@ import type { Scenario } from "./scenario.ts";
 import type { World } from "./world.ts";
 
 /**
- * A small product for the simulator's own tests: a server that answers each byte it reads with a counter that it
- * made durable first, and a client that knows the highest answer. The counter must never go back.
+ * A small product for the simulator's own tests: a server that answers each byte it reads with a counter that
+ * it made durable first, and a client that knows the highest answer. The counter must never go back.
  */
 
 const port = 7;

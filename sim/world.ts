@@ -55,8 +55,8 @@ export class World {
   }
 
   /**
-   * The dice of (stream, entity). Asked again, the same object: its ordinal goes on. Streams of a scenario never
-   * meet those of the simulator.
+   * The dice of (stream, entity). Asked again, the same object: its ordinal goes on. Streams of a scenario
+   * never meet those of the simulator.
    */
   dice(stream: string, entity = 0): Dice {
     const key = `${stream}/${entity}`;
@@ -112,21 +112,24 @@ export class World {
 
   /**
    * Nemesis on, for these machines (all known ones when none is named) and the links between them: crashes,
-   * pauses, clock, link and disk faults, failpoints, as the swarm drew. Restarting a machine is the scenario's
-   * job (`machine.onDown`). Called again, adds machines.
+   * pauses, clock, link and disk faults, failpoints, as the swarm drew. Restarting a machine is the
+   * scenario's job (`machine.onDown`). Called again, adds machines.
    */
   startFaults(...machines: readonly Machine[]): void {
     this.#nemesis.start(machines.length > 0 ? machines : [...this.#machines.values()]);
   }
 
-  /** Nemesis off; links, clocks, disks and failpoints are healed, pauses end. Machines that are down stay down. */
+  /**
+   * Nemesis off; links, clocks, disks and failpoints are healed, pauses end. Machines that are down stay
+   * down.
+   */
   stopFaults(): void {
     this.#nemesis.stop();
   }
 
   /**
-   * The fault atlas: which bytes at rest the nemesis may damage when `options.atRestCorruption` is set. Until it
-   * is called, only tables (`*.sst`) are damaged, never a log or a manifest.
+   * The fault atlas: which bytes at rest the nemesis may damage when `options.atRestCorruption` is set. Until
+   * it is called, only tables (`*.sst`) are damaged, never a log or a manifest.
    */
   mayCorrupt(machine: Machine, atlas: MayCorrupt): void {
     this.#nemesis.setAtlas(machine, atlas);

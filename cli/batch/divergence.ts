@@ -22,7 +22,8 @@ export function findDivergence(simulator: Simulator, runs: TwoRuns): string {
   const { first, second } = runs;
   const checkpoint = firstDifference(first.checkpoints, second.checkpoints);
   const from = checkpoint * callsPerCheckpoint + 1;
-  const where = `trace hash ${first.traceHash} became ${second.traceHash}: the runs part after call ${from - 1}`;
+  const hashes = `trace hash ${first.traceHash} became ${second.traceHash}`;
+  const where = `${hashes}: the runs part after call ${from - 1}`;
   const one = tracedLines(simulator, runs, from);
   const other = tracedLines(simulator, runs, from);
   const line = firstDifference(one, other);

@@ -19,7 +19,7 @@ export const badSeed = 7;
 
 let flakyRuns = 0;
 
-/** Answers at once, without a world. Calls are told to `trace` as "call N", after the first 2,000 with a flaw. */
+/** Answers at once, without a world. Tells `trace` "call N", after the first 2,500 with the flaw. */
 export const fakeSimulator: Simulator = (scenario, seed, { trace, traceCalls }) => {
   const flaw = scenario === flaky ? `-${flakyRuns++}` : "";
   if (scenario === deadly && seed === badSeed) process.exit(9);

@@ -46,8 +46,9 @@ export async function runMutant(
 ): Promise<MutantResult> {
   const copy = copyWithMutant(root, mutant);
   try {
-    const { stdout, stderr } = await runSim(copy, simArguments(mutant, budget), budget.limitMs + graceMs, onStop);
-    return judge(mutant, budget, stdout, stderr);
+    const argv = simArguments(mutant, budget);
+    const output = await runSim(copy, argv, budget.limitMs + graceMs, onStop);
+    return judge(mutant, budget, output);
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
@@ -101,7 +102,7 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
-function judge(mutant: Mutant, budget: MutantBudget, stdout: string, stderr: string): MutantResult {
+function judge(mutant: Mutant, budget: MutantBudget, { stdout, stderr }: SimOutput): MutantResult {
   const { name, file, oracles, why } = mutant;
   const base = { name, file, why, oracle: null, expected: false, firstSeed: null };
   const summary = parseSummary(stdout);

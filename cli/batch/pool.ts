@@ -1,12 +1,14 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { assert } from "../../core/assert.ts";
-import { type WorkerOrder, type WorkerReply, quit } from "./protocol.ts";
+import { type WorkerOrder, type WorkerReply, quit, ready } from "./protocol.ts";
 import type { SeedReport } from "./run-seed.ts";
 
 /** Seeds a worker has in hand: one running, one waiting, so that it never idles for a round trip. */
 const seedsInHandMax = 2;
 const watchMs = 500;
+/** What a process may take to start, beyond the time of its first seed. */
+const startupMsMax = 60_000;
 const stderrTailChars = 2_000;
 
 export interface PoolPlan {
@@ -25,6 +27,7 @@ interface Worker {
   readonly process: ChildProcess;
   /** In order; the first one is running. */
   readonly inHand: WorkerOrder[];
+  /** When the first one in hand began; in the future while the process starts. */
   startedMs: number;
   cpuMs: number;
   stderrTail: string;
@@ -74,7 +77,7 @@ export class Pool {
     const worker: Worker = {
       process: child,
       inHand: [],
-      startedMs: this.#plan.nowMs(),
+      startedMs: this.#plan.nowMs() + startupMsMax,
       cpuMs: 0,
       stderrTail: "",
       overdue: false,
@@ -83,9 +86,14 @@ export class Pool {
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       worker.stderrTail = (worker.stderrTail + text).slice(-stderrTailChars);
     });
-    child.on("message", (message) => this.#replied(worker, message as WorkerReply));
+    child.on("message", (message) => {
+      if (message === ready) worker.startedMs = this.#plan.nowMs();
+      else this.#replied(worker, message as WorkerReply);
+    });
     child.on("error", (error) => {
       worker.stderrTail += error.message;
+      // A process that never was is never told to be closed.
+      if (child.pid === undefined) this.#died(worker, error.message);
     });
     child.on("close", (code, signal) => this.#died(worker, signal ?? `code ${code ?? "unknown"}`));
     for (const order of carried) this.#send(worker, order);
@@ -103,7 +111,6 @@ export class Pool {
   }
 
   #send(worker: Worker, order: WorkerOrder): void {
-    if (worker.inHand.length === 0) worker.startedMs = this.#plan.nowMs();
     worker.inHand.push(order);
     // A send that fails is followed by "close", which accounts for what is in hand.
     worker.process.send(order, () => {});
@@ -124,8 +131,9 @@ export class Pool {
     this.#workers.delete(worker);
     const [running, ...carried] = worker.inHand;
     if (running !== undefined) {
-      const wallMs = Math.round(this.#plan.nowMs() - worker.startedMs);
-      this.#plan.onReport(lostSeed(running, wallMs, worker.overdue ? null : { how, tail: worker.stderrTail }));
+      const wallMs = Math.max(0, Math.round(this.#plan.nowMs() - worker.startedMs));
+      const death = worker.overdue ? null : { how, tail: worker.stderrTail };
+      this.#plan.onReport(lostSeed(running, wallMs, death));
       if (!this.#exhausted || carried.length > 0) this.#spawn(carried);
     }
     if (this.#workers.size === 0) this.#finished();
@@ -146,7 +154,7 @@ interface Death {
   readonly tail: string;
 }
 
-/** What is known of a seed whose process did not live to tell; `death` is null when it was killed for its time. */
+/** What is known of a seed whose process did not live to tell. Without `death` it was killed for its time. */
 function lostSeed(order: WorkerOrder, wallMs: number, death: Death | null): SeedReport {
   const message =
     death === null

@@ -61,8 +61,9 @@ export function progressLine(state: ProgressState): string {
 }
 
 function timeToGo({ seeds, total, elapsedMs, limitMs }: ProgressState): string {
-  const bySeeds = total === null || seeds === 0 ? Number.POSITIVE_INFINITY : (elapsedMs / seeds) * (total - seeds);
-  const byTime = limitMs === null ? Number.POSITIVE_INFINITY : limitMs - elapsedMs;
+  const never = Number.POSITIVE_INFINITY;
+  const bySeeds = total === null || seeds === 0 ? never : (elapsedMs / seeds) * (total - seeds);
+  const byTime = limitMs === null ? never : limitMs - elapsedMs;
   const leftMs = Math.max(0, Math.min(bySeeds, byTime));
   return Number.isFinite(leftMs) ? duration(leftMs) : "?";
 }

@@ -11,6 +11,9 @@ export interface WorkerOrder {
 /** Parent to worker: nothing more will come. */
 export const quit = "quit";
 
+/** Worker to parent, once: its modules are loaded, and time counts from here. */
+export const ready = "ready";
+
 /** Worker to parent: a seed is done. Sent in the order in which the seeds were ordered. */
 export interface WorkerReply {
   readonly report: SeedReport;

@@ -43,7 +43,7 @@ test("a clean seed shows its hash and its faults", () => {
 });
 
 test("a batch lists its failing seeds and ends like a single failure", () => {
-  const tally = new Tally(1, true);
+  const tally = new Tally(1, null);
   for (const report of [clean, { ...failed, seed: 14 }, failed]) tally.add(report);
   const text = batchReport(tally.summary({ wallMs: 500, cpuMs: 0 }), build, false);
   expect(text).toContain("3 seeds from 1 in 500 ms (6/s), 3 run twice");
@@ -53,7 +53,7 @@ test("a batch lists its failing seeds and ends like a single failure", () => {
 });
 
 test("a clean batch says so last", () => {
-  const tally = new Tally(1, true);
+  const tally = new Tally(1, null);
   tally.add(clean);
   expect(batchReport(tally.summary({ wallMs: 1, cpuMs: 0 }), build, false)).toMatch(/\nclean\n$/);
 });

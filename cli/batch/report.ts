@@ -16,17 +16,18 @@ export function replayCommand({ seed, scenario }: { seed: number; scenario: stri
 }
 
 export function cleanSeed(report: SeedReport): string {
-  const { seed, scenario, traceHash, events, calls, simulatedMs, wallMs, faults, twice, why } = report;
+  const { seed, scenario, traceHash, events, calls, faults, twice, why } = report;
+  const times = `${duration(report.simulatedMs)} simulated in ${duration(report.wallMs)}`;
   const lines = [
     `seed ${seed}  scenario ${scenario}: ${why}`,
     `clean  trace ${traceHash}${twice ? " (the same when run twice)" : ""}`,
-    `${grouped(events)} events, ${grouped(calls)} env calls, ${duration(simulatedMs)} simulated in ${duration(wallMs)}`,
+    `${grouped(events)} events, ${grouped(calls)} env calls, ${times}`,
     `faults injected: ${faultList(faults)}`,
   ];
   return `${lines.join("\n")}\n`;
 }
 
-/** A red box with the oracle, the end of the story and the faults; the replay command stands alone in the end. */
+/** A red box with the oracle, the end of the story and the faults; the replay command alone in the end. */
 export function failedSeed(report: SeedReport, build: Build, colors: boolean): string {
   const { seed, scenario, verdict, oracle, message, story, why, traceHash, simulatedMs, faults } = report;
   const body = [
@@ -45,9 +46,10 @@ export function failedSeed(report: SeedReport, build: Build, colors: boolean): s
 }
 
 export function batchReport(summary: BatchSummary, build: Build, colors: boolean): string {
-  const { seeds, from, wallMs, seedsPerSecond, events, simulatedMs, twice, violations } = summary;
+  const { seeds, from, wallMs, events, simulatedMs, twice, violations } = summary;
+  const speed = `${duration(wallMs)} (${summary.seedsPerSecond}/s)`;
   const lines = [
-    `${grouped(seeds)} seeds from ${from} in ${duration(wallMs)} (${seedsPerSecond}/s), ${grouped(twice)} run twice`,
+    `${grouped(seeds)} seeds from ${from} in ${speed}, ${grouped(twice)} run twice`,
     `${grouped(events)} events, ${duration(simulatedMs)} simulated`,
     ...Object.entries(summary.perScenario).map(([name, tally]) => {
       const failing = tally.violations === 0 ? "clean" : `${tally.violations} failing`;
@@ -55,9 +57,10 @@ export function batchReport(summary: BatchSummary, build: Build, colors: boolean
     }),
     `faults injected: ${faultList(summary.faults)}`,
   ];
-  if (summary.never.length > 0) {
-    const why = summary.verdict === "fault-missing" ? `, in ${grouped(seedsToSeeEveryFault)} seeds or more` : "";
-    lines.push(`never injected${why}: ${summary.never.join(", ")}`);
+  if (summary.scenario === null && summary.never.length > 0) {
+    const enough = summary.verdict === "fault-missing";
+    const where = enough ? `, in ${grouped(seedsToSeeEveryFault)} seeds or more` : "";
+    lines.push(`never injected${where}: ${summary.never.join(", ")}`);
   }
   const [first] = violations;
   if (first === undefined) {
@@ -68,7 +71,8 @@ export function batchReport(summary: BatchSummary, build: Build, colors: boolean
   for (const { seed, scenario, oracle, message } of violations.slice(0, failuresListedMax)) {
     lines.push(`  seed ${seed} ${scenario}: ${oracle ?? ""}: ${(message ?? "").split("\n")[0] ?? ""}`);
   }
-  if (violations.length > failuresListedMax) lines.push(`  and ${violations.length - failuresListedMax} more`);
+  const unlisted = violations.length - failuresListedMax;
+  if (unlisted > 0) lines.push(`  and ${unlisted} more`);
   return `${lines.join("\n")}\n${failedSeed(first, build, colors)}`;
 }
 

@@ -30,7 +30,7 @@ export interface BatchOutcome {
 export async function runBatch(plan: BatchPlan, { terminal, onInterrupt }: Context): Promise<BatchOutcome> {
   const startMs = performance.now();
   const nowMs = (): number => performance.now() - startMs;
-  const tally = new Tally(plan.from, plan.scenario === null);
+  const tally = new Tally(plan.from, plan.scenario);
   const progress = new Progress(terminal);
   const pool = new Pool({
     worker: plan.worker,

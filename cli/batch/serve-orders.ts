@@ -1,7 +1,7 @@
 import { runInMacrotask } from "../../host/settle.ts";
 import type { Scenario } from "../../sim/scenario.ts";
 import { pickScenario } from "./pick-scenario.ts";
-import { type WorkerOrder, type WorkerReply, quit } from "./protocol.ts";
+import { type WorkerOrder, type WorkerReply, quit, ready } from "./protocol.ts";
 import { type SeedReport, type Simulator, runSeed } from "./run-seed.ts";
 
 /** Serves a `Pool` from within its child process: one seed after the other, a fresh macrotask for each. */
@@ -19,6 +19,7 @@ export function serveOrders(scenarios: readonly Scenario[], simulator: Simulator
   // Ctrl-C reaches the whole group; the parent decides what becomes of the seeds in hand.
   process.on("SIGINT", () => {});
   process.on("disconnect", () => process.exit(0));
+  process.send?.(ready);
 }
 
 function runOrder(scenarios: readonly Scenario[], simulator: Simulator, order: WorkerOrder): SeedReport {

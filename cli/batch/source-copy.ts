@@ -1,4 +1,13 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Mutant } from "../../sim/mutants/mutant.ts";
@@ -17,8 +26,11 @@ function sourcesOf(root: string, folder = ""): string[] {
   });
 }
 
-/** A copy of the tree at `root` with one bug planted, in a new temporary directory that the caller removes. */
+/** A copy of the tree at `root` with one bug planted, in a new temporary directory; the caller removes it. */
 export function copyWithMutant(root: string, mutant: Mutant): string {
+  if (!existsSync(join(root, "cli/main.ts"))) {
+    throw new CommandError(exitCode.noInput, `${root} has no sources to change`, "run it in the repository");
+  }
   const patched = patch(root, mutant);
   const copy = mkdtempSync(join(tmpdir(), "nokv-mutant-"));
   for (const path of sourcesOf(root)) {

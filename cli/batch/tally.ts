@@ -21,6 +21,8 @@ export interface BatchSummary {
   /** Seeds that were run. */
   readonly seeds: number;
   readonly from: number;
+  /** Null: each seed picked one. */
+  readonly scenario: string | null;
   readonly verdict: BatchVerdict;
   /** Seeds that are not clean, ascending. */
   readonly violations: readonly SeedReport[];
@@ -50,7 +52,7 @@ export type SeedLine = Pick<
 /** Adds up the reports of a batch as they come in, in whatever order. */
 export class Tally {
   readonly #from: number;
-  readonly #mixed: boolean;
+  readonly #scenario: string | null;
   readonly #failed: SeedReport[] = [];
   readonly #results: SeedLine[] = [];
   readonly #faults = new Map<string, number>();
@@ -58,10 +60,10 @@ export class Tally {
   #seeds = 0;
   #twice = 0;
 
-  /** `mixed`: over all scenarios, so that every fault kind is expected sooner or later. */
-  constructor(from: number, mixed: boolean) {
+  /** `scenario` null: over all of them, so that every fault kind is expected sooner or later. */
+  constructor(from: number, scenario: string | null) {
     this.#from = from;
-    this.#mixed = mixed;
+    this.#scenario = scenario;
   }
 
   get seeds(): number {
@@ -109,15 +111,15 @@ export class Tally {
   summary({ wallMs, cpuMs }: { wallMs: number; cpuMs: number }): BatchSummary {
     const violations = this.#failed.toSorted((a, b) => a.seed - b.seed);
     const never = faultKinds.filter((kind) => !this.#faults.has(kind));
-    const perScenario = Object.fromEntries(
-      [...this.#scenarios].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, tally]) => [name, rounded(tally)]),
-    );
+    const byName = [...this.#scenarios].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const perScenario = Object.fromEntries(byName.map(([name, tally]) => [name, rounded(tally)]));
     const tallies = Object.values(perScenario);
     const results =
       this.#seeds <= resultsMax ? { results: this.#results.toSorted((a, b) => a.seed - b.seed) } : {};
     return {
       seeds: this.#seeds,
       from: this.#from,
+      scenario: this.#scenario,
       verdict: this.#verdict(never.length > 0),
       violations,
       faults: this.#sortedFaults(),
@@ -136,7 +138,8 @@ export class Tally {
   #verdict(someNever: boolean): BatchVerdict {
     if (this.#failed.some(({ verdict }) => verdict === "nondeterminism")) return "nondeterminism";
     if (this.#failed.length > 0) return "violation";
-    return this.#mixed && someNever && this.#seeds >= seedsToSeeEveryFault ? "fault-missing" : "clean";
+    const expected = this.#scenario === null && this.#seeds >= seedsToSeeEveryFault;
+    return expected && someNever ? "fault-missing" : "clean";
   }
 
   #sortedFaults(): Record<string, number> {

@@ -1,6 +1,14 @@
-// Goal: a planted bug is reported as found, missed or stale for what it is, and the real tree is never touched.
+// Goal: a planted bug is reported as found, missed or stale for what it is; the real tree is never touched.
 // Method: the command over a toy repository whose `cli/main.ts` plays the simulator.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
@@ -19,7 +27,8 @@ const seeds = Number(argv[argv.indexOf("--seeds") + 1]);
 const from = Number(argv[argv.indexOf("--from") + 1]);
 const scenario = argv.includes("--scenario") ? argv[argv.indexOf("--scenario") + 1] : "picked";
 const oracle = mode === "dies" ? "process" : "sums-add-up";
-const violations = answer === 42 ? [] : [{ seed: from + 4, oracle, scenario, message: "answer is " + answer }];
+const found = { seed: from + 4, oracle, scenario, message: "answer is " + answer };
+const violations = answer === 42 ? [] : [found];
 console.log(JSON.stringify({ seeds: violations.length === 0 ? seeds : 5, violations, cpuMs: 2500 }));
 `;
 mkdirSync(join(root, "core"));
@@ -38,8 +47,8 @@ afterAll(() => {
 });
 
 function mutant(name: string, find: string, replace: string, rest: Partial<Mutant> = {}): Mutant {
-  const oracles = ["sums-add-up"];
-  return { name, file: "core/product.ts", find, replace, oracles, scenario: null, why: "sums are wrong", ...rest };
+  const rule = { oracles: ["sums-add-up"], scenario: null, why: "sums are wrong" };
+  return { name, file: "core/product.ts", find, replace, ...rule, ...rest };
 }
 
 const found = mutant("found", "= 42", "= 41");

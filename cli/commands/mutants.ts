@@ -52,16 +52,18 @@ async function plantAll(all: readonly Mutant[], given: Options, context: Context
     for (const { name, file, why } of mutants) terminal.out(`${name.padEnd(36)} ${file}: ${why}\n`);
     return exitCode.ok;
   }
-  if (given.has("json") && given.has("markdown")) throw new UsageError("--json and --markdown exclude each other");
+  const json = given.has("json");
+  if (json && given.has("markdown")) throw new UsageError("--json and --markdown exclude each other");
+  const jobs = given.integer("jobs", 1, jobsMax) ?? 1;
   const budget = {
     seeds: given.integer("seeds", 1, countMax) ?? seedsDefault,
     from: given.integer("from", 0, countMax) ?? 1,
     limitMs: given.durationMs("time") ?? limitMsDefault,
   };
-  const { results, interrupted } = await runAll(mutants, budget, given.integer("jobs", 1, jobsMax) ?? 1, context);
-  if (given.has("json")) terminal.out(`${JSON.stringify({ ...totals(results), interrupted, budget, results })}\n`);
+  const { results, interrupted } = await runAll(mutants, budget, jobs, context);
+  if (json) terminal.out(`${JSON.stringify({ ...totals(results), interrupted, budget, results })}\n`);
   else if (given.has("markdown")) terminal.out(markdown(results));
-  else terminal.out(`${results.length === 0 ? "" : `${summaryLine(results)}\n`}`);
+  else terminal.out(`${results.length === 0 ? "nothing to plant" : summaryLine(results)}\n`);
   if (interrupted) return exitCode.interrupted;
   return results.every(({ verdict }) => verdict === "killed") ? exitCode.ok : exitCode.violation;
 }
@@ -147,5 +149,6 @@ function markdown(results: readonly MutantResult[]): string {
     const found = verdict === "killed" ? `${oracle ?? ""} | ${seeds}` : `**${verdict}** | ${seeds}`;
     return `| ${name} | ${file} | ${why} | ${found} | ${cpuSeconds.toFixed(1)} |\n`;
   });
-  return `| bug | file | what a user would suffer | oracle | seeds | CPU s |\n|---|---|---|---|---:|---:|\n${rows.join("")}`;
+  const head = "| bug | file | what a user would suffer | oracle | seeds | CPU s |\n";
+  return `${head}|---|---|---|---|---:|---:|\n${rows.join("")}`;
 }

@@ -1,4 +1,4 @@
-// Goal: `nokv redis` on the real machine: what it prints, how it ends, and how it refuses what it cannot serve.
+// Goal: `nokv redis` on the real machine: what it prints, how it ends, how it refuses what it cannot serve.
 // Method: run the command as a user would, on a free port and a directory of its own.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -145,7 +145,7 @@ test("an address in use is refused before the directory is touched", async () =>
 
 test.each([
   [["--workdir", ""], 2, "nokv: --workdir: must not be empty"],
-  [["--addr", "127.0.0.1:99999"], 2, '--addr: port: "99999" must be an integer between 0 and 65535 inclusive'],
+  [["--addr", "127.0.0.1:99999"], 2, '--addr: port: "99999" must be an integer between 0 and 65535'],
   [["--addr", "::1:6380"], 2, "[::1]:6380 for IPv6"],
   [["--durability", "snyc"], 2, "(did you mean sync?)"],
   [["--sync-interval", "1s"], 2, "--sync-interval needs --durability interval"],
@@ -198,11 +198,12 @@ test("damage is refused, naming the file", async () => {
 });
 
 test("beyond loopback it warns, and says what would let clients in", async () => {
-  const server = await serveBy(process.execPath, [main, "redis", "--workdir", freshPath(), "--addr", "0.0.0.0:0"]);
+  const argv = [main, "redis", "--workdir", freshPath(), "--addr", "0.0.0.0:0"];
+  const server = await serveBy(process.execPath, argv);
   server.child.kill("SIGTERM");
   const { code, stderr } = await server.ended;
   expect(code).toBe(0);
-  expect(stderr).toMatch(/^nokv: warning: 0\.0\.0\.0:\d+ is reachable from other machines: clients .* are refused/);
+  expect(stderr).toMatch(/^nokv: warning: 0\.0\.0\.0:\d+ is reachable from other machines: .* are refused/);
 });
 
 test("a password from a file is asked for", async () => {
@@ -220,11 +221,45 @@ test("a signal during startup ends in a clean shutdown", async () => {
   const created = once(watcher, "change");
   const starting = serve(join(parent, "db"));
   // The directory appears once opening has begun; the banner is still to come.
-  await created;
+  await Promise.race([created, starting]);
   watcher.close();
   for (const child of running) child.kill("SIGTERM");
   const { ended } = await starting;
   expect(await ended).toMatchObject({ code: 0, stderr: "" });
+});
+
+test("a second signal does not wait for clients that do not go", async () => {
+  const server = await serve(freshPath());
+  const client = connect({ host: "127.0.0.1", port: server.port, allowHalfOpen: true });
+  client.write("PING\r\n");
+  await once(client, "data");
+  server.child.kill("SIGTERM");
+  // The server has said goodbye and waits for the client, which never does.
+  client.resume();
+  await once(client, "end");
+  server.child.kill("SIGTERM");
+  expect(await server.ended).toMatchObject({ code: 143 });
+  client.destroy();
+});
+
+test("a write that fails half-way is answered, reported, and ends the process with 74", async () => {
+  const command = `exec ${process.execPath} ${main} redis --workdir ${freshPath()} --addr 127.0.0.1:0`;
+  // In units of 1,024 bytes: the log cannot take the value.
+  const server = await serveBy("bash", ["-c", `ulimit -f 64; ${command}`]);
+  const value = "x".repeat(100_000);
+  const reply = await ask(server.port, `*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$${value.length}\r\n${value}`);
+  expect(reply).toMatch(/^-UNDETERMINED /);
+  const { code, stderr } = await server.ended;
+  expect(code).toBe(74);
+  expect(stderr).toMatch(/^nokv: \S+: .*; shutting down\n$/);
+});
+
+test("a failpoint that does not exist is refused", () => {
+  const environment = { ...process.env, NOKV_FAILPOINTS: "core/nowhere=crash" };
+  const argv = [main, "redis", "--workdir", freshPath(), "--addr", "127.0.0.1:0"];
+  const { status, stderr } = spawnSync(process.execPath, argv, { encoding: "utf8", env: environment });
+  expect(status).toBe(2);
+  expect(stderr).toContain('nokv: NOKV_FAILPOINTS: failpoint "core/nowhere" is not in the catalog');
 });
 
 test("64 file descriptors are enough to serve", async () => {

@@ -15,8 +15,8 @@ import { resolveWorkdir } from "../workdir.ts";
 
 const usage = `usage: nokv redis [--workdir DIR] [--addr HOST:PORT] [options]
 
-Serves a directory to Redis clients (RESP2 and RESP3). The directory is created if its parent exists, and is locked
-while the server runs. SIGINT, SIGTERM and SIGHUP shut it down cleanly; a second one ends it at once.
+Serves a directory to Redis clients (RESP2 and RESP3). The directory is created if its parent exists, and is
+locked while the server runs. SIGINT, SIGTERM and SIGHUP shut it down cleanly; a second one ends it at once.
 
   --workdir DIR            where the data lives (default ./work_redis)
   --addr HOST:PORT         where to listen (default 127.0.0.1:6380); port 0 takes a free one
@@ -140,8 +140,9 @@ function announce(
   const where = `listening on ${formatAddress(node.address)}, workdir ${workdir}`;
   terminal.out(`nokv redis ${build().version}: ${where}, durability ${durability}, pid ${process.pid}\n`);
   if (isLoopback(node.address.host) || gateway.password !== undefined) return;
+  const exposed = `${formatAddress(node.address)} is reachable from other machines`;
   const consequence = gateway.protectedMode
     ? "clients of other machines are refused (--password-file or --unprotected lets them in)"
     : "anybody who can reach it can read and destroy the data";
-  terminal.err(`nokv: warning: ${formatAddress(node.address)} is reachable from other machines: ${consequence}\n`);
+  terminal.err(`nokv: warning: ${exposed}: ${consequence}\n`);
 }

@@ -1,5 +1,5 @@
-// Goal: `nokv sim` keeps its promises to people, scripts and other tools: exit codes, JSON names, the last line.
-// Method: the command over fake scenarios that fail in known ways; batches fork a worker that knows the same ones.
+// Goal: `nokv sim` keeps its promises to people, scripts and other tools: exit codes, JSON names, last line.
+// Method: the command over fake scenarios that fail in known ways; batches fork a worker that knows the same.
 import { expect, test } from "vitest";
 import {
   badSeed,
@@ -99,7 +99,8 @@ test("--list names the scenarios and their promises", async () => {
 });
 
 test("a batch of clean seeds exits 0 with a summary, and reports progress on stderr", async () => {
-  const { code, stdout, stderr } = await sim("--seeds", "20", "--from", "100", "--scenario", "steady", "--json");
+  const argv = ["--seeds", "20", "--from", "100", "--scenario", "steady", "--json"];
+  const { code, stdout, stderr } = await sim(...argv);
   expect(code).toBe(0);
   const summary = JSON.parse(stdout) as BatchSummary;
   expect(summary).toMatchObject({
@@ -113,7 +114,8 @@ test("a batch of clean seeds exits 0 with a summary, and reports progress on std
     interrupted: false,
   });
   expect(summary.never).toContain("disk.bit-rot");
-  expect(summary.results?.map(({ seed }) => seed)).toEqual(Array.from({ length: 20 }, (_, index) => 100 + index));
+  const seeds = Array.from({ length: 20 }, (_, index) => 100 + index);
+  expect(summary.results?.map(({ seed }) => seed)).toEqual(seeds);
   expect(stderr).toMatch(/sim 20\/20 seeds .*faults injected {2}no violation/);
 });
 
@@ -148,7 +150,8 @@ test("a batch without --seeds ends with its time", async () => {
 
 test("an interrupted batch sums up what it has and exits 130", async () => {
   const context: TestContext = testContext();
-  const running = run(["sim", "--time", "1h", "--scenario", "steady", "--jobs", "1", "--json"], [entry("sim", command)], context);
+  const argv = ["sim", "--time", "1h", "--scenario", "steady", "--jobs", "1", "--json"];
+  const running = run(argv, [entry("sim", command)], context);
   await context.interrupt();
   expect(await running).toBe(130);
   expect(JSON.parse(context.terminal.stdout)).toMatchObject({ verdict: "clean", interrupted: true });

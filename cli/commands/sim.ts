@@ -112,8 +112,8 @@ function refuseTogether(given: Options, isBatch: boolean): void {
 
 function list(scenarios: readonly Scenario[], json: boolean, { terminal }: Context): ExitCode {
   const rows = scenarios.map(({ name, why, weight }) => ({ name, weight, why }));
-  if (json) terminal.out(`${JSON.stringify({ scenarios: rows })}\n`);
-  else for (const { name, weight, why } of rows) terminal.out(`${name.padEnd(28)} weight ${weight}  ${why}\n`);
+  const lines = rows.map(({ name, weight, why }) => `${name.padEnd(28)} weight ${weight}  ${why}\n`);
+  terminal.out(json ? `${JSON.stringify({ scenarios: rows })}\n` : lines.join(""));
   return exitCode.ok;
 }
 

@@ -1,5 +1,5 @@
-// Goal: integers have exactly Redis's text and range. Method: examples of every refusal, and a round trip over
-// the whole 64-bit range against BigInt's own parser.
+// Goal: integers have exactly Redis's text and range. Method: examples of every refusal, and a round trip
+// over the whole 64-bit range against BigInt's own parser.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { formatDecimal, int64Max, int64Min, parseDecimal } from "./decimal.ts";

@@ -1,6 +1,6 @@
 /**
- * 64-bit signed integers as Redis writes them: an optional minus, no leading zeros, no plus, no blanks, so that
- * every integer has one text and `parse(format(x))` is `x`.
+ * 64-bit signed integers as Redis writes them: an optional minus, no leading zeros, no plus, no blanks, so
+ * that every integer has one text and `parse(format(x))` is `x`.
  */
 export const int64Max = 0x7fff_ffff_ffff_ffffn;
 export const int64Min = -0x8000_0000_0000_0000n;

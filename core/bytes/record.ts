@@ -72,6 +72,7 @@ export function writeExpiresAtMs(view: DataView, offset: number, expiresAtMs: nu
 }
 
 /** Unsigned bytewise order of two byte ranges; a proper prefix comes first. Negative, zero or positive. */
+// oxlint-disable-next-line max-params -- hot: an object per comparison would cost more than it
 export function compareRanges(
   a: Uint8Array,
   aStart: number,

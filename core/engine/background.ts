@@ -40,11 +40,11 @@ export function dropRules(context: BackgroundContext, bottom: boolean): DropRule
   };
 }
 
-/** What a job or a change reported, for callers. A defect is not reported: it ends the program. */
+/** What ended a job, for callers. A defect is not for callers: it ends the program. */
 export function jobFailure(error: Error, what: string): NokvError {
-  if (error instanceof DiskError) return refusal(error, what);
   if (error instanceof NokvError) return error;
-  throw error;
+  if (!(error instanceof DiskError)) throw error;
+  return refusal(error, what);
 }
 
 const doublingsMax = 6;

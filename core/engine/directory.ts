@@ -41,7 +41,10 @@ export async function enterDirectory(env: Env, directory: string, options: Engin
     return;
   }
   // Before LOCK is created: a directory that is refused stays as it was.
-  checkSurvey(env, directory, survey(env, directory), options);
+  const found = survey(env, directory);
+  checkSurvey(env, directory, found, options);
+  // A crash may have come between an earlier attempt's mkdir and its sync.
+  if (!found.hasCurrent) await syncDirectory(env, parentOf(directory));
 }
 
 /** What the options and the files present say about going on. `interrupted`: a first opening that a crash ended. */
@@ -92,9 +95,11 @@ function isUnfinished(env: Env, directory: string, file: OwnFile): boolean {
   const path = `${directory}/${file.name}`;
   if (env.disk.kind(path) !== "file") return false;
   const opened = env.disk.open(path, "read");
-  const sizeBytes = opened.sizeBytes();
-  closeFile(opened);
-  return sizeBytes <= fileHeaderBytes;
+  try {
+    return opened.sizeBytes() <= fileHeaderBytes;
+  } finally {
+    closeFile(opened);
+  }
 }
 
 export const firstManifestNumber = 1;
@@ -114,7 +119,24 @@ async function createDirectories(env: Env, directory: string): Promise<void> {
   }
   for (const created of absent.reverse()) {
     env.disk.mkdir(created);
-    await syncDirectory(env, parentOf(created));
+    try {
+      await syncDirectory(env, parentOf(created));
+    } catch (error) {
+      if (error instanceof DiskError) moveAway(env, created);
+      throw error;
+    }
+  }
+}
+
+/**
+ * An entry whose sync failed may vanish at the next power loss, even after a later sync that succeeds. The next
+ * attempt must not find this empty directory and trust it.
+ */
+function moveAway(env: Env, created: string): void {
+  try {
+    env.disk.rename(created, `${created}.failed`);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
   }
 }
 

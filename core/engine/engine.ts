@@ -1,4 +1,5 @@
 import { assert } from "../assert.ts";
+import { ByteSlab } from "../bytes/byte-slab.ts";
 import { keyLengthMax } from "../bytes/record.ts";
 import type { DiskError, DiskLock } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
@@ -56,6 +57,7 @@ export class Engine {
   readonly #compactor: Compactor;
   readonly #recovery: RecoveryStats;
   readonly #pins = new Pins();
+  readonly #slab = new ByteSlab();
   readonly #iterators = new Set<EngineIterator>();
   readonly #poisonListeners: ((error: NokvError) => void)[] = [];
   #failure: DiskError | null = null;
@@ -76,8 +78,8 @@ export class Engine {
       allocateFile: () => parts.numbers.allocate(),
       failed: (error) => this.#poison(error),
     });
-    this.#tables = parts.tables(this.#manifest);
-    this.#reader = new Reader(this.#write, this.#tables, this.#clock);
+    this.#tables = parts.tables(this.#manifest, (error) => this.#poison(error));
+    this.#reader = new Reader(this.#write, this.#tables, this.#clock, this.#slab);
     const context = this.#context(parts);
     this.#flusher = new Flusher(context);
     this.#compactor = new Compactor(context);
@@ -143,6 +145,7 @@ export class Engine {
         cursor: new MergingCursor([...this.#write.memtables.cursors(), ...tables.cursors()]),
         version: snapshot === null ? newest : snapshot.version,
         nowMs: snapshot === null ? this.#clock.nowMs() : snapshot.readAtMs,
+        slab: this.#slab,
         release: (released) => {
           this.#iterators.delete(released);
           tables.release();
@@ -338,6 +341,7 @@ export class Engine {
     await this.#idle(this.#compactor.lane.running, this.#compactor);
     await sealed;
     if (this.#failure === null) await this.#closeManifest();
+    await new Promise<void>((resolve) => this.#manifest.whenIdle(resolve));
     this.#write.wal.closeFiles();
     this.#manifest.closeFile();
     this.#tables.close();

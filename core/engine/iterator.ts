@@ -1,5 +1,6 @@
 // HOT: every scan steps through here.
 import { assert } from "../assert.ts";
+import type { ByteSlab } from "../bytes/byte-slab.ts";
 import {
   columnFamily,
   readExpiresAtMs,
@@ -38,6 +39,8 @@ export interface IteratorView {
   readonly cursor: RecordCursor;
   readonly version: number;
   readonly nowMs: number;
+  /** Where copies of keys and values are cut from. */
+  readonly slab: ByteSlab;
   /** Gives back what the cursor holds. Called once. */
   release(iterator: EngineIterator): void;
 }
@@ -114,7 +117,7 @@ export class EngineIterator {
   get key(): Uint8Array {
     this.#checkCurrent();
     const start = this.#offset + recordHeaderBytes;
-    return this.#bytes.slice(start, start + readKeyLength(this.#recordView, this.#offset));
+    return this.#view.slab.copy(this.#bytes, start, start + readKeyLength(this.#recordView, this.#offset));
   }
 
   /** A copy of the current value. */
@@ -122,7 +125,7 @@ export class EngineIterator {
     this.#checkCurrent();
     if (this.#keysOnly) return emptyBytes;
     const start = this.#offset + recordHeaderBytes + readKeyLength(this.#recordView, this.#offset);
-    return this.#bytes.slice(start, start + readValueLength(this.#recordView, this.#offset));
+    return this.#view.slab.copy(this.#bytes, start, start + readValueLength(this.#recordView, this.#offset));
   }
 
   get expiresAtMs(): number {

@@ -1,4 +1,5 @@
 // HOT: every point read passes here.
+import type { ByteSlab } from "../bytes/byte-slab.ts";
 import { hashKey } from "../bytes/hash.ts";
 import {
   columnFamily,
@@ -34,16 +35,18 @@ export class Reader {
   readonly #write: WritePath;
   readonly #tables: TableSet;
   readonly #clock: HybridClock;
+  readonly #slab: ByteSlab;
   /** Where the last `#find` found a record. */
   #bytes: Uint8Array = emptyBytes;
   #view: DataView = new DataView(emptyBytes.buffer);
   #offset = 0;
   getCount = 0;
 
-  constructor(write: WritePath, tables: TableSet, clock: HybridClock) {
+  constructor(write: WritePath, tables: TableSet, clock: HybridClock, slab: ByteSlab) {
     this.#write = write;
     this.#tables = tables;
     this.#clock = clock;
+    this.#slab = slab;
   }
 
   /** `at`: a snapshot that was checked; null: the present. */
@@ -90,6 +93,6 @@ export class Reader {
 
   #copyValue(): Uint8Array {
     const start = this.#offset + recordHeaderBytes + readKeyLength(this.#view, this.#offset);
-    return this.#bytes.slice(start, start + readValueLength(this.#view, this.#offset));
+    return this.#slab.copy(this.#bytes, start, start + readValueLength(this.#view, this.#offset));
   }
 }

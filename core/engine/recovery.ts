@@ -12,6 +12,7 @@ import type { ManifestEdit } from "../manifest/edit.ts";
 import { createManifest, type ManifestLog } from "../manifest/log.ts";
 import { ManifestState } from "../manifest/state.ts";
 import { type ManifestOwner, ManifestWriter } from "../manifest/writer.ts";
+import { DirectorySync } from "../wal/directory-sync.ts";
 import { checkSurvey, enterDirectory, firstManifestNumber, lockDirectory, survey, type Survey } from "./directory.ts";
 import { invalidArgument, refusal } from "./failure.ts";
 import { FileNumbers } from "./file-numbers.ts";
@@ -35,7 +36,8 @@ export interface EngineParts {
   readonly write: WritePath;
   readonly recovery: RecoveryStats;
   manifest(owner: ManifestOwner): ManifestWriter;
-  tables(manifest: ManifestWriter): TableSet;
+  /** `failed` hears that the directory can not be trusted any more. */
+  tables(manifest: ManifestWriter, failed: (error: DiskError) => void): TableSet;
 }
 
 /**
@@ -76,6 +78,7 @@ class Opening {
   readonly #options: EngineOptions;
   readonly #cache: BlockCache;
   readonly #pool: TablePool;
+  readonly #sync: DirectorySync;
   #tables: OpenTables | null = null;
   #write: WritePath | null = null;
   #log: ManifestLog | null = null;
@@ -87,6 +90,7 @@ class Opening {
     this.#env = env;
     this.#directory = directory;
     this.#options = options;
+    this.#sync = new DirectorySync(env.disk, directory);
     this.#cache = new BlockCache(options.blockCacheBytes);
     this.#pool = new TablePool((meta) => TableReader.openAs(env.disk, directory, meta, this.#cache));
   }
@@ -133,13 +137,14 @@ class Opening {
     const env = this.#env;
     const directory = this.#directory;
     const options = this.#options;
+    const sync = this.#sync;
     const tables = this.#tables;
     const write = this.#write;
     assert(tables !== null && write !== null, "an engine has its tables and its log");
     return {
       env, directory, options, lock, write, cache: this.#cache, ...rest,
-      manifest: (owner) => new ManifestWriter(env, directory, log, state, options.manifestBytesMax, owner),
-      tables: (manifest) => new TableSet(env, directory, manifest, this.#pool, tables),
+      manifest: (owner) => new ManifestWriter(env, sync, log, state, options.manifestBytesMax, owner),
+      tables: (manifest, failed) => new TableSet(env, sync, manifest, this.#pool, tables, failed),
     };
   }
 
@@ -160,7 +165,7 @@ class Opening {
   /** Everything that survived, through the normal write path into new segments, durable whatever the level. */
   async #rewriteLog(past: Past, epoch: number, clock: HybridClock, numbers: FileNumbers): Promise<number> {
     const config = {
-      directory: this.#directory,
+      directory: this.#sync,
       epoch,
       options: this.#options,
       visibleVersion: past.tableVersion,
@@ -189,7 +194,7 @@ class Opening {
     assert(problem === null, "a new manifest begins with a sound base");
     const content = { number: this.#manifestNumber, epoch, base };
     const log = await new Promise<ManifestLog>((resolve, reject) => {
-      createManifest(this.#env, this.#directory, content, (error, made) => {
+      createManifest(this.#env, this.#sync, content, (error, made) => {
         if (made === null) reject(error);
         else resolve(made);
       });
@@ -197,7 +202,7 @@ class Opening {
     this.#log = log;
     this.#switching = true;
     await new Promise<void>((resolve, reject) => {
-      switchCurrent(this.#env, this.#directory, log, (error) => (error === null ? resolve() : reject(error)));
+      switchCurrent(this.#env, this.#sync, log, (error) => (error === null ? resolve() : reject(error)));
     });
     return { log, state };
   }

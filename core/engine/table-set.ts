@@ -5,6 +5,7 @@ import { NokvError } from "../errors.ts";
 import type { OpenTables, TablePool } from "../lsm/open-tables.ts";
 import { type TableMeta, tablePath } from "../lsm/table-meta.ts";
 import type { ManifestChange, ManifestWriter } from "../manifest/writer.ts";
+import type { DirectorySync } from "../wal/directory-sync.ts";
 import { poisoned, refusal } from "./failure.ts";
 
 /** How a change ended. `refused`: nothing happened and it may be tried again. `poisoned`: nobody knows. */
@@ -21,26 +22,36 @@ interface Change {
 }
 
 /**
- * The tables that reads see, and the only way to change them: open what is new, make the manifest say so, then
- * let reads see it, then remove what nobody needs. One change at a time, in the order of the calls.
+ * The tables that reads see, and the only way to change them: open what is new, make its name durable, make the
+ * manifest say so, then let reads see it. One change at a time, in the order of the calls.
  */
 export class TableSet {
   readonly #env: Env;
-  readonly #directory: string;
+  readonly #directory: DirectorySync;
   readonly #pool: TablePool;
   readonly #manifest: ManifestWriter;
+  readonly #failed: (error: DiskError) => void;
   readonly #queue: Change[] = [];
   #busy = false;
   #current: OpenTables;
   removeFailures = 0;
 
+  /** `failed` hears that the directory can not be trusted any more. */
   // oxlint-disable-next-line max-params
-  constructor(env: Env, directory: string, manifest: ManifestWriter, pool: TablePool, current: OpenTables) {
+  constructor(
+    env: Env,
+    directory: DirectorySync,
+    manifest: ManifestWriter,
+    pool: TablePool,
+    current: OpenTables,
+    failed: (error: DiskError) => void,
+  ) {
     this.#env = env;
     this.#directory = directory;
     this.#manifest = manifest;
     this.#pool = pool;
     this.#current = current;
+    this.#failed = failed;
   }
 
   /** What reads see now. Retain it to keep it for longer than this turn. */
@@ -86,6 +97,21 @@ export class TableSet {
       if (!(error instanceof DiskError)) throw error;
       return this.#finish(change, { kind: "refused", error: refusal(error, "opening a new table failed") });
     }
+    if (added.length === 0) return this.#write(change, next);
+    // The contents are durable; without this sync the names are not, and a crash loses what the manifest names.
+    this.#directory.sync((error) => {
+      if (error === null) return this.#write(change, next);
+      next.release();
+      if (error.code === "EMFILE") {
+        const refused = refusal(error, "syncing the directory failed");
+        return this.#finish(change, { kind: "refused", error: refused });
+      }
+      this.#failed(error);
+      this.#finish(change, { kind: "poisoned", error: poisoned(error) });
+    });
+  }
+
+  #write(change: Change, next: OpenTables): void {
     // Durable before reads see it, and before anything is removed: without that a crash loses the inputs.
     this.#manifest.append(change.manifest, (error) => {
       if (error !== null) {
@@ -113,7 +139,7 @@ export class TableSet {
   removeFiles(tables: readonly TableMeta[]): void {
     for (const table of tables) {
       try {
-        this.#env.disk.remove(tablePath(this.#directory, table.number));
+        this.#env.disk.remove(tablePath(this.#directory.path, table.number));
       } catch (error) {
         if (!(error instanceof DiskError)) throw error;
         this.removeFailures++;

@@ -4,6 +4,7 @@ import { readVersion, recordBytesAt, writeVersion } from "../bytes/record.ts";
 import type { DiskError } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import { NokvError } from "../errors.ts";
+import type { DirectorySync } from "../wal/directory-sync.ts";
 import { WalSegment } from "../wal/segment.ts";
 import { type WalConfig, type WalOwner, WalWriter } from "../wal/writer.ts";
 import type { Batch } from "./batch.ts";
@@ -35,7 +36,7 @@ export interface WriteListener {
 
 /** What the write path is made from. */
 export interface WriteConfig {
-  readonly directory: string;
+  readonly directory: DirectorySync;
   readonly epoch: number;
   readonly options: EngineOptions;
   /** Newest version in tables: visible from the start. What is replayed follows. */
@@ -98,13 +99,17 @@ export class WritePath implements WalOwner {
     this.#listener = listener;
     this.putCount = 0;
     this.deleteCount = 0;
+    // The log may have failed behind the last sync of the recovery. Without this line a store that takes no
+    // writes would look healthy for ever.
+    if (this.#failure !== null) listener.failed(this.#failure);
   }
 
   commit(batch: Batch, done: Done): void {
     const length = batch.byteLength;
     this.#checkBatch(batch, length);
-    // Nothing below may refuse any more once the version is taken, and nothing above has changed anything.
     this.#makeRoom(length);
+    // Making room may have begun a flush, and that may have failed at once.
+    if (this.#failure !== null) throw poisoned(this.#failure);
     const version = this.#clock.next();
     const start = this.wal.append(batch.bytes, length, version);
     this.#index(start, start + length, version);
@@ -238,8 +243,9 @@ export class WritePath implements WalOwner {
   }
 
   #mustHold(): boolean {
-    const pressure = this.#listener?.pressure ?? noPressure;
-    if (this.#closing) return false;
+    // During recovery nothing flushes yet, and at the end nothing more is taken.
+    if (this.#listener === null || this.#closing) return false;
+    const { pressure } = this.#listener;
     const { options } = this.#config;
     if (pressure.level0Tables >= options.level0TablesStop && pressure.compactionFailure === null) return true;
     if (this.memtables.immutableCount <= options.immutableMemtablesMax) return false;
@@ -254,7 +260,7 @@ export class WritePath implements WalOwner {
     const { directory, options } = this.#config;
     const arenaBytes = Math.max(options.memtableBytes, WalSegment.arenaBytes(batchBytes));
     const number = this.#numbers.allocate();
-    return this.wal.begin(number, `${directory}/${walName(number)}`, this.#env.jobs.shared(arenaBytes));
+    return this.wal.begin(number, `${directory.path}/${walName(number)}`, this.#env.jobs.shared(arenaBytes));
   }
 
   /** Stamps and indexes the records in `[start, end)` of the active arena. */

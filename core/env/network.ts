@@ -48,13 +48,14 @@ export interface Connection {
 }
 
 export interface ConnectionHandler {
+  /** Only for `connect`: an accepted connection is open from the start. */
   onOpen(): void;
   /** `bytes` is valid only during the call. */
   onData(bytes: Uint8Array): void;
   /** The other side will send no more. Writing may go on. */
   onEnd(): void;
   onDrain(): void;
-  /** Last call of a connection, exactly once. Null when both sides ended in order. */
+  /** Last call of a connection, exactly once. Null only when both sides ended in order; ECONNRESET after `destroy`. */
   onClose(error: NetworkError | null): void;
 }
 

@@ -1,5 +1,5 @@
-// Goal: the embedded store means what `Kv` says while writes are pending, after they became durable, and after
-// durability failed. Method: a real engine over a disk in memory whose syncs complete by hand.
+// Goal: the embedded store means what `Kv` says while writes are pending, after they became durable, and
+// after durability failed. Method: a real engine over a disk in memory whose syncs complete by hand.
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Failpoints } from "../../failpoints/failpoints.ts";
@@ -60,7 +60,7 @@ class TestEnv {
 
   /** Runs what is due; syncs stay in flight. */
   turn(): void {
-    for (let ran = true; ran; ) {
+    for (let ran = true; ran;) {
       const due = this.#due.filter(({ atUs }) => atUs <= this.nowMs * 1000);
       this.#due = this.#due.filter((each) => !due.includes(each));
       for (const { run } of due) run();
@@ -306,7 +306,10 @@ describe("limits", () => {
   test("what the engine refuses is an answer", () => {
     ask.mutate("key", put("k".repeat(70_000), "v"));
     ask.read("k".repeat(70_000));
-    expect(ask.take()).toEqual(["key: NOKV_INVALID_ARGUMENT", `${"k".repeat(70_000)}: NOKV_INVALID_ARGUMENT`]);
+    expect(ask.take()).toEqual([
+      "key: NOKV_INVALID_ARGUMENT",
+      `${"k".repeat(70_000)}: NOKV_INVALID_ARGUMENT`,
+    ]);
   });
 
   test("a closed engine answers so", async () => {
@@ -325,7 +328,14 @@ describe("limits", () => {
     ask.count();
     ask.clear();
     const code = "NOKV_CLOSED";
-    expect(ask.take()).toEqual([`put: ${code}`, `nx: ${code}`, `a: ${code}`, `scan: ${code}`, `count: ${code}`, `clear: ${code}`]);
+    expect(ask.take()).toEqual([
+      `put: ${code}`,
+      `nx: ${code}`,
+      `a: ${code}`,
+      `scan: ${code}`,
+      `count: ${code}`,
+      `clear: ${code}`,
+    ]);
   });
 });
 
@@ -357,8 +367,16 @@ test("random sequences agree with the map, whenever syncs complete", async () =>
     }),
     fc.record({ kind: fc.constant("delete" as const), keys: fc.array(key.map(bytes), { minLength: 1 }) }),
     fc.record({ kind: fc.constant("take" as const), key: key.map(bytes) }),
-    fc.record({ kind: fc.constant("increment" as const), key: key.map(bytes), delta: fc.constantFrom(1n, -3n) }),
-    fc.record({ kind: fc.constant("append" as const), key: key.map(bytes), suffix: fc.constantFrom("", "7").map(bytes) }),
+    fc.record({
+      kind: fc.constant("increment" as const),
+      key: key.map(bytes),
+      delta: fc.constantFrom(1n, -3n),
+    }),
+    fc.record({
+      kind: fc.constant("append" as const),
+      key: key.map(bytes),
+      suffix: fc.constantFrom("", "7").map(bytes),
+    }),
     fc.record({
       kind: fc.constant("expire" as const),
       key: key.map(bytes),

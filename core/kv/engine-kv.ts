@@ -36,8 +36,8 @@ const countedPerTurn = 8192;
 
 /**
  * The embedded `Kv`. An operation takes effect when it is called, on the newest records, whether or not they
- * are durable yet; it completes when everything that it saw and everything that it wrote is. So no read, and no
- * refusal either, rests on a write that a crash could take back, and writes of one turn share a sync.
+ * are durable yet; it completes when everything that it saw and everything that it wrote is. So no read, and
+ * no refusal either, rests on a write that a crash could take back, and writes of one turn share a sync.
  *
  * When durability has failed for good, what is pending will never be visible: reads then show the visible
  * entries, and mutations that would have rested on pending ones fail as those do that write.
@@ -61,7 +61,11 @@ export class EngineKv implements Kv {
     } else if (sight.version <= this.#engine.visibleVersion) {
       done(null, sight.entries);
     } else {
-      this.#readWhenVisible(keys.map((key) => key.slice()), sight, done);
+      this.#readWhenVisible(
+        keys.map((key) => key.slice()),
+        sight,
+        done,
+      );
     }
   }
 
@@ -100,7 +104,9 @@ export class EngineKv implements Kv {
     if (batch instanceof NokvError) {
       done(batch);
     } else if (batch.count === 0) {
-      this.#whenVisible(this.#engine.pendingVersion, (failure) => done(failure === null ? null : definite(failure)));
+      this.#whenVisible(this.#engine.pendingVersion, (failure) =>
+        done(failure === null ? null : definite(failure)),
+      );
     } else {
       const refused = attempt(() => this.#engine.commit(batch, done));
       if (refused instanceof NokvError) done(refused);
@@ -213,10 +219,8 @@ export class EngineKv implements Kv {
       batch.delete(iterator.key);
       if (batch.byteLength > this.#limits.batchBytesMax) {
         iterator.close();
-        throw new NokvError(
-          "NOKV_INVALID_ARGUMENT",
-          `removing every key at once takes more than ${this.#limits.batchBytesMax} bytes: remove them in parts`,
-        );
+        const message = `removing every key takes more than ${this.#limits.batchBytesMax} bytes at once`;
+        throw new NokvError("NOKV_INVALID_ARGUMENT", `${message}: remove them in parts`);
       }
     }
     iterator.close();

@@ -1,5 +1,5 @@
-// Goal: `evaluate` is Redis's meaning of each mutation. Method: examples of every branch, and random sequences
-// against a model written over plain strings, integers included.
+// Goal: `evaluate` is Redis's meaning of each mutation. Method: examples of every branch, and random
+// sequences against a model written over plain strings, integers included.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { int64Max, int64Min } from "../bytes/decimal.ts";

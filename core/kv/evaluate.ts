@@ -3,7 +3,7 @@ import { compareKeys, versionMax } from "../bytes/record.ts";
 import { formatDecimal, int64Max, int64Min, parseDecimal } from "../bytes/decimal.ts";
 import type { Expiry, KvEntry, Mutation, Outcome } from "./kv.ts";
 
-/** What the evaluation may rest on besides the entries. Equal conditions give equal decisions on every replica. */
+/** What an evaluation rests on besides the entries. Equal conditions: equal decisions on every replica. */
 export interface Conditions {
   /** The instant at which the mutation takes effect, wall-clock milliseconds. */
   readonly nowMs: number;

@@ -1,24 +1,24 @@
 import type { NokvError } from "../errors.ts";
 
 /**
- * What the gateway asks of a store, and all it knows of one. The embedded engine implements it, and so will the
- * cluster's client.
+ * What the gateway asks of a store, and all it knows of one. The embedded engine implements it, and so will
+ * the cluster's client.
  *
  * Every operation is linearizable: it takes effect at one instant between its call and its completion, and a
  * read never shows a write that a crash could still take back. A completion is called exactly once, possibly
  * before the operation returns; after a crash of this incarnation, never. `NOKV_UNDETERMINED` is the only
  * failure after which a mutation may have happened, now or later.
  *
- * `read`, `mutate`, `scan` and `clear` of one process take effect in the order of the calls, although they may
- * complete in another; `count` takes effect at any time until it completes. Bytes and arrays that are passed
- * in are valid only during the call.
+ * `read`, `mutate`, `scan` and `clear` of one process take effect in the order of the calls, although they
+ * may complete in another; `count` takes effect at any time until it completes. Bytes and arrays that are
+ * passed in are valid only during the call.
  */
 export interface Kv {
   /** The live entries of `keys` at one instant, null where there is none. */
   read(keys: readonly Uint8Array[], done: ReadDone): void;
   /** Reads what `mutation` names, decides and writes, all at one instant and all or nothing. */
   mutate(mutation: Mutation, done: MutateDone): void;
-  /** The live entries in key order. A page is consistent in itself; different pages see different instants. */
+  /** The live keys in order. A page is consistent in itself; different pages see different instants. */
   scan(request: ScanRequest, done: ScanDone): void;
   /** How many live keys there are, at one instant. */
   count(done: (error: NokvError | null, count: number) => void): void;

@@ -21,7 +21,10 @@ export class MapKv implements Kv {
   }
 
   read(keys: readonly Uint8Array[], done: ReadDone): void {
-    done(null, keys.map((key) => this.#copy(this.#live(textOf(key)))));
+    done(
+      null,
+      keys.map((key) => this.#copy(this.#live(textOf(key)))),
+    );
   }
 
   mutate(mutation: Mutation, done: MutateDone): void {

@@ -109,11 +109,10 @@ export function blockFault(bytes: Uint8Array): string | null {
     const keyLength = view.getUint16(offset + 4, true);
     const valueLength = view.getUint32(offset, true);
     const end = Math.ceil((offset + recordHeaderBytes + keyLength + valueLength) / 4) * 4;
-    if (end > offsetsAt) return "a record is longer than its block";
     if (view.getUint8(offset + 6) > recordKind.value) return "a record is of an unknown kind";
     if (view.getUint32(offset + 12, true) > versionHighMax) return "a version is out of range";
     if (view.getUint32(offset + 20, true) > versionHighMax) return "an expiry is out of range";
     expected = end;
   }
-  return expected === offsetsAt ? null : "the block has a gap";
+  return expected === offsetsAt ? null : "the records do not fill the block";
 }

@@ -31,7 +31,7 @@ export interface CompactionJob extends Job {
 
 export interface CompactionResult extends JobResult {
   readonly kind: "compaction";
-  /** Durable, name and content. Empty when nobody needs any record. */
+  /** Durable in content; the caller syncs the directory. Empty when nobody needs any record. */
   readonly tables: readonly TableMeta[];
 }
 

@@ -181,6 +181,8 @@ describe("picking", () => {
     const upper = [meta(2, 1, 0, 4), meta(3, 1, 5, 9), meta(4, 1, 30, 39, 400)];
     const compaction = pickCompaction(Version.of([...upper, meta(1, 2, 3, 12)]), options);
     expect(compaction?.inputs.map((table) => table.number)).toEqual([2, 3, 1]);
+    const costly = [...upper, meta(1, 2, 3, 7), meta(5, 2, 9, 20)];
+    expect(pickCompaction(Version.of(costly), options)?.inputs.map((table) => table.number)).toEqual([2, 1]);
   });
 });
 

@@ -24,7 +24,7 @@ export interface FlushJob extends Job {
 
 export interface FlushResult extends JobResult {
   readonly kind: "flush";
-  /** Durable, name and content. Empty when nobody needs any record. */
+  /** Durable in content; the caller syncs the directory. Empty when nobody needs any record. */
   readonly tables: readonly TableMeta[];
 }
 

@@ -84,11 +84,8 @@ function prefixOf(bytes: Uint8Array, start: number, end: number): number {
   return prefix;
 }
 
-/**
- * Of two records in order; all records between them share at least this much. 0 when their families differ.
- */
+/** Of two records in order and of one family: all records between them share at least this much. */
 function commonKeyLength(bytes: Uint8Array, view: DataView, first: number, last: number): number {
-  if (bytes[first + 7] !== bytes[last + 7]) return 0;
   const most = Math.min(readKeyLength(view, first), readKeyLength(view, last));
   let length = 0;
   while (

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Memtable } from "./memtable.ts";
-import type { PlainRecord } from "./records.test-support.ts";
+import type { Move, PlainRecord } from "./records.test-support.ts";
 import {
   arenaFor, compareRecordOrder, firstDifference, keyArbitrary, listBackward, listForward, movesArbitrary,
   newestUpTo, readRecord, recordsArbitrary, sortedUnique,
@@ -92,13 +92,21 @@ describe("memtable", () => {
     const table = new Memtable(arena.bytes, 1);
     for (const [i, record] of records.entries()) {
       table.add(arena.append(record));
-      if (i % 500 === 0) table.cursor();
+      // The last walk but one leaves a base, the records after it a tail.
+      if (i % 500 === 0 || i === 19_900) table.cursor();
     }
     expect(table.count).toBe(20_000);
     expect(table.minVersion).toBe(1);
     expect(table.maxVersion).toBe(20_000);
     const sorted = [...records].sort(compareRecordOrder);
     expect(listForward(table.cursor())).toEqual(sorted);
+    expect(listBackward(table.cursor())).toEqual(sorted);
+    const wander: Move[] = [];
+    for (let i = 0; i < 300; i++) {
+      const turn = i % 3 === 0 ? "prev" : "next";
+      wander.push({ family: 0, key: counterKey((i * 6151) % 15_100) }, turn, "prev", "prev", turn, "next");
+    }
+    expect(firstDifference(table.cursor(), sorted, wander)).toBe(null);
     const offsets = table.sortedOffsets();
     expect(Array.from(offsets, (offset) => readRecord(table.arena, table.view, offset))).toEqual(sorted);
     for (let i = 0; i < 15_000; i += 97) expect(table.find(0, counterKey(i), 20_000)).toBeGreaterThan(0);

@@ -17,11 +17,12 @@ export interface MergeInput {
   close(): void;
 }
 
-type Phase = "opening" | "copying" | "syncing-tables" | "syncing-directory" | "done" | "failed";
+type Phase = "opening" | "copying" | "syncing-tables" | "done" | "failed";
 
 /**
- * Copies the records of an input that somebody may still read into new tables, makes them durable, and only
- * then is done. A failure removes what was written.
+ * Copies the records of an input that somebody may still read into new tables, makes their contents durable, and
+ * only then is done. Their names are made durable by whoever owns the directory: syncs of one directory that
+ * overlap can not be told apart when one fails. A failure removes what was written.
  */
 export class MergeJob {
   readonly #input: MergeInput;
@@ -63,11 +64,6 @@ export class MergeJob {
     const settled = this.#output.settled;
     if (this.#phase === "copying") return this.#copy(budgetBytes);
     if (!settled) return "waiting";
-    if (this.#phase === "syncing-tables" && this.#output.tables.length > 0) {
-      this.#phase = "syncing-directory";
-      this.#output.syncDirectory();
-      return "waiting";
-    }
     this.#phase = "done";
     return "done";
   }

@@ -145,14 +145,13 @@ class RecordSort {
     );
   }
 
-  /** Key bytes that all records share, counted after the family; 0 when the families differ. */
+  /** How many key bytes all records begin with, whatever their families: a prefix has the family first. */
   #commonPrefixLength(): number {
     const bytes = this.#bytes;
     const first = this.#offsets[0] as number;
     let length = readKeyLength(this.#view, first);
     for (let i = 1; i < this.#offsets.length; i++) {
       const offset = this.#offsets[i] as number;
-      if (bytes[offset + 7] !== bytes[first + 7]) return 0;
       length = Math.min(length, readKeyLength(this.#view, offset));
       let at = recordHeaderBytes;
       while (at < recordHeaderBytes + length && bytes[offset + at] === bytes[first + at]) at++;

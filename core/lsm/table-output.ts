@@ -105,13 +105,6 @@ export class TableOutput {
     this.#tables.push({ ...properties, level: this.#place.level });
   }
 
-  /** Makes the names of all tables durable; call when all of them are. */
-  syncDirectory(): void {
-    assert(this.settled, "contents are durable before names");
-    this.#syncsInFlight++;
-    this.#disk.syncDir(this.#place.directory, this.#synced);
-  }
-
   /** Removes what was written, as far as the disk lets it: nobody refers to it. */
   abandon(): void {
     this.#abandoned = true;

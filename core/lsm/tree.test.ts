@@ -233,7 +233,7 @@ test("a small tree under all its work reads like a list", () => {
       tree.close();
       expect(tree.disk.openCount).toBe(0);
     }),
-    { numRuns: 25 },
+    { numRuns: 15 },
   );
   expect(versionEpochMs).toBe(Date.UTC(2024, 0, 1));
   expect(compactions).toBeGreaterThan(100);

@@ -4,8 +4,9 @@ import { DiskError, type DiskFile, type SyncDone } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import { writeFully } from "../env/whole-io.ts";
 import { closeFile } from "../wal/close-file.ts";
+import type { DirectorySync } from "../wal/directory-sync.ts";
 import { fileNumberMax } from "../wal/file-header.ts";
-import { startSync, startSyncDir } from "../wal/start-sync.ts";
+import { startSync } from "../wal/start-sync.ts";
 
 /**
  * `CURRENT` names the manifest that counts: one line, `MANIFEST-000007 1f2e3d4c\n`. The eight hex digits are the
@@ -54,22 +55,22 @@ export function parseCurrent(bytes: Uint8Array): CurrentLine | string {
  */
 export function switchCurrent(
   env: Env,
-  directory: string,
+  directory: DirectorySync,
   manifest: { readonly number: number; readonly epoch: number },
   done: SyncDone,
 ): void {
   env.failpoints.hit(manifestBeforeCurrent);
-  const temp = `${directory}/${currentTempName}`;
+  const temp = `${directory.path}/${currentTempName}`;
   const text = new TextEncoder().encode(formatCurrent(manifest.number, manifest.epoch));
   writeTemp(env, temp, text, (error) => {
     if (error !== null) return done(error);
     try {
-      env.disk.rename(temp, `${directory}/${currentName}`);
+      env.disk.rename(temp, `${directory.path}/${currentName}`);
     } catch (failure) {
       if (!(failure instanceof DiskError)) throw failure;
       return done(failure);
     }
-    startSyncDir(env.disk, directory, (syncError) => {
+    directory.sync((syncError) => {
       if (syncError === null) env.failpoints.hit(manifestAfterCurrent);
       done(syncError);
     });

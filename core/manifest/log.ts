@@ -3,9 +3,10 @@ import { DiskError, type DiskFile, type SyncDone } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import { writeFully } from "../env/whole-io.ts";
 import { closeFile } from "../wal/close-file.ts";
+import type { DirectorySync } from "../wal/directory-sync.ts";
 import { fileHeaderBytes, fileMagic, writeFileHeader } from "../wal/file-header.ts";
 import { frameHeaderBytes, frameType, FrameWriter } from "../wal/frame.ts";
-import { startSync, startSyncDir } from "../wal/start-sync.ts";
+import { startSync } from "../wal/start-sync.ts";
 import { manifestName } from "./current.ts";
 import { editBytes, encodeEdit, type ManifestEdit } from "./edit.ts";
 
@@ -114,7 +115,7 @@ export class ManifestLog {
  */
 export function createManifest(
   env: Env,
-  directory: string,
+  directory: DirectorySync,
   content: { readonly number: number; readonly epoch: number; readonly base: ManifestEdit },
   done: (error: DiskError | null, log: ManifestLog | null) => void,
 ): void {
@@ -126,7 +127,7 @@ export function createManifest(
     done(error, null);
   };
   try {
-    file = env.disk.open(`${directory}/${manifestName(content.number)}`, "create");
+    file = env.disk.open(`${directory.path}/${manifestName(content.number)}`, "create");
     log.begin(file, content.base);
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
@@ -135,6 +136,6 @@ export function createManifest(
   log.sync((error) => {
     if (error !== null) return finish(error);
     // Before CURRENT may name the file, its entry must survive a crash.
-    startSyncDir(env.disk, directory, finish);
+    directory.sync(finish);
   });
 }

@@ -2,6 +2,7 @@ import { assert } from "../assert.ts";
 import { DiskError, type SyncDone } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
+import type { DirectorySync } from "../wal/directory-sync.ts";
 import { manifestName, switchCurrent } from "./current.ts";
 import type { ManifestEdit } from "./edit.ts";
 import { createManifest, type ManifestLog } from "./log.ts";
@@ -39,18 +40,26 @@ interface Pending {
  */
 export class ManifestWriter {
   readonly #env: Env;
-  readonly #directory: string;
+  readonly #directory: DirectorySync;
   readonly #bytesMax: number;
   readonly #owner: ManifestOwner;
   readonly state: ManifestState;
   readonly epoch: number;
   #log: ManifestLog;
   readonly #queue: Pending[] = [];
+  readonly #idleWaiters: (() => void)[] = [];
   #busy = false;
   #failure: DiskError | null = null;
 
   // oxlint-disable-next-line max-params
-  constructor(env: Env, directory: string, log: ManifestLog, state: ManifestState, bytesMax: number, owner: ManifestOwner) {
+  constructor(
+    env: Env,
+    directory: DirectorySync,
+    log: ManifestLog,
+    state: ManifestState,
+    bytesMax: number,
+    owner: ManifestOwner,
+  ) {
     this.#env = env;
     this.#directory = directory;
     this.#log = log;
@@ -64,8 +73,10 @@ export class ManifestWriter {
     return this.#log.number;
   }
 
-  get idle(): boolean {
-    return !this.#busy && this.#queue.length === 0;
+  /** `done` once nothing is under way any more, also after a failure. */
+  whenIdle(done: () => void): void {
+    if (this.#busy) this.#idleWaiters.push(done);
+    else done();
   }
 
   /** `done` once the change is durable. Changes take effect in the order of the calls. */
@@ -150,7 +161,7 @@ export class ManifestWriter {
     this.#log = log;
     old.close();
     try {
-      this.#env.disk.remove(`${this.#directory}/${manifestName(old.number)}`);
+      this.#env.disk.remove(`${this.#directory.path}/${manifestName(old.number)}`);
     } catch (error) {
       // Garbage that the next opening removes.
       if (!(error instanceof DiskError)) throw error;
@@ -159,14 +170,14 @@ export class ManifestWriter {
 
   #finished(error: DiskError | null, done: SyncDone): void {
     this.#busy = false;
-    if (this.#failure !== null) return done(this.#failure);
-    if (error !== null) {
-      this.#fail(error);
-      return done(error);
+    if (error !== null && this.#failure === null) this.#fail(error);
+    done(this.#failure);
+    if (this.#failure === null && !this.#busy) {
+      if (this.#queue.length > 0) this.#pump();
+      else this.#writeWitness();
     }
-    done(null);
-    if (this.#queue.length > 0) this.#pump();
-    else if (!this.#busy && this.#failure === null) this.#writeWitness();
+    if (this.#busy) return;
+    for (const idle of this.#idleWaiters.splice(0)) idle();
   }
 
   #writeWitness(): void {

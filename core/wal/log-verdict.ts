@@ -52,7 +52,8 @@ export function judgeLog(
     const unlinked = linkProblem(scan, before, expected);
     if (unlinked !== null) {
       const doubt = { path: scan.path, offset: 0, problem: unlinked };
-      refuseIfVouched(own, i, doubt, expected);
+      // With its own header intact the segment itself tells whether what is missing before it was durable.
+      refuseIfVouched(own, scan.header === null ? i + 1 : i, doubt, expected);
       return { replay, torn: doubt, tornBytes: bytesFrom(own, i) };
     }
     replay.push(scan);

@@ -118,6 +118,6 @@ function walkFrames(path: string, bytes: Uint8Array, end: number, reader: FrameR
 }
 
 function headerProblem(decoded: FileHeader | NokvError): string {
-  if (decoded instanceof NokvError) return decoded.message;
+  if (decoded instanceof NokvError) return "the file header is damaged or another file's";
   return "the segment belongs to another opening of the database, or to another database";
 }

@@ -6,44 +6,65 @@ import { closeFile } from "./close-file.ts";
 
 /** No log file of this program is longer; checked before memory is taken for one. */
 export const logFileBytesMax = 0x7fff_0000;
-const readsMax = 5;
+const readsMax = 8;
+const sectorBytes = 512;
 
 /**
- * The whole file `path`, read again until a read passes `isWhole` or two reads agree. Damage on the way from the
- * disk heals that way, and no tail is ever dropped on the word of a single read. Throws `DiskError`, or
- * `NOKV_CORRUPTION` when this is no file for us or every read differs.
+ * The whole file `path`: a read that passes `isWhole`, or else what two reads in a row agree on, sector by
+ * sector. Damage on the way from the disk heals that way, and no tail is ever dropped on the word of a single
+ * read. Throws `DiskError`, or `NOKV_CORRUPTION` when this is no file for us or no two reads agree.
  */
 export function readStable(disk: Disk, path: string, isWhole: (bytes: Uint8Array) => boolean): Uint8Array {
   // Opening a FIFO would wait for ever, a device never end.
   if (disk.kind(path) !== "file") throw corruption(path, 0, "this is not a regular file");
-  let before: Uint8Array | null = null;
-  for (let i = 0; i < readsMax; i++) {
-    const bytes = readOnce(disk, path);
-    if (isWhole(bytes)) return bytes;
-    if (before !== null && equalBytes(before, bytes)) return bytes;
-    before = bytes;
+  const image = readOnce(disk, path);
+  if (isWhole(image)) return image;
+  /** 1 for each sector that two reads agreed on. */
+  const agreed = new Uint8Array(Math.ceil(image.length / sectorBytes));
+  for (let reads = 1; reads < readsMax; reads++) {
+    const again = readOnce(disk, path);
+    if (isWhole(again)) return again;
+    if (again.length === image.length && compareSectors(image, again, agreed)) return image;
   }
-  throw corruption(path, 0, `${readsMax} reads of this file gave different bytes each time`);
+  throw corruption(path, 0, `${readsMax} reads of this file gave different bytes`);
+}
+
+/** Notes the sectors that agree and takes the others over from `again`. True once all have agreed. */
+function compareSectors(image: Uint8Array, again: Uint8Array, agreed: Uint8Array): boolean {
+  let open = 0;
+  for (let sector = 0; sector < agreed.length; sector++) {
+    if (agreed[sector] === 1) continue;
+    const start = sector * sectorBytes;
+    const end = Math.min(start + sectorBytes, image.length);
+    if (sameBytes(image, again, start, end)) {
+      agreed[sector] = 1;
+    } else {
+      image.set(again.subarray(start, end), start);
+      open++;
+    }
+  }
+  return open === 0;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    if (a[i] !== b[i]) return false;
+  }
+  return true;
 }
 
 function readOnce(disk: Disk, path: string): Uint8Array {
   const file = disk.open(path, "read");
-  const sizeBytes = file.sizeBytes();
-  if (sizeBytes > logFileBytesMax) {
+  try {
+    const sizeBytes = file.sizeBytes();
+    if (sizeBytes > logFileBytesMax) {
+      throw corruption(path, logFileBytesMax, `the file has ${sizeBytes} bytes, more than this program writes`);
+    }
+    const bytes = new Uint8Array(sizeBytes);
+    const filled = readFully(file, 0, bytes, 0, sizeBytes);
+    assert(filled <= sizeBytes, "a read fills no more than the file has");
+    return filled === sizeBytes ? bytes : bytes.subarray(0, filled);
+  } finally {
     closeFile(file);
-    throw corruption(path, logFileBytesMax, `the file has ${sizeBytes} bytes, more than this program writes`);
   }
-  const bytes = new Uint8Array(sizeBytes);
-  const filled = readFully(file, 0, bytes, 0, sizeBytes);
-  closeFile(file);
-  assert(filled <= sizeBytes, "a read fills no more than the file has");
-  return filled === sizeBytes ? bytes : bytes.subarray(0, filled);
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) {
-    if (a[i] !== b[i]) return false;
-  }
-  return true;
 }

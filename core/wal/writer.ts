@@ -5,15 +5,16 @@ import type { Timer } from "../env/clock.ts";
 import { DiskError } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import { closeFile } from "./close-file.ts";
+import type { DirectorySync } from "./directory-sync.ts";
 import { fileHeaderBytes } from "./file-header.ts";
 import { WalSegment } from "./segment.ts";
-import { startSync, startSyncDir } from "./start-sync.ts";
+import { startSync } from "./start-sync.ts";
 
 /** When a commit counts as done: after its sync, after its write with a sync by timer, after its write. */
 export type WalLevel = "sync" | "interval" | "none";
 
 export interface WalConfig {
-  readonly directory: string;
+  readonly directory: DirectorySync;
   readonly epoch: number;
   readonly level: WalLevel;
   readonly syncIntervalMs: number;
@@ -62,13 +63,13 @@ export class WalWriter {
   readonly #waiters: SyncWaiter[] = [];
   readonly #pumpBound: () => void;
   readonly #syncedBound: (error: DiskError | null) => void;
+  readonly #injectedBound: () => void;
   #scheduled = false;
   /** The sync in flight: of which segment, what it covers, how many completions are still to come. */
   #syncing: WalSegment | null = null;
   #syncCovers = 0;
   #syncCoversVersion = 0;
   #syncOutstanding = 0;
-  #syncError: DiskError | null = null;
   #syncTimer: Timer | null = null;
   #spaceTimer: Timer | null = null;
   #spaceRetries = 0;
@@ -89,10 +90,12 @@ export class WalWriter {
       this.#pump();
     };
     this.#syncedBound = (error) => {
-      if (error !== null && this.#syncError === null) this.#syncError = error;
+      // At once, although another completion may be to come: meanwhile somebody would build on what is lost.
+      if (error !== null && this.#failure === null) this.#fail(error);
       this.#syncOutstanding--;
       if (this.#syncOutstanding === 0) this.#synced();
     };
+    this.#injectedBound = () => this.#syncedBound(new DiskError("EIO", "sync", this.active.path));
   }
 
   /** The segment that takes appends. */
@@ -298,14 +301,11 @@ export class WalWriter {
     this.#syncCovers = segment.writtenBytes;
     this.#syncCoversVersion = segment.writtenVersion;
     this.#syncOutstanding = segment.entryDurable ? 1 : 2;
-    this.#syncError = null;
     this.syncCount++;
-    if (this.#env.failpoints.hit(walBeforeSync) === "error") {
-      this.#syncError = new DiskError("EIO", "sync", segment.path);
-    }
-    startSync(file, this.#syncedBound);
+    const injected = this.#env.failpoints.hit(walBeforeSync) === "error";
+    startSync(file, injected ? this.#injectedBound : this.#syncedBound);
     // A file without a durable entry in its directory is lost with everything in it.
-    if (!segment.entryDurable) startSyncDir(this.#env.disk, this.#config.directory, this.#syncedBound);
+    if (!segment.entryDurable) this.#config.directory.sync(this.#syncedBound);
   }
 
   #synced(): void {
@@ -313,7 +313,6 @@ export class WalWriter {
     assert(segment !== null, "a completed sync was in flight");
     this.#syncing = null;
     if (this.#failure !== null || this.#closed) return;
-    if (this.#syncError !== null) return this.#fail(this.#syncError);
     this.#env.failpoints.hit(walAfterSync);
     const first = segment.durableBytes === 0;
     segment.entryDurable = true;

@@ -76,7 +76,7 @@ export class Arguments {
     return true;
   }
 
-  /** The token as a canonical 64-bit integer: a number up to 15 digits, else a bigint; null when it is none. */
+  /** The token as a canonical 64-bit integer: a number up to 15 digits, else a bigint; null: it is none. */
   integer(index: number): number | bigint | null {
     const start = this.#base + (this.#starts[index] as number);
     return parseDecimal(this.#source, start, start + this.length(index));

@@ -9,8 +9,8 @@ import type { Session } from "./session.ts";
 
 /**
  * One request on its way through a command. Reused by its connection: a command may keep neither it nor its
- * arguments beyond `run`. A command answers exactly once: into `reply` before it returns, or by way of `read`,
- * `mutate` or `defer`.
+ * arguments beyond `run`. A command answers exactly once: into `reply` before it returns, or by way of
+ * `read`, `mutate` or `defer`.
  */
 export class Call {
   readonly gateway: Gateway;
@@ -49,7 +49,7 @@ export class Call {
     this.gateway.kv.mutate(mutation, pending.onMutated);
   }
 
-  /** Takes the place of this reply, to be settled later. A barrier keeps later requests of the client back. */
+  /** Takes the place of this reply, to be settled later. A barrier keeps the client's later requests back. */
   defer(order: "concurrent" | "barrier"): PendingReply {
     return this.#queue.push(this.session.protocol, order === "barrier");
   }

@@ -15,7 +15,8 @@ function show(outcome: RequestOutcome): string {
       return showReply(outcome.reply);
     case "error":
       return `${outcome.kind} ${outcome.code}`;
-    default:
+    case "undetermined":
+    case "not-sent":
       return `${outcome.kind}: ${outcome.reason}`;
   }
 }
@@ -126,7 +127,10 @@ test("an outcome that the server does not know is undetermined, and the connecti
   const gateway = memoryGateway({}, (world) => {
     const kv = new SlowKv(new MapKv(() => world.clock.wallMs()));
     kv.holding = false;
-    kv.failures.push(new NokvError("NOKV_UNDETERMINED", "sync failed"), new NokvError("NOKV_POISONED", "sync failed"));
+    kv.failures.push(
+      new NokvError("NOKV_UNDETERMINED", "sync failed"),
+      new NokvError("NOKV_POISONED", "sync failed"),
+    );
     return kv;
   });
   const client = connect(gateway.world);
@@ -141,8 +145,8 @@ test("an outcome that the server does not know is undetermined, and the connecti
 
 test("time limits: to connect, and without a reply", () => {
   const world = memoryWorld();
-  const silent = { ...world, network: { ...world.network, connect: () => new MuteConnection() } };
-  const client = new RedisClient(silent as unknown as MemoryWorld, address, { connectMs: 100 });
+  const silent = { listen: () => expect.unreachable(), connect: () => new MuteConnection() };
+  const client = new RedisClient({ network: silent, clock: world.clock }, address, { connectMs: 100 });
   const outcomes = sendAll(client, "PING");
   world.clock.advance(101);
   expect(outcomes).toEqual(["not-sent: no connection in time"]);

@@ -1,12 +1,18 @@
 import type { Clock, Timer } from "../../core/env/clock.ts";
-import type { Address, Connection, ConnectionHandler, Network, NetworkError } from "../../core/env/network.ts";
+import type {
+  Address,
+  Connection,
+  ConnectionHandler,
+  Network,
+  NetworkError,
+} from "../../core/env/network.ts";
 import type { Reply } from "./reply.ts";
 import { ReplyError, ReplyParser } from "./reply-parser.ts";
 import { RequestEncoder, type Token } from "./request-encoder.ts";
 
 /**
- * What became of a request. `error`: the server refused it. `undetermined`: it was handed to the network and no
- * reply came; it may have been executed, or be executed later. `not-sent`: it never left, and never will.
+ * What became of a request. `error`: the server refused it. `undetermined`: it was handed to the network and
+ * no reply came; it may have been executed, or be executed later. `not-sent`: it never left, and never will.
  */
 export type RequestOutcome =
   | { readonly kind: "reply"; readonly reply: Reply }
@@ -40,9 +46,9 @@ export const clientOptionsDefault: ClientOptions = {
 type Phase = "connecting" | "open" | "closed";
 
 /**
- * One connection to a Redis server. Requests may be sent at once and again before replies arrive; those of one
- * turn share a write. It does not reconnect: who wants to go on makes another client, and decides what to do about
- * requests whose outcome is not known.
+ * One connection to a Redis server. Requests may be sent at once and again before replies arrive; those of
+ * one turn share a write. It does not reconnect: who wants to go on makes another client, and decides what to
+ * do about requests whose outcome is not known.
  */
 export class RedisClient implements ConnectionHandler {
   readonly #options: ClientOptions;
@@ -229,7 +235,8 @@ export class RedisClient implements ConnectionHandler {
     this.#awaiting = [];
     this.#first = 0;
     this.#clock.soon(() => {
-      for (const [i, done] of awaiting.entries()) done({ kind: i < sent ? "undetermined" : "not-sent", reason });
+      for (const [i, done] of awaiting.entries())
+        done({ kind: i < sent ? "undetermined" : "not-sent", reason });
       for (const callback of this.#closeCallbacks) callback();
     });
   }

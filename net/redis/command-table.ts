@@ -35,7 +35,7 @@ export class Entry {
   }
 }
 
-/** All commands by name: open addressing over the hash of the lowered bytes, so that no token becomes a string. */
+/** All commands by name: open addressing over the hash of the lowered bytes; no token becomes a string. */
 export class CommandTable {
   /** By name, containers before their subcommands. */
   readonly entries: readonly Entry[];

@@ -1,7 +1,8 @@
 import type { Call } from "./call.ts";
 
 /** Redis's own words, as COMMAND INFO gives them. */
-export type CommandFlag = "readonly" | "write" | "denyoom" | "admin" | "fast" | "no_auth" | "loading" | "stale";
+export type CommandFlag =
+  "readonly" | "write" | "denyoom" | "admin" | "fast" | "no_auth" | "loading" | "stale";
 
 export type CommandGroup = "connection" | "generic" | "server" | "string";
 

@@ -307,7 +307,9 @@ describe("goodbyes", () => {
 
 test("CLIENT REPLY turns replies off, skips one, and on again", () => {
   const raw = memoryGateway().client();
-  expect(raw.ask("CLIENT REPLY OFF\r\nSET a 1\r\nGET a\r\nNOPE\r\nCLIENT REPLY ON\r\nGET a\r\n")).toBe("+OK\r\n$1\r\n1\r\n");
+  expect(raw.ask("CLIENT REPLY OFF\r\nSET a 1\r\nGET a\r\nNOPE\r\nCLIENT REPLY ON\r\nGET a\r\n")).toBe(
+    "+OK\r\n$1\r\n1\r\n",
+  );
   expect(raw.ask("CLIENT REPLY SKIP\r\nGET a\r\nGET a\r\n")).toBe("$1\r\n1\r\n");
   expect(raw.ask("CLIENT REPLY OFF\r\nRESET\r\nPING\r\n")).toBe("+RESET\r\n+PONG\r\n");
 });

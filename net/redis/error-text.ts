@@ -18,8 +18,8 @@ export const errorText = {
 
 export const deniedText =
   "DENIED Redis is running in protected mode because protected mode is enabled and no password is set. " +
-  "In this mode connections are only accepted from the loopback interface. To accept others, set a password " +
-  "or turn protected mode off, and make sure that the server cannot be reached from the internet.";
+  "In this mode connections are only accepted from the loopback interface. To accept others, set a " +
+  "password or turn protected mode off, and make sure that the server cannot be reached from the internet.";
 
 /** What a client is told of a failure of the store. The first word is for programs. */
 export function storeErrorText(error: NokvError): string {

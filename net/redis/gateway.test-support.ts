@@ -145,7 +145,10 @@ export interface MemoryGateway {
 }
 
 /** A listening gateway over a map, or over `kv`. */
-export function memoryGateway(options: Partial<GatewayOptions> = {}, kv?: (world: MemoryWorld) => Kv): MemoryGateway {
+export function memoryGateway(
+  options: Partial<GatewayOptions> = {},
+  kv?: (world: MemoryWorld) => Kv,
+): MemoryGateway {
   const world = memoryWorld();
   const store = kv === undefined ? new MapKv(() => world.clock.wallMs()) : kv(world);
   const server = new RedisServer(world, store, checkGatewayOptions(options));

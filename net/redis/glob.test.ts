@@ -1,5 +1,5 @@
-// Goal: Redis's glob, in bounded time. Method: examples checked against a Redis 7 server, a recursive reference
-// on small alphabets, and the pattern that makes naive matchers run for ages.
+// Goal: Redis's glob, in bounded time. Method: examples checked against a Redis 7 server, a recursive
+// reference on small alphabets, and the pattern that makes naive matchers run for ages.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Glob } from "./glob.ts";

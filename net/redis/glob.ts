@@ -8,8 +8,8 @@ const dash = 0x2d;
 const backslash = 0x5c;
 
 /**
- * Redis's patterns over bytes: `*`, `?`, `[abc]`, `[^abc]`, `[a-z]` and `\` before a literal. Only the last star
- * met is ever retried, so matching takes at most (length of pattern) x (length of text) steps.
+ * Redis's patterns over bytes: `*`, `?`, `[abc]`, `[^abc]`, `[a-z]` and `\` before a literal. Only the last
+ * star met is ever retried, so matching takes at most (length of pattern) x (length of text) steps.
  */
 export class Glob {
   /** Steps taken since it was last set to 0: what a caller bounds its turns by. */

@@ -1,5 +1,6 @@
 // Goal: byte for byte what Redis 7 answers, including to what is wrong. Method: tables of bytes in and bytes
-// out, measured against redis-server 7.0.15 where it is not said otherwise; each row runs whole and byte by byte.
+// out, measured against redis-server 7.0.15 where it is not said otherwise; each row runs whole and byte by
+// byte.
 import { describe, expect, test } from "vitest";
 import { memoryGateway, request } from "./gateway.test-support.ts";
 import type { GatewayOptions } from "./options.ts";
@@ -16,21 +17,37 @@ interface Row {
 }
 
 const long = "x".repeat(200);
+const wrongPass = "WRONGPASS invalid username-password pair or user is disabled.";
+
+function errors(...texts: readonly string[]): string {
+  return texts.map((text) => `-${text}\r\n`).join("");
+}
 
 const rows: readonly Row[] = [
-  { name: "no password yet", send: "PING\r\n", receive: "-NOAUTH Authentication required.\r\n", options: { password: "s3cret" } },
+  {
+    name: "no password yet",
+    send: "PING\r\n",
+    receive: "-NOAUTH Authentication required.\r\n",
+    options: { password: "s3cret" },
+  },
   {
     name: "wrong password",
     send: "AUTH nope\r\nAUTH default nope\r\nAUTH other s3cret\r\nPING\r\n",
-    receive: `${"-WRONGPASS invalid username-password pair or user is disabled.\r\n".repeat(3)}-NOAUTH Authentication required.\r\n`,
+    receive: errors(wrongPass, wrongPass, wrongPass, "NOAUTH Authentication required."),
     options: { password: "s3cret" },
   },
-  { name: "right password", send: "AUTH s3cret\r\nPING\r\n", receive: "+OK\r\n+PONG\r\n", options: { password: "s3cret" } },
+  {
+    name: "right password",
+    send: "AUTH s3cret\r\nPING\r\n",
+    receive: "+OK\r\n+PONG\r\n",
+    options: { password: "s3cret" },
+  },
   {
     name: "password where none is set",
     send: "AUTH x\r\nAUTH default x\r\nAUTH other x\r\nAUTH a b c\r\n",
     receive:
-      "-ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?\r\n" +
+      "-ERR AUTH <password> called without any password configured for the default user. " +
+      "Are you sure your configuration is correct?\r\n" +
       "+OK\r\n-WRONGPASS invalid username-password pair or user is disabled.\r\n-ERR syntax error\r\n",
   },
   {
@@ -54,28 +71,97 @@ const rows: readonly Row[] = [
     closes: true,
     options: { bulkBytesMax: 1_048_576 },
   },
-  { name: "*1048577 (Redis waits)", send: "*1048577\r\n", receive: "-ERR Protocol error: invalid multibulk length\r\n", closes: true },
-  { name: "*2147483648", send: "*2147483648\r\n", receive: "-ERR Protocol error: invalid multibulk length\r\n", closes: true },
-  { name: "*abc", send: "*abc\r\n", receive: "-ERR Protocol error: invalid multibulk length\r\n", closes: true },
+  {
+    name: "*1048577 (Redis waits)",
+    send: "*1048577\r\n",
+    receive: "-ERR Protocol error: invalid multibulk length\r\n",
+    closes: true,
+  },
+  {
+    name: "*2147483648",
+    send: "*2147483648\r\n",
+    receive: "-ERR Protocol error: invalid multibulk length\r\n",
+    closes: true,
+  },
+  {
+    name: "*abc",
+    send: "*abc\r\n",
+    receive: "-ERR Protocol error: invalid multibulk length\r\n",
+    closes: true,
+  },
   { name: "*-1 and *0", send: "*-1\r\n*0\r\nPING\r\n", receive: "+PONG\r\n" },
-  { name: "$-10", send: "*1\r\n$-10\r\n", receive: "-ERR Protocol error: invalid bulk length\r\n", closes: true },
-  { name: "$blabla", send: "*1\r\n$blabla\r\n", receive: "-ERR Protocol error: invalid bulk length\r\n", closes: true },
-  { name: "$2000000000", send: "*1\r\n$2000000000\r\n", receive: "-ERR Protocol error: invalid bulk length\r\n", closes: true },
-  { name: "no dollar", send: "*1\r\nfoo\r\n", receive: "-ERR Protocol error: expected '$', got 'f'\r\n", closes: true },
+  {
+    name: "$-10",
+    send: "*1\r\n$-10\r\n",
+    receive: "-ERR Protocol error: invalid bulk length\r\n",
+    closes: true,
+  },
+  {
+    name: "$blabla",
+    send: "*1\r\n$blabla\r\n",
+    receive: "-ERR Protocol error: invalid bulk length\r\n",
+    closes: true,
+  },
+  {
+    name: "$2000000000",
+    send: "*1\r\n$2000000000\r\n",
+    receive: "-ERR Protocol error: invalid bulk length\r\n",
+    closes: true,
+  },
+  {
+    name: "no dollar",
+    send: "*1\r\nfoo\r\n",
+    receive: "-ERR Protocol error: expected '$', got 'f'\r\n",
+    closes: true,
+  },
   {
     name: "bulk without CRLF (Redis accepts)",
     send: "*1\r\n$4\r\nPINGXX",
     receive: "-ERR Protocol error: expected CRLF after bulk\r\n",
     closes: true,
   },
-  { name: "too big inline", cuts: [65_536, 1000], send: "x".repeat(65_537), receive: "-ERR Protocol error: too big inline request\r\n", closes: true },
-  { name: "unbalanced quotes", send: 'SET k "v\r\n', receive: "-ERR Protocol error: unbalanced quotes in request\r\n", closes: true },
+  {
+    name: "too big inline",
+    cuts: [65_536, 1000],
+    send: "x".repeat(65_537),
+    receive: "-ERR Protocol error: too big inline request\r\n",
+    closes: true,
+  },
+  {
+    name: "unbalanced quotes",
+    send: 'SET k "v\r\n',
+    receive: "-ERR Protocol error: unbalanced quotes in request\r\n",
+    closes: true,
+  },
   { name: "empty lines", send: "\r\n   \r\n\nPING\r\n", receive: "+PONG\r\n" },
-  { name: "zero byte", send: `\x00${"payload".repeat(9)}`, receive: "-ERR Protocol error: unexpected NUL in inline request\r\n", closes: true },
-  { name: "*zero", send: `*\x00${"payload".repeat(9)}`, receive: "-ERR Protocol error: invalid multibulk length\r\n", closes: true },
-  { name: "$zero", send: `$\x00${"payload".repeat(9)}`, receive: "-ERR Protocol error: unexpected NUL in inline request\r\n", closes: true },
-  { name: "unknown command", send: "FOO bar\r\n", receive: "-ERR unknown command 'FOO', with args beginning with: 'bar' \r\n" },
-  { name: "unknown command alone", send: "foo\r\n", receive: "-ERR unknown command 'foo', with args beginning with: \r\n" },
+  {
+    name: "zero byte",
+    send: `\x00${"payload".repeat(9)}`,
+    receive: "-ERR Protocol error: unexpected NUL in inline request\r\n",
+    closes: true,
+  },
+  {
+    name: "*zero",
+    send: `*\x00${"payload".repeat(9)}`,
+    receive: "-ERR Protocol error: invalid multibulk length\r\n",
+    closes: true,
+  },
+  {
+    name: "$zero",
+    send: `$\x00${"payload".repeat(9)}`,
+    receive: "-ERR Protocol error: unexpected NUL in inline request\r\n",
+    closes: true,
+  },
+  {
+    name: "unknown command",
+    send: "FOO bar\r\n",
+    receive: "-ERR unknown command 'FOO', with args beginning with: 'bar' \r\n",
+  },
+  {
+    name: "unknown command alone",
+    send: "foo\r\n",
+    receive: "-ERR unknown command 'foo', with args beginning with: \r\n",
+  },
   {
     name: "unknown command with much to say",
     send: request(long, long, "b"),
@@ -86,47 +172,144 @@ const rows: readonly Row[] = [
     send: request("a\r\nb", "c\r\n+OK"),
     receive: "-ERR unknown command 'a  b', with args beginning with: 'c  +OK' \r\n",
   },
-  { name: "transactions are not here yet", send: "MULTI\r\n", receive: "-ERR unknown command 'MULTI', with args beginning with: \r\n" },
-  { name: "unknown subcommand", send: "CLIENT foo\r\n", receive: "-ERR unknown subcommand 'foo'. Try CLIENT HELP.\r\n" },
+  {
+    name: "transactions are not here yet",
+    send: "MULTI\r\n",
+    receive: "-ERR unknown command 'MULTI', with args beginning with: \r\n",
+  },
+  {
+    name: "unknown subcommand",
+    send: "CLIENT foo\r\n",
+    receive: "-ERR unknown subcommand 'foo'. Try CLIENT HELP.\r\n",
+  },
   { name: "arity", send: "GET\r\n", receive: "-ERR wrong number of arguments for 'get' command\r\n" },
-  { name: "arity of a subcommand", send: "CLIENT SETNAME\r\n", receive: "-ERR wrong number of arguments for 'client|setname' command\r\n" },
-  { name: "arity of a container", send: "OBJECT\r\n", receive: "-ERR wrong number of arguments for 'object' command\r\n" },
-  { name: "arity of pairs", send: "MSET a 1 b\r\n", receive: "-ERR wrong number of arguments for 'mset' command\r\n" },
-  { name: "empty key and value", send: request("SET", "", "") + request("GET", ""), receive: "+OK\r\n$0\r\n\r\n" },
+  {
+    name: "arity of a subcommand",
+    send: "CLIENT SETNAME\r\n",
+    receive: "-ERR wrong number of arguments for 'client|setname' command\r\n",
+  },
+  {
+    name: "arity of a container",
+    send: "OBJECT\r\n",
+    receive: "-ERR wrong number of arguments for 'object' command\r\n",
+  },
+  {
+    name: "arity of pairs",
+    send: "MSET a 1 b\r\n",
+    receive: "-ERR wrong number of arguments for 'mset' command\r\n",
+  },
+  {
+    name: "empty key and value",
+    send: request("SET", "", "") + request("GET", ""),
+    receive: "+OK\r\n$0\r\n\r\n",
+  },
   { name: "EX 0", send: "SET k v EX 0\r\n", receive: "-ERR invalid expire time in 'set' command\r\n" },
   { name: "EX -1", send: "SET k v EX -1\r\n", receive: "-ERR invalid expire time in 'set' command\r\n" },
-  { name: "EX huge", send: "SET k v EX 9223372036854775807\r\n", receive: "-ERR invalid expire time in 'set' command\r\n" },
+  {
+    name: "EX huge",
+    send: "SET k v EX 9223372036854775807\r\n",
+    receive: "-ERR invalid expire time in 'set' command\r\n",
+  },
   { name: "EX abc", send: "SET k v EX abc\r\n", receive: "-ERR value is not an integer or out of range\r\n" },
   { name: "EX 1.5", send: "SET k v EX 1.5\r\n", receive: "-ERR value is not an integer or out of range\r\n" },
   { name: "EX missing", send: "SET k v EX\r\n", receive: "-ERR syntax error\r\n" },
   { name: "NX XX", send: "SET k v NX XX\r\n", receive: "-ERR syntax error\r\n" },
   { name: "EX PX", send: "SET k v EX 1 PX 1\r\n", receive: "-ERR syntax error\r\n" },
-  { name: "EX KEEPTTL", send: "SET k v EX 1 KEEPTTL\r\nSET k v KEEPTTL EX 1\r\n", receive: "-ERR syntax error\r\n-ERR syntax error\r\n" },
-  { name: "INCR of a word", send: "SET k v\r\nINCR k\r\n", receive: "+OK\r\n-ERR value is not an integer or out of range\r\n" },
+  {
+    name: "EX KEEPTTL",
+    send: "SET k v EX 1 KEEPTTL\r\nSET k v KEEPTTL EX 1\r\n",
+    receive: "-ERR syntax error\r\n-ERR syntax error\r\n",
+  },
+  {
+    name: "INCR of a word",
+    send: "SET k v\r\nINCR k\r\n",
+    receive: "+OK\r\n-ERR value is not an integer or out of range\r\n",
+  },
   {
     name: "INCR overflow",
     send: "SET k 9223372036854775807\r\nINCR k\r\nDECR k\r\n",
     receive: "+OK\r\n-ERR increment or decrement would overflow\r\n:9223372036854775806\r\n",
   },
-  { name: "DECRBY of the least", send: "DECRBY k -9223372036854775808\r\n", receive: "-ERR decrement would overflow\r\n" },
-  { name: "INCRBY leading zero", send: "INCRBY k 01\r\n", receive: "-ERR value is not an integer or out of range\r\n" },
-  { name: "SELECT 99", send: "SELECT 99\r\nSELECT 0\r\nSELECT x\r\n", receive: "-ERR DB index is out of range\r\n+OK\r\n-ERR value is not an integer or out of range\r\n" },
-  { name: "SCAN abc", send: "SCAN abc\r\nSCAN -1\r\nSCAN 0 COUNT 0\r\nSCAN 0 MATCH\r\nSCAN 0 FOO x\r\n", receive: "-ERR invalid cursor\r\n-ERR invalid cursor\r\n-ERR syntax error\r\n-ERR syntax error\r\n-ERR syntax error\r\n" },
-  { name: "HELLO 4", send: "HELLO 4\r\nHELLO x\r\nHELLO 2 foo\r\n", receive: "-NOPROTO unsupported protocol version\r\n-ERR Protocol version is not an integer or out of range\r\n-ERR Syntax error in HELLO option 'foo'\r\n" },
+  {
+    name: "DECRBY of the least",
+    send: "DECRBY k -9223372036854775808\r\n",
+    receive: "-ERR decrement would overflow\r\n",
+  },
+  {
+    name: "INCRBY leading zero",
+    send: "INCRBY k 01\r\n",
+    receive: "-ERR value is not an integer or out of range\r\n",
+  },
+  {
+    name: "SELECT 99",
+    send: "SELECT 99\r\nSELECT 0\r\nSELECT x\r\n",
+    receive: "-ERR DB index is out of range\r\n+OK\r\n-ERR value is not an integer or out of range\r\n",
+  },
+  {
+    name: "SCAN abc",
+    send: "SCAN abc\r\nSCAN -1\r\nSCAN 0 COUNT 0\r\nSCAN 0 MATCH\r\nSCAN 0 FOO x\r\n",
+    receive: errors(
+      "ERR invalid cursor",
+      "ERR invalid cursor",
+      "ERR syntax error",
+      "ERR syntax error",
+      "ERR syntax error",
+    ),
+  },
+  {
+    name: "HELLO 4",
+    send: "HELLO 4\r\nHELLO x\r\nHELLO 2 foo\r\n",
+    receive: errors(
+      "NOPROTO unsupported protocol version",
+      "ERR Protocol version is not an integer or out of range",
+      "ERR Syntax error in HELLO option 'foo'",
+    ),
+  },
   { name: "HTTP POST", send: "POST / HTTP/1.1\r\nHost: x\r\n\r\n", receive: "", closes: true },
   { name: "HTTP Host:", send: "GET /\r\nHost: x\r\n\r\n", receive: "$-1\r\n", closes: true },
-  { name: "TLS", send: "\x16\x03\x01\x02\x00\x01\x00", receive: "-ERR Protocol error: unexpected NUL in inline request\r\n", closes: true },
-  { name: "key beyond the limit", cuts: [65_536, 1000], send: request("GET", "k".repeat(65_536)), receive: "-ERR key is longer than 65535 bytes\r\n" },
+  {
+    name: "TLS",
+    send: "\x16\x03\x01\x02\x00\x01\x00",
+    receive: "-ERR Protocol error: unexpected NUL in inline request\r\n",
+    closes: true,
+  },
+  {
+    name: "key beyond the limit",
+    cuts: [65_536, 1000],
+    send: request("GET", "k".repeat(65_536)),
+    receive: "-ERR key is longer than 65535 bytes\r\n",
+  },
   {
     name: "any bytes",
-    send: request("SET", "\0\r\n\xff__proto__", "\xff\r\n\0") + request("GET", "\0\r\n\xff__proto__") + request("GET", "__proto__"),
+    send:
+      request("SET", "\0\r\n\xff__proto__", "\xff\r\n\0") +
+      request("GET", "\0\r\n\xff__proto__") +
+      request("GET", "__proto__"),
     receive: "+OK\r\n$4\r\n\xff\r\n\0\r\n$-1\r\n",
   },
-  { name: "EXPIRE options", send: "EXPIRE k 1 NX XX\r\nEXPIRE k 1 GT LT\r\nEXPIRE k x FOO\r\nEXPIRE k x\r\nEXPIRE k 9223372036854775807\r\n",
-    receive: "-ERR NX and XX, GT or LT options at the same time are not compatible\r\n-ERR GT and LT options at the same time are not compatible\r\n-ERR Unsupported option FOO\r\n-ERR value is not an integer or out of range\r\n-ERR invalid expire time in 'expire' command\r\n" },
-  { name: "GETEX options", send: "GETEX k EX 1 PX 2\r\nGETEX k PERSIST EX\r\nGETEX k EX 0\r\n",
-    receive: "-ERR syntax error\r\n-ERR syntax error\r\n-ERR invalid expire time in 'getex' command\r\n" },
-  { name: "names", send: request("CLIENT", "SETNAME", "a b"), receive: "-ERR Client names cannot contain spaces, newlines or special characters.\r\n" },
+  {
+    name: "EXPIRE options",
+    send:
+      "EXPIRE k 1 NX XX\r\nEXPIRE k 1 GT LT\r\nEXPIRE k x FOO\r\n" +
+      "EXPIRE k x\r\nEXPIRE k 9223372036854775807\r\n",
+    receive: errors(
+      "ERR NX and XX, GT or LT options at the same time are not compatible",
+      "ERR GT and LT options at the same time are not compatible",
+      "ERR Unsupported option FOO",
+      "ERR value is not an integer or out of range",
+      "ERR invalid expire time in 'expire' command",
+    ),
+  },
+  {
+    name: "GETEX options",
+    send: "GETEX k EX 1 PX 2\r\nGETEX k PERSIST EX\r\nGETEX k EX 0\r\n",
+    receive: "-ERR syntax error\r\n-ERR syntax error\r\n-ERR invalid expire time in 'getex' command\r\n",
+  },
+  {
+    name: "names",
+    send: request("CLIENT", "SETNAME", "a b"),
+    receive: "-ERR Client names cannot contain spaces, newlines or special characters.\r\n",
+  },
   { name: "QUIT", send: "SET a 1\r\nQUIT\r\nGET a\r\n", receive: "+OK\r\n+OK\r\n", closes: true },
 ];
 
@@ -184,7 +367,8 @@ test("HELLO answers a map in the protocol that it chose", () => {
   const client = memoryGateway().client();
   const fields = (proto: number, start: string, modules: string): string =>
     `${start}$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.4.0\r\n$5\r\nproto\r\n:${proto}\r\n` +
-    `$2\r\nid\r\n:1\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n${modules}`;
+    "$2\r\nid\r\n:1\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n" +
+    `$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n${modules}`;
   expect(client.ask("HELLO\r\n")).toBe(fields(2, "*14\r\n", "*0\r\n"));
   expect(client.ask("HELLO 3\r\n")).toBe(fields(3, "%7\r\n", "*0\r\n"));
   expect(client.ask("GET none\r\n")).toBe("_\r\n");
@@ -194,7 +378,9 @@ test("HELLO answers a map in the protocol that it chose", () => {
 
 test("HELLO authenticates and names", () => {
   const client = memoryGateway({ password: "s3cret" }).client();
-  expect(client.ask("HELLO 3\r\n")).toMatch(/^-NOAUTH HELLO must be called with the client already authenticated/);
+  expect(client.ask("HELLO 3\r\n")).toMatch(
+    /^-NOAUTH HELLO must be called with the client already authenticated/,
+  );
   expect(client.ask("HELLO 3 AUTH default nope\r\n")).toBe(
     "-WRONGPASS invalid username-password pair or user is disabled.\r\n",
   );

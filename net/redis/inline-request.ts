@@ -6,8 +6,8 @@ const apostrophe = 0x27;
 const backslash = 0x5c;
 
 /**
- * Splits one line as Redis does (`sdssplitargs`): blanks separate; "..." knows \n \r \t \b \a \xHH and \c for any
- * other c; '...' knows only \'; a closing quote must be followed by a blank. The tokens are decoded into
+ * Splits one line as Redis does (`sdssplitargs`): blanks separate; "..." knows \n \r \t \b \a \xHH and \c for
+ * any other c; '...' knows only \'; a closing quote must be followed by a blank. The tokens are decoded into
  * `target`, which is as long as the line. False: a quote is not closed where it must be.
  */
 export function splitInline(line: Uint8Array, target: Uint8Array, args: Arguments): boolean {

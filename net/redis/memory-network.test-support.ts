@@ -141,7 +141,8 @@ class Endpoint implements Connection {
     this.ending = true;
     this.queue = [];
     this.handler = silent(this.handler);
-    if (peer !== null) this.#network.clock.soon(() => peer.close(new NetworkError("ECONNRESET", "reset by peer")));
+    if (peer !== null)
+      this.#network.clock.soon(() => peer.close(new NetworkError("ECONNRESET", "reset by peer")));
   }
 
   close(error: NetworkError | null): void {
@@ -197,7 +198,7 @@ function silent(handler: ConnectionHandler | null): ConnectionHandler | null {
 }
 
 export class MemoryNetwork implements Network {
-  readonly clock: ManualClock;
+  readonly clock: Clock;
   /** Bytes per delivery. */
   cut: () => number = () => 65_536;
   /** Calls of `write` so far, on all connections. */
@@ -207,7 +208,7 @@ export class MemoryNetwork implements Network {
   readonly #listeners = new Map<number, ListenHandler>();
   #nextPort = 40_000;
 
-  constructor(clock: ManualClock) {
+  constructor(clock: Clock) {
     this.clock = clock;
   }
 
@@ -259,7 +260,9 @@ export function memoryWorld(): MemoryWorld {
   return {
     clock,
     network: new MemoryNetwork(clock),
-    random: { u32: (stream, entity, ordinal) => (stream.length * 7919 + entity * 31 + ordinal * 104_729) >>> 0 },
+    random: {
+      u32: (stream, entity, ordinal) => (stream.length * 7919 + entity * 31 + ordinal * 104_729) >>> 0,
+    },
     trace: { enabled: false, emit: () => undefined },
   };
 }

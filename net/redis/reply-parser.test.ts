@@ -122,7 +122,9 @@ function write(writer: ReplyWriter, reply: Reply): void {
         write(writer, key);
         write(writer, value);
       });
-    default:
+    case "array":
+    case "set":
+    case "push":
       writer[reply.kind](reply.items.length);
       return reply.items.forEach((item) => write(writer, item));
   }

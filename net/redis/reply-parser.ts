@@ -196,7 +196,8 @@ export class ReplyParser {
   #makeRoom(count: number): void {
     const left = this.#end - this.#position;
     const needed = left + count;
-    const target = needed <= this.#bytes.length / 2 ? this.#bytes : new Uint8Array(Math.max(needed * 2, ownBytesMin));
+    const target =
+      needed <= this.#bytes.length / 2 ? this.#bytes : new Uint8Array(Math.max(needed * 2, ownBytesMin));
     target.set(this.#bytes.subarray(this.#position, this.#end), 0);
     this.#searched = Math.max(0, this.#searched - this.#position);
     this.#bytes = target;

@@ -53,7 +53,10 @@ test("any order of completions", () => {
         }
         const firstWaiting = slots.findIndex(({ settled }) => !settled);
         const ready = firstWaiting < 0 ? slots : slots.slice(0, firstWaiting);
-        const all = slots.filter(({ settled }) => settled).map(wire).join("");
+        const all = slots
+          .filter(({ settled }) => settled)
+          .map(wire)
+          .join("");
         const output = queue.output === null ? "" : unlatin(queue.output.view());
         expect(sent + output).toBe(ready.map(wire).join(""));
         expect(queue.heldBytes).toBe(all.length - sent.length);

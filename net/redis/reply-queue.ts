@@ -80,8 +80,9 @@ const keptPendingMax = 256;
  *
  *     output | pending, after | pending, after | ...
  *
- * `output` may be sent. What is written at once goes to `output`, or behind the last pending request. A request
- * that is answered first in line writes into `output` and moves everything up to the next pending one there.
+ * `output` may be sent. What is written at once goes to `output`, or behind the last pending request. A
+ * request that is answered first in line writes into `output` and moves everything up to the next pending one
+ * there.
  */
 export class ReplyQueue {
   /** Requests that wait for the store. */

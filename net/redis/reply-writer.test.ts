@@ -19,7 +19,12 @@ test.each<[string, (reply: ReplyWriter) => void, string, string]>([
   ["integer", (r) => r.integer(9_007_199_254_740_991), ":9007199254740991\r\n", ":9007199254740991\r\n"],
   ["negative", (r) => r.integer(-210), ":-210\r\n", ":-210\r\n"],
   ["long", (r) => r.long(-(2n ** 63n)), ":-9223372036854775808\r\n", ":-9223372036854775808\r\n"],
-  ["big number", (r) => r.bigNumber(2n ** 64n), "$20\r\n18446744073709551616\r\n", "(18446744073709551616\r\n"],
+  [
+    "big number",
+    (r) => r.bigNumber(2n ** 64n),
+    "$20\r\n18446744073709551616\r\n",
+    "(18446744073709551616\r\n",
+  ],
   ["bulk", (r) => r.bulk(bytes("a\r\n\xff")), "$4\r\na\r\n\xff\r\n", "$4\r\na\r\n\xff\r\n"],
   ["empty bulk", (r) => r.bulk(bytes("")), "$0\r\n\r\n", "$0\r\n\r\n"],
   ["text", (r) => r.text("0"), "$1\r\n0\r\n", "$1\r\n0\r\n"],

@@ -37,9 +37,7 @@ function parse(stream: string, sizes: readonly number[], restricted = false): Pa
 }
 
 function tokens(parser: RequestParser): string[] {
-  return Array.from({ length: parser.args.count }, (_, i) =>
-    String.fromCharCode(...parser.args.bytes(i)),
-  );
+  return Array.from({ length: parser.args.count }, (_, i) => String.fromCharCode(...parser.args.bytes(i)));
 }
 
 function encode(request: readonly string[]): string {
@@ -53,7 +51,7 @@ describe("lines", () => {
     ["  set  k\tv \r\n", [["set", "k", "v"]]],
     ["\r\n   \r\n\nPING\r\n", [["PING"]]],
     [`set "a b" 'c d'\r\n`, [["set", "a b", "c d"]]],
-    [`"\\n\\r\\t\\b\\a\\\\\\"\\q"\r\n`, [["\n\r\t\b\x07\\\"q"]]],
+    [`"\\n\\r\\t\\b\\a\\\\\\"\\q"\r\n`, [['\n\r\t\b\x07\\"q']]],
     [`"\\x41\\xfF\\xg0"\r\n`, [["A\xffxg0"]]],
     [`'it\\'s \\n'\r\n`, [["it's \\n"]]],
     [`a"b c"\r\n`, [["ab c"]]],
@@ -109,7 +107,10 @@ describe("what cannot be understood", () => {
     const line = "x".repeat(99);
     expect(parse(`${line}\n`, [7])).toEqual({ requests: [[line]], failure: null });
     const bulk = "y".repeat(1000);
-    expect(parse(encode([bulk, bulk, bulk]), [999])).toEqual({ requests: [[bulk, bulk, bulk]], failure: null });
+    expect(parse(encode([bulk, bulk, bulk]), [999])).toEqual({
+      requests: [[bulk, bulk, bulk]],
+      failure: null,
+    });
   });
 });
 
@@ -136,7 +137,10 @@ test("announced bytes are not allocated", () => {
 
 test("any valid stream, cut anywhere, gives the same requests", () => {
   const token = fc.oneof(
-    fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)), maxLength: 40 }),
+    fc.string({
+      unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
+      maxLength: 40,
+    }),
     fc.constantFrom("", "\r\n", "$5\r\n", "*1\r\n", "x".repeat(200)),
   );
   const framed = fc.array(token, { minLength: 1, maxLength: 12 });
@@ -160,7 +164,21 @@ test("any valid stream, cut anywhere, gives the same requests", () => {
 test("any bytes at all, cut anywhere, end in the same requests and the same failure", () => {
   const noise = fc.array(
     fc.oneof(
-      fc.constantFrom("*1\r\n", "$4\r\n", "PING", "\r\n", "*", "$", "-1", "\n", '"', "'", " ", "\x00", "*3\r\n"),
+      fc.constantFrom(
+        "*1\r\n",
+        "$4\r\n",
+        "PING",
+        "\r\n",
+        "*",
+        "$",
+        "-1",
+        "\n",
+        '"',
+        "'",
+        " ",
+        "\x00",
+        "*3\r\n",
+      ),
       fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
     ),
     { maxLength: 60 },

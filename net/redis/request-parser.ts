@@ -39,13 +39,13 @@ const headerMore = -2_000_000_001;
 const headerWrong = -2_000_000_002;
 
 /**
- * Cuts the stream of a connection into requests: arrays of bulk strings, or lines. Incremental: bytes may arrive
- * in any pieces and the requests, and the error if there is one, are the same. Every limit is checked on the
- * announcement, and memory grows with bytes that arrived, never with bytes that were promised.
+ * Cuts the stream of a connection into requests: arrays of bulk strings, or lines. Incremental: bytes may
+ * arrive in any pieces and the requests, and the error if there is one, are the same. Every limit is checked
+ * on the announcement, and memory grows with bytes that arrived, never with bytes that were promised.
  *
- * `feed` a piece, call `next` until it says "more" or "failed", then `retain` before the piece becomes invalid;
- * in between, arguments may point into the piece itself. Stricter than Redis in that framing must be exact:
- * headers are digits and CR LF, a bulk is followed by CR LF, and a line holds no NUL.
+ * `feed` a piece, call `next` until it says "more" or "failed", then `retain` before the piece becomes
+ * invalid; in between, arguments may point into the piece itself. Stricter than Redis in that framing must be
+ * exact: headers are digits and CR LF, a bulk is followed by CR LF, and a line holds no NUL.
  */
 export class RequestParser {
   readonly args = new Arguments();
@@ -155,7 +155,8 @@ export class RequestParser {
         if (state !== "request") return state;
       }
       const end = this.#position + this.#bulkBytes;
-      if (end < this.#end && this.#bytes[end] !== carriageReturn) return this.#fail("expected CRLF after bulk");
+      if (end < this.#end && this.#bytes[end] !== carriageReturn)
+        return this.#fail("expected CRLF after bulk");
       if (end + 1 >= this.#end) return "more";
       if (this.#bytes[end + 1] !== lineFeed) return this.#fail("expected CRLF after bulk");
       this.args.add(this.#position - this.#start, this.#bulkBytes);

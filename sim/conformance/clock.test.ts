@@ -7,7 +7,7 @@ import { clockCases } from "./clock.ts";
 const driftsPpm = [-500, 0, 500, 50_000];
 
 for (const { name, run } of clockCases) {
-  describe(String(name), () => {
+  describe(`${name}`, () => {
     test("on the host", async () => {
       await expect(run(new HostClock())).resolves.toBeUndefined();
     });

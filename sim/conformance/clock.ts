@@ -1,10 +1,12 @@
 import { assert } from "../../core/assert.ts";
 import type { Clock } from "../../core/env/clock.ts";
 
-/** One promise of `core/env/clock.ts`, checked by what a caller can see. Throws AssertionError when broken. */
+/**
+ * One promise of `core/env/clock.ts`, checked by what a caller can see. Throws AssertionError when broken.
+ */
 export interface ClockCase {
   readonly name: string;
-  run(clock: Clock): Promise<void>;
+  readonly run: (clock: Clock) => Promise<void>;
 }
 
 /** 2020-01-01 and 2100-01-01: no healthy machine believes to be elsewhere. */

@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 for (const [i, { name, run }] of jobsCases.entries()) {
-  describe(String(name), () => {
+  describe(`${name}`, () => {
     test("on the host", async () => {
       const root = `${directory}/${i}`;
       fs.mkdirSync(root);

@@ -15,7 +15,7 @@ export interface JobsSubject {
 /** One promise of `core/env/jobs.ts`, checked by what a caller can see. Throws AssertionError when broken. */
 export interface JobsCase {
   readonly name: string;
-  run(subject: JobsSubject): Promise<void>;
+  readonly run: (subject: JobsSubject) => Promise<void>;
 }
 
 interface Answer {

@@ -17,10 +17,12 @@ export interface NetworkSubject {
   readonly connectHost: string;
 }
 
-/** One promise of `core/env/network.ts`, checked by what a caller can see. Throws AssertionError when broken. */
+/**
+ * One promise of `core/env/network.ts`, checked by what a caller can see. Throws AssertionError when broken.
+ */
 export interface NetworkCase {
   readonly name: string;
-  run(subject: NetworkSubject): Promise<void>;
+  readonly run: (subject: NetworkSubject) => Promise<void>;
 }
 
 /**

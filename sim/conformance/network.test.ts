@@ -8,7 +8,7 @@ import { networkCases } from "./network.ts";
 const seeds = 6;
 
 for (const { name, run } of networkCases) {
-  describe(String(name), () => {
+  describe(`${name}`, () => {
     test("on the host", async () => {
       const network = new HostNetwork();
       const subject = { server: network, client: network, bindHost: "127.0.0.1", connectHost: "127.0.0.1" };

@@ -21,7 +21,8 @@ const listening: readonly NetworkCase[] = [
     name: "a port is taken once",
     run: async ({ server, bindHost }) => {
       const first = await bind(server, bindHost);
-      assert((await refusal(server, { host: bindHost, port: first.port })) === "EADDRINUSE", "the second is refused");
+      const code = await refusal(server, { host: bindHost, port: first.port });
+      assert(code === "EADDRINUSE", "the second is refused");
       first.close();
     },
   },

@@ -5,7 +5,7 @@ import { inSimulation } from "../in-simulation.test-support.ts";
 import { randomCases } from "./random.ts";
 
 for (const { name, run } of randomCases) {
-  describe(String(name), () => {
+  describe(`${name}`, () => {
     test("on the host", () => {
       expect(() => run(new HostRandom())).not.toThrow();
     });

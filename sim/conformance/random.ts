@@ -1,10 +1,12 @@
 import { assert } from "../../core/assert.ts";
 import type { Random } from "../../core/env/random.ts";
 
-/** One promise of `core/env/random.ts`, checked by what a caller can see. Throws AssertionError when broken. */
+/**
+ * One promise of `core/env/random.ts`, checked by what a caller can see. Throws AssertionError when broken.
+ */
 export interface RandomCase {
   readonly name: string;
-  run(random: Random): void;
+  readonly run: (random: Random) => void;
 }
 
 const large = [0, 1, 0xffff_ffff, 0x1_0000_0000, 0x1_0000_0001, Number.MAX_SAFE_INTEGER];
@@ -44,8 +46,8 @@ export const randomCases: readonly RandomCase[] = [
   {
     name: "draws are spread evenly over high and low bits",
     run: (random) => {
-      const high = new Array<number>(16).fill(0);
-      const low = new Array<number>(16).fill(0);
+      const high = Array.from({ length: 16 }, () => 0);
+      const low = Array.from({ length: 16 }, () => 0);
       const draws = 16_000;
       for (let i = 0; i < draws; i++) {
         const value = random.u32("even", 1, i);

@@ -1,4 +1,21 @@
+import { compactionMutants } from "./compaction.ts";
+import { gatewayMutants } from "./gateway.ts";
+import { kvMutants } from "./kv.ts";
+import { manifestMutants } from "./manifest.ts";
 import type { Mutant } from "./mutant.ts";
+import { readMutants } from "./reads.ts";
+import { recoveryMutants } from "./recovery.ts";
+import { tableMutants } from "./tables.ts";
+import { walMutants } from "./wal.ts";
 
 /** Every planted bug. `nokv mutants` measures how fast each is found. */
-export const mutants: readonly Mutant[] = [];
+export const mutants: readonly Mutant[] = [
+  ...walMutants,
+  ...recoveryMutants,
+  ...manifestMutants,
+  ...tableMutants,
+  ...compactionMutants,
+  ...readMutants,
+  ...kvMutants,
+  ...gatewayMutants,
+];

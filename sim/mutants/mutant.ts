@@ -1,6 +1,6 @@
 /**
- * A planted bug: a change to the product that the simulator must find. It is a patch outside the product, never a
- * branch inside it, so that nothing planted can ship. A patch that no longer applies fails the build.
+ * A planted bug: a change to the product that the simulator must find. It is a patch outside the product,
+ * never a branch inside it, so that nothing planted can ship. A patch that no longer applies fails the build.
  */
 export interface Mutant {
   /** Kebab-case, unique. */

@@ -25,9 +25,15 @@ export class ByteQueue {
     this.#length -= length;
     const head = this.#chunks[0];
     assert(head !== undefined, "a non-empty queue has a chunk");
-    if (head.length - this.#headStart > length) {
+    const start = this.#headStart;
+    if (head.length - start > length) {
       this.#headStart += length;
-      return head.subarray(this.#headStart - length, this.#headStart);
+      return head.subarray(start, this.#headStart);
+    }
+    if (head.length - start === length) {
+      this.#chunks.shift();
+      this.#headStart = 0;
+      return start === 0 ? head : head.subarray(start);
     }
     const taken = new Uint8Array(length);
     this.#fill(taken);

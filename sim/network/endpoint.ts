@@ -28,7 +28,9 @@ export interface EndpointParts {
   readonly label: string;
 }
 
-/** One side of a connection: the `Connection` that a process holds, and the receiver of what arrives for it. */
+/**
+ * One side of a connection: the `Connection` that a process holds, and the receiver of what arrives for it.
+ */
 export class Endpoint implements Connection, PipeSender, PipeReceiver {
   readonly #host: EndpointHost;
   readonly #incarnation: Incarnation;

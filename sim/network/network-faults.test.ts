@@ -78,7 +78,7 @@ describe("resets", () => {
 });
 
 describe("crashes", () => {
-  test("of a process end its connections, in order or by a reset, after a prefix of what it wrote", async () => {
+  test("of a process end its connections, in order or not, after a prefix of what it wrote", async () => {
     const endings = new Set<string>();
     await forSeeds(40, async (world) => {
       const { near, far, server } = await open(world);

@@ -1,6 +1,7 @@
 /**
- * What the simulated network does to every connection, as mutable knobs: the nemesis turns faults on and off by
- * assigning. Rates are per 1,000,000. What it does to one link (holding bytes, slowing it) is on the `Link`.
+ * What the simulated network does to every connection, as mutable knobs: the nemesis turns faults on and off
+ * by assigning. Rates are per 1,000,000. What it does to one link (holding bytes, slowing it) is on the
+ * `Link`.
  */
 export interface NetworkFaults {
   /** One-way base latency of a link, drawn once per link between the two. */

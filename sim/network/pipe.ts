@@ -67,8 +67,8 @@ const giveUpUsMax = 120_000_000;
 
 /**
  * One direction of a connection. Bytes wait in `#queue` until the window has room, then travel as segments in
- * `#flight`, in order, until the receiver's process has read them. The first `#arrived` segments of the flight
- * wait at the receiver; those from `#held` on have not left because the link is blocked.
+ * `#flight`, in order, until the receiver's process has read them. The first `#arrived` segments of the
+ * flight wait at the receiver; those from `#held` on have not left because the link is blocked.
  */
 export class Pipe {
   readonly #parts: PipeParts;

@@ -88,7 +88,9 @@ export class SimNetwork {
     });
   }
 
-  /** The process of `host` ended: listeners are gone, and its kernel (unless it is gone too) ends connections. */
+  /**
+   * The process of `host` ended: listeners are gone, and its kernel (unless it is gone too) ends connections.
+   */
   processEnded(host: Host, kind: CrashKind, incarnation: Incarnation): void {
     const dice = new Dice(this.loop.random.stream(`sim/abandon/${host.name}`), incarnation.number);
     host.dropListeners();

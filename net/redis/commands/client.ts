@@ -163,22 +163,39 @@ function row({ name, arity, since, summary, caveat }: Row, run: (call: Call) => 
 }
 
 const rows: readonly Command[] = [
-  row({ name: "id", arity: 2, since: "5.0.0", summary: "Returns the unique client ID of the connection." }, (call) =>
-    call.reply.integer(call.session.id),
+  row(
+    { name: "id", arity: 2, since: "5.0.0", summary: "Returns the unique client ID of the connection." },
+    (call) => call.reply.integer(call.session.id),
   ),
   row({ name: "setname", arity: 3, since: "2.6.9", summary: "Sets the connection name." }, runSetName),
-  row({ name: "getname", arity: 2, since: "2.6.9", summary: "Returns the name of the connection." }, runGetName),
   row(
-    { name: "setinfo", arity: 4, since: "7.2.0", summary: "Sets information specific to the client or connection." },
+    { name: "getname", arity: 2, since: "2.6.9", summary: "Returns the name of the connection." },
+    runGetName,
+  ),
+  row(
+    {
+      name: "setinfo",
+      arity: 4,
+      since: "7.2.0",
+      summary: "Sets information specific to the client or connection.",
+    },
     runSetInfo,
   ),
-  row({ name: "info", arity: 2, since: "6.2.0", summary: "Returns information about the connection." }, runInfo),
+  row(
+    { name: "info", arity: 2, since: "6.2.0", summary: "Returns information about the connection." },
+    runInfo,
+  ),
   row(
     { name: "list", arity: -2, since: "6.2.0", summary: "Lists open connections.", caveat: "TYPE and ID." },
     runList,
   ),
   row(
-    { name: "reply", arity: 3, since: "3.2.0", summary: "Instructs the server whether to reply to commands." },
+    {
+      name: "reply",
+      arity: 3,
+      since: "3.2.0",
+      summary: "Instructs the server whether to reply to commands.",
+    },
     runReply,
   ),
   row(

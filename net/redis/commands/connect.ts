@@ -86,9 +86,9 @@ function runHello(call: Call): void {
   if (options === null) return;
   if (!options.authenticated) {
     call.error(
-      "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH " +
-        "<user> <pass> option can be used to authenticate the client and select the RESP protocol version at " +
-        "the same time",
+      "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> " +
+        "AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol " +
+        "version at the same time",
     );
     return;
   }
@@ -147,7 +147,13 @@ const fast = ["loading", "stale", "fast"] as const;
 export const connectCommands: readonly Command[] = [
   command(
     "ping",
-    { arity: -1, flags: ["fast"], group, since: "1.0.0", summary: "Returns the server's liveliness response." },
+    {
+      arity: -1,
+      flags: ["fast"],
+      group,
+      since: "1.0.0",
+      summary: "Returns the server's liveliness response.",
+    },
     runPing,
   ),
   command(

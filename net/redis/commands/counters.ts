@@ -36,22 +36,50 @@ const keys = firstIsKey;
 export const counterCommands: readonly Command[] = [
   command(
     "incr",
-    { arity: 2, flags, keys, group, since: "1.0.0", summary: "Increments the integer value of a key by one." },
+    {
+      arity: 2,
+      flags,
+      keys,
+      group,
+      since: "1.0.0",
+      summary: "Increments the integer value of a key by one.",
+    },
     (call) => increment(call, 1n),
   ),
   command(
     "decr",
-    { arity: 2, flags, keys, group, since: "1.0.0", summary: "Decrements the integer value of a key by one." },
+    {
+      arity: 2,
+      flags,
+      keys,
+      group,
+      since: "1.0.0",
+      summary: "Decrements the integer value of a key by one.",
+    },
     (call) => increment(call, -1n),
   ),
   command(
     "incrby",
-    { arity: 3, flags, keys, group, since: "1.0.0", summary: "Increments the integer value of a key by a number." },
+    {
+      arity: 3,
+      flags,
+      keys,
+      group,
+      since: "1.0.0",
+      summary: "Increments the integer value of a key by a number.",
+    },
     incrementBy,
   ),
   command(
     "decrby",
-    { arity: 3, flags, keys, group, since: "1.0.0", summary: "Decrements a number from the integer value of a key." },
+    {
+      arity: 3,
+      flags,
+      keys,
+      group,
+      since: "1.0.0",
+      summary: "Decrements a number from the integer value of a key.",
+    },
     decrementBy,
   ),
 ];

@@ -2,7 +2,15 @@ import type { ExpiryCondition, KvEntry, Outcome } from "../../../core/kv/kv.ts";
 import type { Call } from "../call.ts";
 import { type Command, command, firstIsKey } from "../command.ts";
 import type { ReplyWriter } from "../reply-writer.ts";
-import { atMillisecond, atSecond, inMilliseconds, inSeconds, type LifetimeUnit, never, readLifetime } from "./lifetimes.ts";
+import {
+  atMillisecond,
+  atSecond,
+  inMilliseconds,
+  inSeconds,
+  type LifetimeUnit,
+  never,
+  readLifetime,
+} from "./lifetimes.ts";
 
 type Entries = readonly (KvEntry | null)[];
 
@@ -104,16 +112,31 @@ export const expiryCommands: readonly Command[] = [
   row("expiretime", "7.0.0", "Returns the expiration time of a key as a Unix timestamp.", (call) =>
     call.read([call.args.bytes(1)], renderExpireTime),
   ),
-  row("pexpiretime", "7.0.0", "Returns the expiration time of a key as a Unix milliseconds timestamp.", (call) =>
-    call.read([call.args.bytes(1)], renderPexpireTime),
+  row(
+    "pexpiretime",
+    "7.0.0",
+    "Returns the expiration time of a key as a Unix milliseconds timestamp.",
+    (call) => call.read([call.args.bytes(1)], renderPexpireTime),
   ),
   expireRow("expire", "7.0.0", "Sets the expiration time of a key in seconds.", inSeconds),
   expireRow("pexpire", "7.0.0", "Sets the expiration time of a key in milliseconds.", inMilliseconds),
   expireRow("expireat", "7.0.0", "Sets the expiration time of a key to a Unix timestamp.", atSecond),
-  expireRow("pexpireat", "7.0.0", "Sets the expiration time of a key to a Unix milliseconds timestamp.", atMillisecond),
+  expireRow(
+    "pexpireat",
+    "7.0.0",
+    "Sets the expiration time of a key to a Unix milliseconds timestamp.",
+    atMillisecond,
+  ),
   command(
     "persist",
-    { arity: 2, flags: writes, keys, group, since: "2.2.0", summary: "Removes the expiration time of a key." },
+    {
+      arity: 2,
+      flags: writes,
+      keys,
+      group,
+      since: "2.2.0",
+      summary: "Removes the expiration time of a key.",
+    },
     (call) => {
       const key = call.args.bytes(1);
       call.mutate({ kind: "expire", key, expiry: never, condition: "always" }, renderApplied);

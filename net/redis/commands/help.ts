@@ -8,9 +8,13 @@ export function helpOf(container: string, group: CommandGroup, rows: readonly Co
   }
   lines.push("HELP", "    Prints this help.");
   const summary = "Returns helpful text about the subcommands.";
-  return command(`${container}|help`, { arity: 2, flags: ["loading", "stale"], group, since: "5.0.0", summary }, (call) => {
-    const { reply } = call;
-    reply.array(lines.length);
-    for (const line of lines) reply.simple(line);
-  });
+  return command(
+    `${container}|help`,
+    { arity: 2, flags: ["loading", "stale"], group, since: "5.0.0", summary },
+    (call) => {
+      const { reply } = call;
+      reply.array(lines.length);
+      for (const line of lines) reply.simple(line);
+    },
+  );
 }

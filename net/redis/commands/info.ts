@@ -84,7 +84,9 @@ function commandLines({ statistics, commands }: Gateway): readonly string[] {
     const calls = statistics.calls[index] as number;
     const rejected = statistics.rejectedCalls[index] as number;
     if (calls === 0 && rejected === 0) return [];
-    return [`cmdstat_${name}:calls=${calls},usec=0,usec_per_call=0.00,rejected_calls=${rejected},failed_calls=0`];
+    return [
+      `cmdstat_${name}:calls=${calls},usec=0,usec_per_call=0.00,rejected_calls=${rejected},failed_calls=0`,
+    ];
   });
 }
 
@@ -137,7 +139,8 @@ export const infoCommand: Command = command(
     group: "server",
     since: "7.0.0",
     summary: "Returns information and statistics about the server.",
-    caveat: "Fields that are measured, and those that clients need. Beyond 10,000 keys their number is estimated.",
+    caveat:
+      "Fields that are measured, and those that clients need. Beyond 10,000 keys their number is estimated.",
   },
   runInfo,
 );

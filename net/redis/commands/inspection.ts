@@ -112,11 +112,22 @@ function objectRow(name: string, since: string, summary: string, caveat = ""): O
 }
 
 const objectRows: readonly Command[] = [
-  row(objectRow("encoding", "2.2.3", "Returns the internal encoding of a Redis object."), (call) =>
-    call.read([call.args.bytes(2)], renderEncoding),
+  row(
+    objectRow(
+      "encoding",
+      "2.2.3",
+      "Returns the internal encoding of a Redis object.",
+      "Judged by the value.",
+    ),
+    (call) => call.read([call.args.bytes(2)], renderEncoding),
   ),
   row(
-    objectRow("freq", "4.0.0", "Returns the logarithmic access frequency counter of a Redis object.", "Not kept."),
+    objectRow(
+      "freq",
+      "4.0.0",
+      "Returns the logarithmic access frequency counter of a Redis object.",
+      "Not kept.",
+    ),
     (call) => call.read([call.args.bytes(2)], renderFrequency),
   ),
   row(
@@ -206,7 +217,7 @@ export const inspectionCommands: readonly Command[] = [
       group: "server",
       since: "1.0.0",
       summary: "Returns the Unix timestamp of the last successful save to disk.",
-      caveat: "When the server started: every acknowledged write is on disk already.",
+      caveat: "When the server started.",
     },
     (call) => call.reply.integer(Math.floor(call.gateway.startedMs / 1000)),
   ),

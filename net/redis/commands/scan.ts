@@ -146,7 +146,9 @@ class KeysWalk {
     }
     const { keysMax, outputBytesMax } = this.#gateway.options;
     if (this.#matched.length > keysMax || this.#matchedBytes > outputBytesMax) {
-      this.#pending.settle(null, (reply) => reply.error(`ERR KEYS matches more than ${keysMax} keys, use SCAN`));
+      this.#pending.settle(null, (reply) =>
+        reply.error(`ERR KEYS matches more than ${keysMax} keys, use SCAN`),
+      );
     } else if (seen === page.keys.length && page.exhausted) {
       this.#pending.settle(null, (reply) => this.#render(reply));
     } else {

@@ -267,6 +267,7 @@ export const stringCommands: readonly Command[] = [
       group,
       since: "6.2.0",
       summary: "Returns the string value of a key after setting its expiration time.",
+      caveat: "Options are checked even where there is no key.",
     },
     runGetEx,
   ),

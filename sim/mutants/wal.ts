@@ -1,0 +1,200 @@
+import type { Mutant } from "./mutant.ts";
+
+const writer = "core/wal/writer.ts";
+const lost = ["prefix", "recovery", "linearizability", "ledger", "counters"];
+
+/** From a commit to a durable log: when it is told, what is synced, what a later frame vouches for. */
+export const walMutants: readonly Mutant[] = [
+  {
+    name: "wal-ack-before-sync",
+    file: writer,
+    find: `if (level !== "sync") this.#tell(this.#writtenVersion());`,
+    replace: `this.#tell(this.#writtenVersion());`,
+    oracles: lost,
+    scenario: null,
+    why: "Writes acknowledged at level sync are gone after a power loss.",
+  },
+  {
+    name: "wal-ack-of-gathering-group",
+    file: writer,
+    find: `this.#tell(this.#syncCoversVersion);`,
+    replace: `this.#tell(segment.lastVersion);`,
+    oracles: lost,
+    scenario: null,
+    why: "Writes that gathered while a sync was in flight are acknowledged by it, and lost in a power loss.",
+  },
+  {
+    name: "wal-sync-skipped",
+    file: writer,
+    find: `startSync(file, this.#syncedBound);`,
+    replace: `this.#env.clock.soon(() => this.#syncedBound(null));`,
+    oracles: lost,
+    scenario: null,
+    why: "The log is never synced: a power loss takes acknowledged writes.",
+  },
+  {
+    name: "wal-entry-not-synced",
+    file: writer,
+    find: `this.#syncOutstanding = segment.entryDurable ? 1 : 2;`,
+    replace: `segment.entryDurable = true;\n    this.#syncOutstanding = 1;`,
+    oracles: [...lost, "errors"],
+    scenario: null,
+    why: "A new log segment's directory entry is not synced: a power loss takes the whole segment.",
+  },
+  {
+    name: "wal-sync-error-ignored",
+    file: writer,
+    find: `if (error !== null && this.#syncError === null) this.#syncError = error;`,
+    replace: ``,
+    oracles: lost,
+    scenario: null,
+    why: "A failed sync counts as a success, and what it covered is lost in a power loss.",
+  },
+  {
+    name: "wal-failed-sync-retried",
+    file: writer,
+    find: `if (this.#syncError !== null) return this.#fail(this.#syncError);`,
+    replace: `if (this.#syncError !== null) return this.#schedule();`,
+    oracles: lost,
+    scenario: null,
+    why: "A failed sync is tried again and succeeds over pages that the kernel dropped.",
+  },
+  {
+    name: "wal-short-write-ignored",
+    file: writer,
+    find: `segment.writtenBytes = start + taken;`,
+    replace: `segment.writtenBytes = end;`,
+    oracles: [...lost, "exception"],
+    scenario: null,
+    why: "Half of a group reaches the disk and all of it is acknowledged.",
+  },
+  {
+    name: "wal-full-disk-swallowed",
+    file: writer,
+    find: `const untouched = segment.writtenBytes === before;`,
+    replace: `if (error.code === "ENOSPC") {
+        segment.writtenBytes = segment.endBytes;
+        segment.writtenVersion = segment.lastVersion;
+        return true;
+      }
+      const untouched = segment.writtenBytes === before;`,
+    oracles: [...lost, "exception", "errors"],
+    scenario: null,
+    why: "Writes that found the disk full are acknowledged and never stored.",
+  },
+  {
+    name: "wal-frame-vouches-for-unsynced",
+    file: "core/wal/segment.ts",
+    find: `  #closeWith(offset: number, payloadBytes: number): void {
+    this.frames.durableBytes = this.durableBytes;`,
+    replace: `  #closeWith(offset: number, payloadBytes: number): void {
+    this.frames.durableBytes = this.writtenBytes;`,
+    oracles: ["errors", "recovery", "liveness"],
+    scenario: null,
+    why: "After an ordinary power loss the database refuses to open, for it takes its torn tail for damage.",
+  },
+  {
+    name: "wal-sync-covers-later-writes",
+    file: writer,
+    find: `segment.durableBytes = this.#syncCovers;`,
+    replace: `segment.durableBytes = segment.writtenBytes;`,
+    oracles: [...lost, "errors", "liveness"],
+    scenario: null,
+    why: "What was written during a sync counts as durable: at level interval an orderly close may lose it.",
+  },
+  {
+    name: "wal-syncs-newest-segment-first",
+    file: writer,
+    find: `  #startSync(): void {
+    for (let i = 0; i < this.#segments.length; i++) {`,
+    replace: `  #startSync(): void {
+    for (let i = this.#segments.length - 1; i >= 0; i--) {`,
+    oracles: ["errors", "recovery", "prefix", "liveness"],
+    scenario: null,
+    why: "The manifest vouches for a segment whose predecessor is not durable: the database refuses to open.",
+  },
+  {
+    name: "wal-sync-waits-for-writes-only",
+    file: writer,
+    find: `waiter.segment.durableBytes < waiter.bytes`,
+    replace: `waiter.segment.writtenBytes < waiter.bytes`,
+    oracles: [...lost, "errors"],
+    scenario: null,
+    why: "An orderly close or an opening over several segments ends before the last of them is durable.",
+  },
+  {
+    name: "wal-batch-told-by-reads",
+    file: "core/engine/write-path.ts",
+    find: `    this.#waiters.add(version, done);
+  }
+
+  /** \`done\` when`,
+    replace: `    if (batch.count === 1) this.#waiters.add(version, done);
+    else this.#env.clock.soon(() => done(null));
+  }
+
+  /** \`done\` when`,
+    oracles: ["visibility", ...lost],
+    scenario: null,
+    why: "A batch of several writes is acknowledged at once, durable or not.",
+  },
+  {
+    name: "failed-log-tells-success",
+    file: "core/engine/write-path.ts",
+    find: `    this.#listener?.failed(error);
+    this.#waiters.fail(undetermined(error));`,
+    replace: `    this.#listener?.failed(error);
+    this.#waiters.tell(this.#pendingVersion);`,
+    oracles: ["visibility", "linearizability", "ledger", "counters", "prefix"],
+    scenario: null,
+    why: "Writes whose sync failed are acknowledged.",
+  },
+  {
+    name: "undetermined-told-as-refused",
+    file: "core/engine/failure.ts",
+    find: `return new NokvError("NOKV_UNDETERMINED", message, { path: error.path, cause: error });`,
+    replace: `return new NokvError("NOKV_IO", message, { path: error.path, cause: error });`,
+    oracles: ["prefix", "ledger", "linearizability", "errors", "counters"],
+    scenario: null,
+    why: "A write that may survive is reported as not done: a client that tries again does it twice.",
+  },
+  {
+    name: "failed-store-takes-writes",
+    file: "core/engine/write-path.ts",
+    find: `if (this.#failure !== null) throw poisoned(this.#failure);
+    if (this.wal.outOfSpace)`,
+    replace: `if (this.wal.outOfSpace)`,
+    oracles: ["exception", "visibility", "prefix", "liveness"],
+    scenario: null,
+    why: "A store whose log failed goes on taking writes that go nowhere.",
+  },
+  {
+    name: "held-writes-never-go-on",
+    file: "core/engine/engine.ts",
+    find: `        this.#write.resume();`,
+    replace: ``,
+    oracles: ["liveness", "stuck"],
+    scenario: null,
+    why: "Writes held back while a flush was behind wait for ever, although it caught up.",
+  },
+  {
+    name: "partial-read-is-end-of-file",
+    file: "core/env/whole-io.ts",
+    find: `    if (filled === 0) break;
+    at += filled;`,
+    replace: `    at += filled;
+    break;`,
+    oracles: [...lost, "reads", "errors", "liveness"],
+    scenario: null,
+    why: "A read that returns less than asked, as the kernel may, looks like damage or a shorter log.",
+  },
+  {
+    name: "partial-write-taken-for-whole",
+    file: "core/env/whole-io.ts",
+    find: `    at += taken;`,
+    replace: `    at = end;`,
+    oracles: ["any"],
+    scenario: null,
+    why: "Half of a table block or of a manifest edit is missing, and nobody notices until it is read.",
+  },
+];
