@@ -134,8 +134,9 @@ function printHeader(settings: Settings): void {
   console.log(`${records} records of ${ycsbDefaults.valueBytes} bytes, ${operations} operations,`);
   console.log(`${clients} clients, durability ${durability}, node ${process.version}, ${cpus().length} cores`);
   console.log("");
-  console.log("| workload | load ops/s | ops/s | warm ops/s | CPU µs/op | p50 µs | p99 µs | p99.9 µs | max ms | RSS MiB |");
-  console.log("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+  const columns = ["load ops/s", "ops/s", "warm ops/s", "CPU µs/op", "p50 µs", "p99 µs", "p99.9 µs", "max ms", "RSS MiB"];
+  console.log(`| workload | ${columns.join(" | ")} |`);
+  console.log(`|---|${"---:|".repeat(columns.length)}`);
 }
 
 function printRow(report: Report): void {

@@ -1,4 +1,5 @@
 import type { Env } from "../core/env/env.ts";
+import type { TraceFields } from "../core/env/trace.ts";
 import type { NokvError } from "../core/errors.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { AtRestDamage, AtRestKind } from "../sim/disk/disk-faults.ts";
@@ -27,6 +28,7 @@ type Left = "closed" | "crashed" | "open";
 
 interface Damage extends AtRestDamage {
   readonly right: Uint8Array;
+  readonly wrong: Uint8Array;
 }
 
 class AtRestRun {
@@ -58,7 +60,9 @@ class AtRestRun {
       damaged: true,
     });
     this.#workload = new EngineWorkload(this.#driver, keyspace, world.dice("steps"));
-    this.#workload.onTolerated((error) => this.#noteDetected(error));
+    this.#workload.onTolerated((error) => {
+      if (error.code === "NOKV_CORRUPTION") this.#noteDetected(error.message);
+    });
     this.#left = plan.pick(["closed", "crashed", "open"] as const);
     this.#fillSteps = plan.between(20, 90);
     world.story(`${this.#fillSteps} steps, left ${this.#left}, ${JSON.stringify(options)}`);
@@ -81,10 +85,20 @@ class AtRestRun {
   }
 
   async #turn<T>(work: (env: Env) => Promise<T>): Promise<T> {
-    const outcome = await this.#machine.run((env) => work(this.#tracker.attach(env)));
+    const outcome = await this.#machine.run((env) => work(this.#listen(this.#tracker.attach(env))));
     if (outcome.kind === "done") return outcome.value;
     if (outcome.kind === "failed") throw outcome.error;
     this.#world.fail("liveness", "the node died without faults");
+  }
+
+  /** Background work that meets damage has nobody to tell but the trace. */
+  #listen(env: Env): Env {
+    const { clock, disk, network, random, jobs, failpoints } = env;
+    const emit = (event: string, fields: TraceFields): void => {
+      if (fields["code"] === "NOKV_CORRUPTION") this.#noteDetected(String(fields["message"]));
+      env.trace.emit(event, fields);
+    };
+    return { clock, disk, network, random, jobs, failpoints, trace: { enabled: true, emit } };
   }
 
   async #fill(env: Env): Promise<void> {
@@ -128,16 +142,22 @@ class AtRestRun {
     for (let left = this.#dice.between(1, 4); left > 0; left--) {
       let right = new Uint8Array(0);
       const found = this.#machine.disk.corruptAtRest(this.#dice.pick(kinds), (path, offset, length) => {
-        right = this.#machine.disk.inspect(path)?.durable.slice(offset, offset + length) ?? right;
+        right = this.#bytesAt(path, offset, length);
         return this.#mayDamage(path, offset + length, evidence);
       });
       if (found === null) continue;
       if (!found.path.endsWith(".sst")) evidence--;
-      const damage = { ...found, right };
+      const wrong = this.#bytesAt(found.path, found.offset, found.length);
+      const damage = { ...found, right, wrong };
       this.#damages.push(damage);
       this.#tracker.watch(damage);
       this.#world.story(`${found.kind} in ${found.path} at ${found.offset}, ${found.length} bytes`);
     }
+  }
+
+  #bytesAt(path: string, offset: number, length: number): Uint8Array<ArrayBuffer> {
+    const durable = this.#machine.disk.inspect(path)?.durable.subarray(offset, offset + length);
+    return Uint8Array.from(durable ?? []);
   }
 
   #mayDamage(path: string, end: number, evidence: number): boolean {
@@ -178,18 +198,17 @@ class AtRestRun {
     if (error.code !== "NOKV_CORRUPTION") {
       this.#world.fail("errors", `open: ${error.code} ${error.message}`);
     }
-    this.#noteDetected(error);
+    this.#noteDetected(error.message);
     const named = this.#damages.some(({ path }) => error.message.includes(path));
     // Without its manifest a database cannot be more precise than what it misses.
     const vague = this.#damages.some(({ path }) => !/\.(sst|log)$/.test(path));
     if (!named && !vague) this.#world.fail("errors", `open blames the wrong file: ${error.message}`);
   }
 
-  #noteDetected(error: NokvError): void {
-    if (error.code !== "NOKV_CORRUPTION") return;
-    if (this.#damages.length === 0) this.#world.fail("errors", `nothing is damaged: ${error.message}`);
+  #noteDetected(message: string): void {
+    if (this.#damages.length === 0) this.#world.fail("errors", `nothing is damaged: ${message}`);
     for (const { path } of this.#damages) {
-      if (error.message.includes(path)) this.#detected.add(path);
+      if (message.includes(path)) this.#detected.add(path);
     }
   }
 

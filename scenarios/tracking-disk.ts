@@ -1,11 +1,12 @@
 import type { Disk, DiskFile, DiskLock, OpenMode, PathKind, SyncDone } from "../core/env/disk.ts";
 import type { Env } from "../core/env/env.ts";
 
-/** Bytes that are wrong, and what they should be. */
+/** Bytes that are wrong, and what they should be. Of equal length. */
 export interface Watched {
   readonly path: string;
   readonly offset: number;
   readonly right: Uint8Array;
+  readonly wrong: Uint8Array;
 }
 
 /** Notes which wrong bytes a node has been given: what it never saw it need not have noticed. */
@@ -24,7 +25,7 @@ export class ReadTracker {
     this.#watched.push(damage);
   }
 
-  /** Did a read return any byte of `damage` that was not right? */
+  /** Did a read return bytes of `damage`? A file that was replaced since has neither the right nor the wrong ones. */
   saw(damage: Watched): boolean {
     return this.#seen.has(damage);
   }
@@ -32,13 +33,16 @@ export class ReadTracker {
   #note({ path, position, bytes }: Read): void {
     for (const damage of this.#watched) {
       if (damage.path !== path) continue;
-      const from = Math.max(position, damage.offset);
-      const to = Math.min(position + bytes.length, damage.offset + damage.right.length);
-      for (let at = from; at < to; at++) {
-        if (bytes[at - position] === damage.right[at - damage.offset]) continue;
-        this.#seen.add(damage);
-        break;
+      const { offset, right, wrong } = damage;
+      const from = Math.max(position, offset);
+      const to = Math.min(position + bytes.length, offset + right.length);
+      let differs = false;
+      let matches = true;
+      for (let at = from; at < to && matches; at++) {
+        matches = bytes[at - position] === wrong[at - offset];
+        if (wrong[at - offset] !== right[at - offset]) differs = true;
       }
+      if (matches && differs) this.#seen.add(damage);
     }
   }
 }

@@ -10,6 +10,7 @@ import type { ManifestWriter } from "../manifest/writer.ts";
 import type { WalSegment } from "../wal/segment.ts";
 import type { BackgroundContext } from "./background.ts";
 import type { Batch } from "./batch.ts";
+import { ByteSlab } from "./byte-slab.ts";
 import { Compactor } from "./compactor.ts";
 import { closed, invalidArgument, poisoned, undetermined } from "./failure.ts";
 import { Flusher } from "./flusher.ts";
@@ -56,6 +57,7 @@ export class Engine {
   readonly #flusher: Flusher;
   readonly #compactor: Compactor;
   readonly #recovery: RecoveryStats;
+  readonly #slab = new ByteSlab();
   readonly #pins = new Pins();
   readonly #slab = new ByteSlab();
   readonly #iterators = new Set<EngineIterator>();
@@ -145,6 +147,7 @@ export class Engine {
         cursor: new MergingCursor([...this.#write.memtables.cursors(), ...tables.cursors()]),
         version: snapshot === null ? newest : snapshot.version,
         nowMs: snapshot === null ? this.#clock.nowMs() : snapshot.readAtMs,
+        slab: this.#slab,
         slab: this.#slab,
         release: (released) => {
           this.#iterators.delete(released);

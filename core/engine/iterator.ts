@@ -15,6 +15,7 @@ import {
 import { NokvError } from "../errors.ts";
 import type { RecordCursor } from "../lsm/record-cursor.ts";
 import { compareRecordKeys, compareRecordToKey } from "../lsm/record-order.ts";
+import type { ByteSlab } from "./byte-slab.ts";
 import { closed, invalidArgument } from "./failure.ts";
 import type { Snapshot } from "./snapshot.ts";
 
