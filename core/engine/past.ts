@@ -12,6 +12,8 @@ import type { OwnFile } from "./file-names.ts";
 
 /** What earlier openings left, read and judged; nothing was changed. */
 export interface Past {
+  /** The manifest that CURRENT names; null: there is no CURRENT. */
+  readonly manifest: { readonly number: number; readonly epoch: number } | null;
   readonly state: ManifestState;
   readonly log: LogVerdict;
   /** Newest version in tables. */
@@ -26,6 +28,7 @@ export interface Past {
 /** A directory without a database. */
 export function noPast(): Past {
   return {
+    manifest: null,
     state: new ManifestState(),
     log: { replay: [], torn: null, tornBytes: 0 },
     tableVersion: 0,
@@ -55,6 +58,7 @@ export function readPast(env: Env, directory: string, files: readonly OwnFile[])
   const log = judgeLog(directory, scans, state);
   const tableVersion = state.tablesInOrder().reduce((newest, table) => Math.max(newest, table.maxVersion), 0);
   return {
+    manifest: { number: manifest.number, epoch },
     state,
     log,
     tableVersion,

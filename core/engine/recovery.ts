@@ -117,6 +117,7 @@ class Opening {
     const past = found.hasCurrent ? readPast(env, this.#directory, found.files) : noPast();
     this.#tables = this.#pool.retain(Version.of(past.state.tablesInOrder()));
     if (!found.hasCurrent) this.#removeUnfinished(found);
+    await this.#vouchForFirst(past);
 
     const numbers = new FileNumbers(this.#firstNumber(past, found));
     this.#manifestNumber = numbers.allocate();
@@ -130,6 +131,18 @@ class Opening {
     const recovery = { framesReplayed, bytesTorn: past.tornBytes, filesRemoved };
     env.trace.emit("engine/opened", { directory: this.#directory, ...recovery });
     return this.#parts(lock, { clock, numbers, recovery, log, state });
+  }
+
+  /**
+   * A first CURRENT may have been seen in memory only, when a crash or an error came before its entry was durable.
+   * It must be durable before there is a third file: files of ours without CURRENT are somebody's data, and refused.
+   */
+  async #vouchForFirst(past: Past): Promise<void> {
+    const { manifest } = past;
+    if (manifest === null || manifest.number !== firstManifestNumber) return;
+    await new Promise<void>((resolve, reject) => {
+      switchCurrent(this.#env, this.#sync, manifest, (error) => (error === null ? resolve() : reject(error)));
+    });
   }
 
   #parts(lock: DiskLock, made: Made): EngineParts {
