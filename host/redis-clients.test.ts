@@ -1,5 +1,5 @@
-// Goal: the clients that people use connect with their defaults and work. Method: ioredis and node-redis, in RESP2
-// and RESP3, against a node on this machine's disk and network; what they return is compared with Redis's
+// Goal: the clients that people use connect with their defaults and work. Method: ioredis and node-redis, in
+// RESP2 and RESP3, against a node on this machine's disk and network; what they return is compared with Redis's
 // documentation, and errors must reach the caller.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
-// Goal: a standalone node is its engine behind its gateway: what it acknowledged survives, what failed is told,
-// and it ends in order. Method: the simulator's disk and a network in memory, moved by one hand-driven clock.
+// Goal: a standalone node is its engine behind its gateway: what it acknowledged survives, what failed is
+// told, and it ends in order. Method: the simulator's disk and a network in memory, moved by one clock by hand.
 import { expect, test } from "vitest";
 import type { Env } from "../core/env/env.ts";
 import { TestWorld } from "../core/engine/test-world.test-support.ts";
@@ -86,7 +86,7 @@ test("what was acknowledged is there after closing, after a crash and after a po
   await fourth.close();
 });
 
-test("when durability fails, clients are told the truth, reads go on, and the process learns of it", async () => {
+test("when durability fails, clients get the truth, reads go on, and the process learns of it", async () => {
   const world = new TestWorld();
   const running = await start(world);
   await running.ask("SET a old");

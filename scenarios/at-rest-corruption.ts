@@ -23,6 +23,8 @@ export const atRestCorruption: Scenario = {
   run: (world) => new AtRestRun(world).run(),
 };
 
+const none = new Uint8Array(0);
+
 /** How the database was left when its bytes rot. */
 type Left = "closed" | "crashed" | "open";
 
@@ -64,7 +66,7 @@ class AtRestRun {
       if (error.code === "NOKV_CORRUPTION") this.#noteDetected(error.message);
     });
     this.#left = plan.pick(["closed", "crashed", "open"] as const);
-    this.#fillSteps = plan.between(20, 90);
+    this.#fillSteps = plan.between(20, 200);
     world.story(`${this.#fillSteps} steps, left ${this.#left}, ${JSON.stringify(options)}`);
   }
 
@@ -75,7 +77,10 @@ class AtRestRun {
       this.#driver.crashed();
       this.#workload.reads.reset();
     }
-    if (!this.#world.options.faultFree) this.#damage();
+    if (!this.#world.options.faultFree) {
+      if (this.#left !== "open" && this.#dice.chance(1, 5)) await this.#removeFile();
+      else this.#damage();
+    }
     const tolerance = this.#damages.length > 0 ? withCorruption(noErrors) : noErrors;
     this.#workload.tolerate(tolerance);
     for (let opening = 0; opening < 2; opening++) {
@@ -111,6 +116,8 @@ class AtRestRun {
     await this.#quiet(env);
     await this.#quiet(env);
     for (const [path, bytes] of segments) this.#vouched.set(path, bytes);
+    // What vouches in the background, too, has reached the disk by now, however slow it is.
+    await pause(env, 60_000_000);
     if (this.#left === "closed") await this.#close();
   }
 
@@ -160,6 +167,20 @@ class AtRestRun {
     return Uint8Array.from(durable ?? []);
   }
 
+  /** The worst damage: a file is gone, as after an operator's mistake. */
+  async #removeFile(): Promise<void> {
+    const names = this.#machine.disk.paths().filter((path) => /\/(?:CURRENT|MANIFEST-\d+|.*\.(?:sst|log))$/.test(path));
+    const path = this.#dice.pick(names);
+    this.#damages.push({ kind: "bit-rot", path, offset: 0, length: 0, right: none, wrong: none });
+    this.#world.story(`${path} is removed`);
+    await this.#turn((env) => {
+      env.disk.remove(path);
+      return new Promise<void>((resolve) => {
+        env.disk.syncDir(directory, () => resolve());
+      });
+    });
+  }
+
   #mayDamage(path: string, end: number, evidence: number): boolean {
     if (path.endsWith("/LOCK")) return false;
     if (path.endsWith(".sst")) return true;
@@ -199,7 +220,7 @@ class AtRestRun {
       this.#world.fail("errors", `open: ${error.code} ${error.message}`);
     }
     this.#noteDetected(error.message);
-    const named = this.#damages.some(({ path }) => error.message.includes(path));
+    const named = this.#damages.some(({ path }) => names(error.message, path));
     // Without its manifest a database cannot be more precise than what it misses.
     const vague = this.#damages.some(({ path }) => !/\.(sst|log)$/.test(path));
     if (!named && !vague) this.#world.fail("errors", `open blames the wrong file: ${error.message}`);
@@ -208,7 +229,7 @@ class AtRestRun {
   #noteDetected(message: string): void {
     if (this.#damages.length === 0) this.#world.fail("errors", `nothing is damaged: ${message}`);
     for (const { path } of this.#damages) {
-      if (message.includes(path)) this.#detected.add(path);
+      if (names(message, path)) this.#detected.add(path);
     }
   }
 
@@ -227,4 +248,10 @@ class AtRestRun {
   #replaced(path: string): boolean {
     return this.#detected.size > 0 && !path.endsWith(".sst");
   }
+}
+
+/** A segment that is not there is named by its number. */
+function names(message: string, path: string): boolean {
+  const segment = /wal-0*(\d+)\.log$/.exec(path)?.[1];
+  return message.includes(path) || (segment !== undefined && message.includes(`segment ${segment},`));
 }

@@ -47,7 +47,7 @@ class CrashPointsRun {
     this.#machine = world.machine("node");
     this.#dice = world.dice("crash-points");
     const plan = world.dice("plan");
-    this.#keyspace = new Keyspace(world.dice("keyspace"), plan.between(2, 6), plan.pick([8, 200]));
+    this.#keyspace = new Keyspace(world.dice("keyspace"), plan.between(2, 6), plan.pick([8, 200, 800]));
     const options = drawEngineOptions(world, plan);
     this.#plan = {
       directory,

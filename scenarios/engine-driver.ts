@@ -32,7 +32,7 @@ export interface EnginePlan {
 /** Background work may keep the directory in between for so many looks, 100 ms apart. */
 const directoryChecksMax = 600;
 
-/** Batches handed over and not yet answered, at most. */
+/** With so many batches handed over and not yet answered, a workload waits before it goes on. */
 export const pendingMax = 12;
 
 /** One engine on one machine beside its model: every write goes to both, every recovery is judged. */
@@ -91,7 +91,7 @@ export class EngineDriver {
     }
     const problem = this.#judgeRecovery(engine);
     if (problem instanceof NokvError) {
-      await engine.close();
+      await closeQuietly(engine);
       return problem;
     }
     if (problem !== null) this.world.fail("prefix", `${this.context}: ${problem}`);
@@ -255,6 +255,15 @@ export class EngineDriver {
     this.#session++;
     this.#engine = null;
     this.#pending = 0;
+  }
+}
+
+/** Nothing was written to it, so nothing is in doubt when that fails. */
+async function closeQuietly(engine: Engine): Promise<void> {
+  try {
+    await engine.close();
+  } catch (error) {
+    if (!(error instanceof NokvError)) throw error;
   }
 }
 

@@ -12,7 +12,7 @@ import { pause } from "./recording-clock.ts";
 
 const directory = "/db";
 const stepsMin = 40;
-const stepsMax = 160;
+const stepsMax = 320;
 /** Attempts to open, over all crashes and refusals. */
 const openingsMax = 60;
 /** After the faults have stopped, the database answers within this. */

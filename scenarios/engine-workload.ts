@@ -8,6 +8,9 @@ import { EngineReads } from "./engine-reads.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { pause } from "./recording-clock.ts";
 
+/** Commits of one turn. */
+const burstMax = 24;
+
 /** Errors that a workload may meet, and where. Anything else is a violation. */
 export interface Tolerance {
   readonly writes: readonly NokvErrorCode[];
@@ -71,6 +74,7 @@ export class EngineWorkload {
     else if (choice < 80) this.compact();
     else if (choice < 82) this.reads.everything();
     else if (choice < 84) await this.settled(env);
+    else if (choice < 86) this.#burst();
     else await pause(env, dice.skewed(1, dice.pick([100, 10_000, 1_000_000])));
     if (this.driver.pending >= pendingMax) await this.settled(env);
   }
@@ -91,6 +95,11 @@ export class EngineWorkload {
       if (later !== null) this.#expect(later, this.#tolerance.writes, "commit");
     });
     if (error !== null) this.#expect(error, codes, "commit");
+  }
+
+  /** So much in one turn that several segments of the log are under way at once. */
+  #burst(): void {
+    for (let i = this.#dice.between(3, burstMax); i > 0; i--) this.commit();
   }
 
   flush(): void {

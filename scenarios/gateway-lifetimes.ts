@@ -42,7 +42,8 @@ export class LifetimeProbe {
   async step(ask: Ask): Promise<void> {
     if (this.#key === "") return this.#start(ask);
     const choice = this.#dice.below(10);
-    if (choice < 6) return this.#get(ask);
+    if (choice < 5) return this.#get(ask);
+    if (choice < 6) return this.#change(ask);
     if (choice < 8) return this.#expire(ask);
     if (choice < 9) return this.#remaining(ask);
     return this.#persist(ask);
@@ -69,6 +70,18 @@ export class LifetimeProbe {
     const value = valueOf(timed.outcome.reply);
     if (value !== null && value !== this.#value) this.#fail(`reads as ${String(value)}`);
     this.#judge(value !== null, timed);
+  }
+
+  /** A write that keeps the deadline; of a key that is gone it would make one without. */
+  async #change(ask: Ask): Promise<void> {
+    const value = `life${this.#count}.${this.#dice.below(1_000)}`;
+    const timed = await this.#timed(ask, ["SET", this.#key, value, "XX", "KEEPTTL"]);
+    if (timed.outcome.kind !== "reply") {
+      this.#key = "";
+      return;
+    }
+    this.#value = value;
+    this.#judge(timed.outcome.reply.kind !== "null", timed);
   }
 
   async #expire(ask: Ask): Promise<void> {

@@ -16,8 +16,8 @@ const capacityMin = 256;
 const batchBytesCeiling = 0x4000_0000;
 
 /**
- * Writes that happen together or not at all. Keys and values are copied in by `set`, already as record images;
- * a commit copies them once more, into the log. May be committed again and reused after `clear`.
+ * Writes that happen together or not at all. Keys and values are copied in by `set`, already as record
+ * images; a commit copies them once more, into the log. May be committed again and reused after `clear`.
  */
 export class Batch {
   #bytes: Uint8Array = new Uint8Array(capacityMin);

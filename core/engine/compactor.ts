@@ -3,7 +3,12 @@ import { assert } from "../assert.ts";
 import type { NokvError } from "../errors.ts";
 import type { JobError, JobResult } from "../env/jobs.ts";
 import type { CompactionJob, CompactionResult } from "../lsm/compaction-job.ts";
-import { type Compaction, outputTablesMax, pickCompaction, pickFullCompaction } from "../lsm/compaction-picker.ts";
+import {
+  type Compaction,
+  outputTablesMax,
+  pickCompaction,
+  pickFullCompaction,
+} from "../lsm/compaction-picker.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
 import { type BackgroundContext, dropRules, jobFailure, Lane } from "./background.ts";
 import type { ChangeOutcome } from "./table-set.ts";
@@ -39,7 +44,9 @@ export class Compactor {
     this.lane.begin();
     for (const done of manual) this.lane.afterNext(done);
     if (compaction.trivialMove) return this.#move(compaction);
-    this.#context.env.jobs.run(this.#job(compaction), (error, result) => this.#ended(compaction, error, result));
+    this.#context.env.jobs.run(this.#job(compaction), (error, result) => {
+      this.#ended(compaction, error, result);
+    });
   }
 
   /** Merges all tables there are; `done` when that is over. */
@@ -74,7 +81,8 @@ export class Compactor {
     if (error !== null) {
       return this.lane.fail(jobFailure(error, "a compaction failed"), () => this.kick());
     }
-    assert(result !== null && result.kind === "compaction", "a job that ends without an error has its result");
+    assert(result !== null, "a job that ends without an error has a result");
+    assert(result.kind === "compaction", "the result is that of the job");
     const added = (result as CompactionResult).tables;
     const { env, tables } = this.#context;
     env.failpoints.hit(compactionBeforeManifest);

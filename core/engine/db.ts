@@ -50,8 +50,8 @@ export async function openDb(env: Env, directory: string, options: Partial<Engin
 }
 
 /**
- * The embedded database. Reads are synchronous and see what is durable at the chosen level; writes resolve when
- * that level is met. Everything rejects or throws `NokvError`, whose `code` says what happened.
+ * The embedded database. Reads are synchronous and see what is durable at the chosen level; writes resolve
+ * when that level is met. Everything rejects or throws `NokvError`, whose `code` says what happened.
  */
 export class Db {
   readonly engine: Engine;

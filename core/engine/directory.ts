@@ -47,7 +47,10 @@ export async function enterDirectory(env: Env, directory: string, options: Engin
   if (!found.hasCurrent) await syncDirectory(env, parentOf(directory));
 }
 
-/** What the options and the files present say about going on. `interrupted`: a first opening that a crash ended. */
+/**
+ * What the options and the files present say about going on. `interrupted`: a first opening that a crash
+ * ended.
+ */
 export function checkSurvey(env: Env, directory: string, found: Survey, options: EngineOptions): void {
   if (found.hasCurrent) {
     if (options.errorIfExists) throw invalidArgument(`${directory} holds a database (errorIfExists is true)`);
@@ -57,7 +60,8 @@ export function checkSurvey(env: Env, directory: string, found: Survey, options:
   if (data.length > 0 && !data.every((file) => isUnfinished(env, directory, file))) {
     const names = data.map((file) => file.name).slice(0, 3).join(", ");
     // Never a fresh database over somebody's data.
-    throw corruption(`${directory}/CURRENT`, 0, `the file is missing although there are ${names}`, "restore it");
+    const what = `the file is missing although there are ${names}`;
+    throw corruption(`${directory}/CURRENT`, 0, what, "restore it");
   }
   if (found.foreign.length > 0) {
     const names = found.foreign.slice(0, 3).join(", ");
@@ -129,8 +133,8 @@ async function createDirectories(env: Env, directory: string): Promise<void> {
 }
 
 /**
- * An entry whose sync failed may vanish at the next power loss, even after a later sync that succeeds. The next
- * attempt must not find this empty directory and trust it.
+ * An entry whose sync failed may vanish at the next power loss, even after a later sync that succeeds. The
+ * next attempt must not find this empty directory and trust it.
  */
 function moveAway(env: Env, created: string): void {
   try {

@@ -10,7 +10,6 @@ import type { ManifestWriter } from "../manifest/writer.ts";
 import type { WalSegment } from "../wal/segment.ts";
 import type { BackgroundContext } from "./background.ts";
 import type { Batch } from "./batch.ts";
-import { ByteSlab } from "./byte-slab.ts";
 import { Compactor } from "./compactor.ts";
 import { closed, invalidArgument, poisoned, undetermined } from "./failure.ts";
 import { Flusher } from "./flusher.ts";
@@ -59,7 +58,6 @@ export class Engine {
   readonly #recovery: RecoveryStats;
   readonly #slab = new ByteSlab();
   readonly #pins = new Pins();
-  readonly #slab = new ByteSlab();
   readonly #iterators = new Set<EngineIterator>();
   readonly #poisonListeners: ((error: NokvError) => void)[] = [];
   #failure: DiskError | null = null;
@@ -148,7 +146,6 @@ export class Engine {
         version: snapshot === null ? newest : snapshot.version,
         nowMs: snapshot === null ? this.#clock.nowMs() : snapshot.readAtMs,
         slab: this.#slab,
-        slab: this.#slab,
         release: (released) => {
           this.#iterators.delete(released);
           tables.release();
@@ -190,8 +187,8 @@ export class Engine {
   }
 
   /**
-   * Ends in order: everything taken becomes durable, whatever the level. Rejects with `NOKV_UNDETERMINED` when
-   * that failed. The directory is free afterwards either way. May be called again.
+   * Ends in order: everything taken becomes durable, whatever the level. Rejects with `NOKV_UNDETERMINED`
+   * when that failed. The directory is free afterwards either way. May be called again.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -250,7 +247,8 @@ export class Engine {
 
   #checkRead(key: Uint8Array): void {
     if (!this.#open) throw closed("database");
-    if (key.length > keyLengthMax) throw invalidArgument(`key of ${key.length} bytes; at most ${keyLengthMax}`);
+    if (key.length <= keyLengthMax) return;
+    throw invalidArgument(`key of ${key.length} bytes; at most ${keyLengthMax}`);
   }
 
   #context(parts: EngineParts): BackgroundContext {

@@ -20,7 +20,6 @@ export function walName(number: number): string {
 }
 
 const numbered = /^(?:MANIFEST-|wal-|table-)(\d{6,10})(?:\.log|\.sst)?$/;
-const tempSuffix = ".tmp";
 
 /** What of ours `name` is; null for a foreign file. Only exactly the names this program writes are ours. */
 export function ownFile(name: string): OwnFile | null {
@@ -28,11 +27,6 @@ export function ownFile(name: string): OwnFile | null {
   if (name === lockName) return { name, kind: "lock", number: 0 };
   if (name === modeName) return { name, kind: "mode", number: 0 };
   if (name === currentTempName) return { name, kind: "temp", number: 0 };
-  if (name.endsWith(tempSuffix)) {
-    const inner = ownFile(name.slice(0, -tempSuffix.length));
-    if (inner === null || inner.number === 0) return null;
-    return { name, kind: "temp", number: inner.number };
-  }
   const number = Number(numbered.exec(name)?.[1] ?? "0");
   if (number < 1 || number > fileNumberMax) return null;
   if (name === manifestName(number)) return { name, kind: "manifest", number };

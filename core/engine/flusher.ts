@@ -30,7 +30,9 @@ export class Flusher {
     if (oldest.segment.lastVersion > write.visibleVersion) return;
     this.lane.begin();
     if (oldest.memtable.count === 0) return this.#install(oldest, []);
-    this.#context.env.jobs.run(this.#job(oldest), (error, result) => this.#ended(oldest, error, result));
+    this.#context.env.jobs.run(this.#job(oldest), (error, result) => {
+      this.#ended(oldest, error, result);
+    });
   }
 
   #job(flushed: MemorySegment): FlushJob {
@@ -51,7 +53,8 @@ export class Flusher {
     if (error !== null) {
       return this.lane.fail(jobFailure(error, "a flush failed"), () => this.kick());
     }
-    assert(result !== null && result.kind === "flush", "a job that ends without an error has its result");
+    assert(result !== null, "a job that ends without an error has a result");
+    assert(result.kind === "flush", "the result is that of the job");
     this.#install(flushed, (result as FlushResult).tables);
   }
 

@@ -10,8 +10,8 @@ const msMax = Math.floor(versionMax / versionsPerMs);
 
 /**
  * Versions that go up and follow wall time where it can be followed: (ms since 2024) * 4096 + a count within
- * the millisecond. A clock that stands still, goes back, or shows a year before 2024 or beyond 2093 only makes
- * the count run on.
+ * the millisecond. A clock that stands still, goes back, or shows a year before 2024 or beyond 2093 only
+ * makes the count run on.
  */
 export class HybridClock {
   readonly #clock: Clock;
@@ -39,8 +39,8 @@ export class HybridClock {
   }
 
   /**
-   * The present for decisions about expiry, Unix milliseconds. It never goes back, and versions given out later
-   * are not before it: what has expired once stays so in every later snapshot.
+   * The present for decisions about expiry, Unix milliseconds. It never goes back, and versions given out
+   * later are not before it: what has expired once stays so in every later snapshot.
    */
   nowMs(): number {
     const wall = this.#wallVersion();

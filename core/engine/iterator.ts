@@ -15,7 +15,6 @@ import {
 import { NokvError } from "../errors.ts";
 import type { RecordCursor } from "../lsm/record-cursor.ts";
 import { compareRecordKeys, compareRecordToKey } from "../lsm/record-order.ts";
-import type { ByteSlab } from "./byte-slab.ts";
 import { closed, invalidArgument } from "./failure.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -61,7 +60,8 @@ const emptyBytes = new Uint8Array(0);
 
 /**
  * The live entries within bounds, in key order, as of one version and one instant. It keeps what it sees from
- * being removed: close it. `next` may throw `NOKV_CORRUPTION` or `NOKV_IO`, and then throws the same for ever.
+ * being removed: close it. `next` may throw `NOKV_CORRUPTION` or `NOKV_IO`, and then throws the same for
+ * ever.
  */
 export class EngineIterator {
   readonly #view: IteratorView;
@@ -202,7 +202,10 @@ export class EngineIterator {
       const view = cursor.view;
       const offset = cursor.offset;
       let seen = false;
-      while (cursor.valid && compareRecordKeys(bytes, view, offset, cursor.bytes, cursor.view, cursor.offset) === 0) {
+      while (
+        cursor.valid &&
+        compareRecordKeys(bytes, view, offset, cursor.bytes, cursor.view, cursor.offset) === 0
+      ) {
         if (readVersion(cursor.view, cursor.offset) <= this.#view.version) {
           this.#take(cursor);
           seen = true;

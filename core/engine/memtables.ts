@@ -20,8 +20,8 @@ export function memorySegment(segment: WalSegment): MemorySegment {
 }
 
 /**
- * The records that are in memory: one memtable that takes writes, and those that wait for their flush. Versions
- * go up from the oldest to the newest, so the first hit from the newest is the newest record.
+ * The records that are in memory: one memtable that takes writes, and those that wait for their flush.
+ * Versions go up from the oldest to the newest, so the first hit from the newest is the newest record.
  */
 export class Memtables {
   #active: MemorySegment;

@@ -6,8 +6,8 @@ import { frameHeaderBytes, framePayloadBytesMax } from "../wal/frame.ts";
  * When a write counts as done.
  *
  * - `sync`: its log record is on the device. It survives a power loss.
- * - `interval`: the operating system has it. It survives the process; a power loss takes back at most what was
- *   written within the last `syncIntervalMs`, always the newest writes.
+ * - `interval`: the operating system has it. It survives the process; a power loss takes back at most what
+ *   was written within the last `syncIntervalMs`, always the newest writes.
  * - `none`: the operating system has it, and nobody hurries it to the device.
  */
 export type Durability = "sync" | "interval" | "none";
@@ -19,7 +19,9 @@ export interface EngineOptions {
   readonly errorIfExists: boolean;
   /** What LOCK tells others about who has the directory open. */
   readonly owner: string;
-  /** Memory of one memtable, which is also the length of one log segment. A larger batch gets a larger one. */
+  /**
+   * Memory of one memtable, which is also the length of one log segment. A larger batch gets a larger one.
+   */
   readonly memtableBytes: number;
   /** Full memtables that may wait for their flush before writes are held back. */
   readonly immutableMemtablesMax: number;

@@ -38,7 +38,10 @@ export function noPast(): Past {
   };
 }
 
-/** Throws `NOKV_CORRUPTION` naming file and offset for what no crash can have done, `NOKV_FORMAT`, `DiskError`. */
+/**
+ * Throws `NOKV_CORRUPTION` naming file and offset for what no crash can have done, `NOKV_FORMAT`,
+ * `DiskError`.
+ */
 export function readPast(env: Env, directory: string, files: readonly OwnFile[]): Past {
   const manifest = readManifest(env.disk, directory);
   const { state, epoch } = manifest;
@@ -49,7 +52,8 @@ export function readPast(env: Env, directory: string, files: readonly OwnFile[])
     // Older segments are obsolete: their records are in tables.
     if (file.kind !== "wal" || file.number < state.logNumber) continue;
     const path = `${directory}/${file.name}`;
-    const scan = (bytes: Uint8Array): SegmentScan => scanSegment(path, bytes, bytes.length, file.number, epoch);
+    const scan = (bytes: Uint8Array): SegmentScan =>
+      scanSegment(path, bytes, bytes.length, file.number, epoch);
     const bytes = readStable(env.disk, path, (read) => isClean(scan(read)));
     images.set(file.number, bytes);
     scans.push(scan(bytes));
@@ -93,7 +97,9 @@ function checkVersions(replay: readonly SegmentScan[], tableVersion: number, las
   let newest = tableVersion;
   for (const scan of replay) {
     if (scan.firstVersion === 0) continue;
-    if (scan.firstVersion <= newest) throw corruption(scan.path, 0, "its versions go back: it belongs elsewhere");
+    if (scan.firstVersion <= newest) {
+      throw corruption(scan.path, 0, "its versions go back: it belongs elsewhere");
+    }
     newest = scan.lastVersion;
   }
   return Math.max(newest, lastVersion);

@@ -12,7 +12,6 @@ import {
   recordKind,
   versionMax,
 } from "../bytes/record.ts";
-import type { ByteSlab } from "./byte-slab.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { TableSet } from "./table-set.ts";

@@ -13,7 +13,14 @@ import { createManifest, type ManifestLog } from "../manifest/log.ts";
 import { ManifestState } from "../manifest/state.ts";
 import { type ManifestOwner, ManifestWriter } from "../manifest/writer.ts";
 import { DirectorySync } from "../wal/directory-sync.ts";
-import { checkSurvey, enterDirectory, firstManifestNumber, lockDirectory, survey, type Survey } from "./directory.ts";
+import {
+  checkSurvey,
+  enterDirectory,
+  firstManifestNumber,
+  lockDirectory,
+  survey,
+  type Survey,
+} from "./directory.ts";
 import { invalidArgument, refusal } from "./failure.ts";
 import { FileNumbers } from "./file-numbers.ts";
 import { type OwnFile, walName } from "./file-names.ts";
@@ -134,8 +141,9 @@ class Opening {
   }
 
   /**
-   * A first CURRENT may have been seen in memory only, when a crash or an error came before its entry was durable.
-   * It must be durable before there is a third file: files of ours without CURRENT are somebody's data, and refused.
+   * A first CURRENT may have been seen in memory only, when a crash or an error came before its entry was
+   * durable. It must be durable before there is a third file: files of ours without CURRENT are somebody's
+   * data, and refused.
    */
   async #vouchForFirst(past: Past): Promise<void> {
     const { manifest } = past;
@@ -175,7 +183,9 @@ class Opening {
     return this.#env.random.u32("core/engine/epoch", this.#manifestNumber, wallMs);
   }
 
-  /** Everything that survived, through the normal write path into new segments, durable whatever the level. */
+  /**
+   * Everything that survived, through the normal write path into new segments, durable whatever the level.
+   */
   async #rewriteLog(past: Past, epoch: number, clock: HybridClock, numbers: FileNumbers): Promise<number> {
     const config = {
       directory: this.#sync,

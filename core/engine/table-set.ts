@@ -22,8 +22,8 @@ interface Change {
 }
 
 /**
- * The tables that reads see, and the only way to change them: open what is new, make its name durable, make the
- * manifest say so, then let reads see it. One change at a time, in the order of the calls.
+ * The tables that reads see, and the only way to change them: open what is new, make its name durable, make
+ * the manifest say so, then let reads see it. One change at a time, in the order of the calls.
  */
 export class TableSet {
   readonly #env: Env;
@@ -98,7 +98,8 @@ export class TableSet {
       return this.#finish(change, { kind: "refused", error: refusal(error, "opening a new table failed") });
     }
     if (added.length === 0) return this.#write(change, next);
-    // The contents are durable; without this sync the names are not, and a crash loses what the manifest names.
+    // The contents are durable; without this sync the names are not, and a crash loses what the manifest
+    // names.
     this.#directory.sync((error) => {
       if (error === null) return this.#write(change, next);
       next.release();
@@ -133,8 +134,8 @@ export class TableSet {
   }
 
   /**
-   * Removes tables that a durable manifest no longer names. Readers that still hold one keep their open file, and
-   * with it the bytes; the next opening removes what could not be removed now.
+   * Removes tables that a durable manifest no longer names. Readers that still hold one keep their open
+   * file, and with it the bytes; the next opening removes what could not be removed now.
    */
   removeFiles(tables: readonly TableMeta[]): void {
     for (const table of tables) {

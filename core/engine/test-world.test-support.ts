@@ -1,11 +1,13 @@
-/** An environment for tests of the engine: the simulator's disk, one clock by hand, jobs run in small steps. */
+/**
+ * An environment for tests of the engine: the simulator's disk, one clock by hand, jobs run in small steps.
+ */
 import { Failpoints } from "../../failpoints/failpoints.ts";
 import { type DiskFaults, diskFaultsNone } from "../../sim/disk/disk-faults.ts";
 import type { DiskFence, DiskOperation } from "../../sim/disk/disk-world.ts";
 import { ManualWorld } from "../../sim/disk/manual-world.ts";
 import { SimDisk } from "../../sim/disk/sim-disk.ts";
 import type { Clock, Timer } from "../env/clock.ts";
-import type { Disk } from "../env/disk.ts";
+import { type Disk, DiskError, type DiskErrorCode } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import type { Job, JobDone, JobMachine, Jobs } from "../env/jobs.ts";
 import type { Network } from "../env/network.ts";
@@ -40,6 +42,11 @@ export class TestWorld {
     this.processCrash();
     this.#incarnation = new TestEnv(this);
     return this.#incarnation;
+  }
+
+  /** Another process beside the present incarnation. */
+  neighbour(): TestEnv {
+    return new TestEnv(this);
   }
 
   processCrash(): void {
@@ -114,6 +121,8 @@ export class TestEnv implements Env, DiskFence {
   readonly traced: string[] = [];
   /** Disk calls so far. */
   callCount = 0;
+  /** Called before each disk call; what it returns is thrown, and the call has no effect. */
+  refuse: (operation: DiskOperation, path: string) => DiskErrorCode | null = () => null;
   readonly #world: TestWorld;
   #alive = true;
   #crashAt = Number.MAX_SAFE_INTEGER;
@@ -161,6 +170,8 @@ export class TestEnv implements Env, DiskFence {
   call(operation: DiskOperation, path: string): void {
     this.check();
     this.callCount++;
+    const refusal = this.refuse(operation, path);
+    if (refusal !== null) throw new DiskError(refusal, operation, path);
     if (this.callCount < this.#crashAt) return;
     this.kill();
     this.#crash();

@@ -209,7 +209,8 @@ export class WritePath implements WalOwner {
   #checkBatch(batch: Batch, length: number): void {
     const { options } = this.#config;
     if (batch.largestValueBytes > options.valueBytesMax) {
-      throw invalidArgument(`value of ${batch.largestValueBytes} bytes; valueBytesMax is ${options.valueBytesMax}`);
+      const limit = `valueBytesMax is ${options.valueBytesMax}`;
+      throw invalidArgument(`value of ${batch.largestValueBytes} bytes; ${limit}`);
     }
     if (length > options.batchBytesMax) {
       throw invalidArgument(`batch of ${length} bytes; batchBytesMax is ${options.batchBytesMax}`);
@@ -219,7 +220,8 @@ export class WritePath implements WalOwner {
     if (this.#waiters.count === 0) return;
     const pending = this.wal.pendingBytes;
     if (pending + length > options.pendingBytesMax) {
-      throw busy(`${pending} bytes of writes wait for the disk; pendingBytesMax is ${options.pendingBytesMax}`);
+      const limit = `pendingBytesMax is ${options.pendingBytesMax}`;
+      throw busy(`${pending} bytes of writes wait for the disk; ${limit}`);
     }
   }
 

@@ -233,6 +233,36 @@ describe("while writes are pending", () => {
   });
 });
 
+test("a page goes on right behind the last key, and only the last says so", () => {
+  for (const key of ["a", "a\0", "a\0\0", "ab", "b"]) ask.mutate("put", put(key, "v"));
+  world.settle();
+  ask.take();
+  ask.scan(null, 2);
+  ask.scan("a", 2);
+  ask.scan("a\0", 2);
+  ask.scan("ab", 1);
+  ask.scan("b", 1);
+  ask.scan(null, 5);
+  expect(ask.take()).toEqual([
+    "scan: a a\0…",
+    "scan: a\0 a\0\0…",
+    "scan: a\0\0 ab…",
+    "scan: b.",
+    "scan: .",
+    "scan: a a\0 a\0\0 ab b.",
+  ]);
+});
+
+test("what a mutation writes is one batch, so a crash leaves all of it or nothing", () => {
+  const { batches } = engine.stats();
+  const keys = ["a", "b", "c"].map(bytes);
+  ask.mutate("mset", { kind: "put-many", keys, values: keys, condition: "always" });
+  ask.mutate("del", { kind: "delete", keys });
+  world.settle();
+  expect(ask.take()).toEqual(["mset: applied", "del: applied"]);
+  expect(engine.stats().batches - batches).toBe(2);
+});
+
 describe("after durability failed", () => {
   beforeEach(() => {
     ask.mutate("old", put("a", "old"));

@@ -256,7 +256,7 @@ interface Answer {
   readonly version: number;
 }
 
-const commitmentsKeptMax = 256;
+const commitmentsKeptMax = 2048;
 const batchBytesKeptMax = 16 * 1024;
 
 /** A commit under way. Reused, so that a write allocates no closures. */

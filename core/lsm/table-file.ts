@@ -26,10 +26,12 @@ export class TableFile {
 
   /** Throws `NOKV_CORRUPTION` when there is no such file, `NOKV_IO` when the machine refuses. */
   static open(disk: Disk, path: string, number: number): TableFile {
+    let file: DiskFile | null = null;
     try {
-      const file = disk.open(path, "read");
+      file = disk.open(path, "read");
       return new TableFile(file, number, file.sizeBytes());
     } catch (error) {
+      file?.close();
       const missing = error instanceof DiskError && error.code === "ENOENT";
       if (missing) throw corruption(path, 0, "the table is missing");
       throw readFailure(error, path);

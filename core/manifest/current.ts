@@ -9,8 +9,9 @@ import { fileNumberMax } from "../wal/file-header.ts";
 import { startSync } from "../wal/start-sync.ts";
 
 /**
- * `CURRENT` names the manifest that counts: one line, `MANIFEST-000007 1f2e3d4c\n`. The eight hex digits are the
- * CRC-32 of the name, continued from the manifest's epoch, so that it fits one manifest of one database only.
+ * `CURRENT` names the manifest that counts: one line, `MANIFEST-000007 1f2e3d4c\n`. The eight hex digits
+ * are the CRC-32 of the name, continued from the manifest's epoch, so that it fits one manifest of one
+ * database only.
  */
 export const currentName = "CURRENT";
 export const currentTempName = "CURRENT.tmp";
@@ -46,12 +47,13 @@ export function parseCurrent(bytes: Uint8Array): CurrentLine | string {
   if (match === null || number < 1 || number > fileNumberMax || match[1] !== manifestName(number)) {
     return "the line does not read MANIFEST-<number> <checksum>";
   }
-  return { manifestName: manifestName(number), manifestNumber: number, crc: Number.parseInt(match[3] ?? "", 16) };
+  const crc = Number.parseInt(match[3] ?? "", 16);
+  return { manifestName: manifestName(number), manifestNumber: number, crc };
 }
 
 /**
- * Makes CURRENT name manifest `number`, which is durable already. Until `done(null)` either manifest may be found
- * after a crash; after an error too. `done` may be called inside the call.
+ * Makes CURRENT name manifest `number`, which is durable already. Until `done(null)` either manifest may be
+ * found after a crash; after an error too. `done` may be called inside the call.
  */
 export function switchCurrent(
   env: Env,
@@ -77,7 +79,9 @@ export function switchCurrent(
   });
 }
 
-/** Renaming before the content is durable could leave an empty CURRENT after a crash: `done` after the sync. */
+/**
+ * Renaming before the content is durable could leave an empty CURRENT after a crash: `done` after the sync.
+ */
 function writeTemp(env: Env, temp: string, text: Uint8Array, done: SyncDone): void {
   let file: DiskFile | null = null;
   try {

@@ -3,8 +3,8 @@ import { keyLengthMax, versionMax } from "../bytes/record.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
 
 /**
- * One step of a database's structure, the payload of one manifest frame. All integers are little-endian; u64 is
- * two u32, low first, below 2^53.
+ * One step of a database's structure, the payload of one manifest frame. All integers are little-endian;
+ * u64 is two u32, low first, below 2^53.
  *
  *     0   kind          u32   1: base, the whole state and always the first; 2: change
  *     4   logNumber     u32   WAL segments below it are obsolete
@@ -16,9 +16,9 @@ import type { TableMeta } from "../lsm/table-meta.ts";
  *     36  addedCount    u32
  *     40  listed        u32 each: WAL segments that are durable, and every segment before them
  *         removed       u32 each: numbers of tables
- *         added         per table: number u32, level u32, smallestBytes u32, largestBytes u32, sizeBytes u64,
- *                       recordCount u64, tombstoneCount u64, expiringCount u64, minVersion u64, maxVersion u64,
- *                       smallest, largest, zeros up to a multiple of 4
+ *         added         per table: number u32, level u32, smallestBytes u32, largestBytes u32, sizeBytes
+ *                       u64, recordCount u64, tombstoneCount u64, expiringCount u64, minVersion u64,
+ *                       maxVersion u64, smallest, largest, zeros up to a multiple of 4
  */
 export interface ManifestEdit {
   readonly kind: "base" | "change";
@@ -134,14 +134,14 @@ function decodeTable(bytes: Uint8Array, view: DataView, at: number, end: number)
   if (end - at < tableFixedBytes) return "a table's entry is cut off";
   const smallestBytes = view.getUint32(at + 8, true);
   const largestBytes = view.getUint32(at + 12, true);
-  if (smallestBytes < 1 || smallestBytes > boundBytesMax) return "a table's smallest key has an impossible length";
-  if (largestBytes < 1 || largestBytes > boundBytesMax) return "a table's largest key has an impossible length";
+  if (!isBoundLength(smallestBytes)) return "a table's smallest key has an impossible length";
+  if (!isBoundLength(largestBytes)) return "a table's largest key has an impossible length";
   if (tableBytes(smallestBytes, largestBytes) > end - at) return "a table's keys are cut off";
   const integers: number[] = [];
   for (let i = 0; i < 6; i++) integers.push(readU64(view, at + 16 + 8 * i));
   if (integers.some((value) => value > versionMax)) return "a table's entry holds a number above 2^53 - 1";
-  const [sizeBytes = 0, recordCount = 0, tombstoneCount = 0, expiringCount = 0, minVersion = 0, maxVersion = 0] =
-    integers;
+  const [sizeBytes = 0, recordCount = 0, tombstoneCount = 0] = integers;
+  const [expiringCount = 0, minVersion = 0, maxVersion = 0] = integers.slice(3);
   const keys = at + tableFixedBytes;
   return {
     number: view.getUint32(at, true),
@@ -150,6 +150,11 @@ function decodeTable(bytes: Uint8Array, view: DataView, at: number, end: number)
     smallest: bytes.slice(keys, keys + smallestBytes),
     largest: bytes.slice(keys + smallestBytes, keys + smallestBytes + largestBytes),
   };
+}
+
+/** A family byte and a key. */
+function isBoundLength(length: number): boolean {
+  return length >= 1 && length <= boundBytesMax;
 }
 
 function tableBytes(smallestBytes: number, largestBytes: number): number {

@@ -110,8 +110,8 @@ export class ManifestLog {
 }
 
 /**
- * A new manifest file with its base, durable with its entry when `done` is told, which may be inside the call.
- * CURRENT does not name it yet.
+ * A new manifest file with its base, durable with its entry when `done` is told, which may be inside the
+ * call. CURRENT does not name it yet.
  */
 export function createManifest(
   env: Env,

@@ -68,7 +68,9 @@ function replay(path: string, bytes: Uint8Array, header: FileHeader): ManifestIm
       break;
     }
     if (reader.type === frameType.edit) applyEdit(path, bytes, reader, state);
-    else if (reader.type !== frameType.witness) throw corruption(path, reader.offset, "no frame of a manifest");
+    else if (reader.type !== frameType.witness) {
+      throw corruption(path, reader.offset, "no frame of a manifest");
+    }
     goodBytes = reader.position;
   }
   // The base was durable before CURRENT named this manifest: without it this is damage, not a crash.

@@ -83,9 +83,13 @@ export class ManifestState {
       if (this.tables.has(table.number)) return `table ${table.number} is added twice`;
       if (table.number < 1 || table.number >= edit.nextFile) return `table ${table.number} is out of range`;
       if (table.level >= levelsMax) return `table ${table.number} is on impossible level ${table.level}`;
-      if (compareKeys(table.smallest, table.largest) > 0) return `table ${table.number} ends before it begins`;
+      if (compareKeys(table.smallest, table.largest) > 0) {
+        return `table ${table.number} ends before it begins`;
+      }
       if (table.minVersion > table.maxVersion) return `the versions of table ${table.number} are reversed`;
-      if (table.maxVersion > edit.lastVersion) return `table ${table.number} holds versions not given out yet`;
+      if (table.maxVersion > edit.lastVersion) {
+        return `table ${table.number} holds versions not given out yet`;
+      }
       this.tables.set(table.number, table);
     }
     return null;

@@ -33,8 +33,9 @@ interface Pending {
 }
 
 /**
- * Appends edits to the manifest, one sync each and in order, and starts a new file when it has grown: the next
- * edit is not written before the one ahead of it is durable, so a valid edit vouches for all before it.
+ * Appends edits to the manifest, one sync each and in order, and starts a new file when it has grown: the
+ * next edit is not written before the one ahead of it is durable, so a valid edit vouches for all before
+ * it.
  *
  * After any error nothing more is written: an edit that failed may be durable or not.
  */

@@ -5,8 +5,8 @@ import { startSyncDir } from "./start-sync.ts";
  * The only way a database makes entries of its directory durable, one sync at a time. While one is in flight,
  * requests gather, and the next one serves them all.
  *
- * One at a time because a sync that fails takes down entries of everybody: if another one, in flight beside it,
- * then succeeded, its caller would trust an entry that is gone. After a failure every request fails.
+ * One at a time because a sync that fails takes down entries of everybody: if another one, in flight beside
+ * it, then succeeded, its caller would trust an entry that is gone. After a failure every request fails.
  */
 export class DirectorySync {
   readonly path: string;
@@ -20,7 +20,10 @@ export class DirectorySync {
     this.path = path;
   }
 
-  /** `done`, possibly inside the call, once every change before the call is durable. EMFILE: nothing was tried. */
+  /**
+   * `done`, possibly inside the call, once every change before the call is durable. EMFILE: nothing was
+   * tried.
+   */
   sync(done: SyncDone): void {
     if (this.#failure !== null) return done(this.#failure);
     this.#gathering.push(done);

@@ -13,7 +13,8 @@ import { corruption, NokvError } from "../errors.ts";
  *     24  previousBytes   WAL: the sealed length of that segment, known durable; 0: not known
  *     28  crc             of bytes [0, 28), salted with the file number
  *
- * The place and the meaning of magic, formatVersion, fileNumber and crc hold for every format version to come.
+ * The place and the meaning of magic, formatVersion, fileNumber and crc hold for every format version to
+ * come.
  */
 export const fileHeaderBytes = 32;
 export const logFormatVersion = 1;
@@ -32,7 +33,12 @@ export interface FileHeader {
 const magicBytes = 8;
 const crcOffset = 28;
 
-export function writeFileHeader(bytes: Uint8Array, view: DataView, magic: FileMagic, header: FileHeader): void {
+export function writeFileHeader(
+  bytes: Uint8Array,
+  view: DataView,
+  magic: FileMagic,
+  header: FileHeader,
+): void {
   assert(bytes.length >= fileHeaderBytes, "a file holds at least its header");
   assert(header.fileNumber > 0 && header.fileNumber <= fileNumberMax, "a file number is a positive u32");
   for (let i = 0; i < magicBytes; i++) bytes[i] = magic.charCodeAt(i);
@@ -45,8 +51,9 @@ export function writeFileHeader(bytes: Uint8Array, view: DataView, magic: FileMa
 }
 
 /**
- * The header of the file `path` whose name carries `fileNumber` and whose first `end` bytes are in `bytes`, or
- * what is wrong with it: `NOKV_CORRUPTION`, or `NOKV_FORMAT` for an intact header of another format version.
+ * The header of the file `path` whose name carries `fileNumber` and whose first `end` bytes are in `bytes`,
+ * or what is wrong with it: `NOKV_CORRUPTION`, or `NOKV_FORMAT` for an intact header of another format
+ * version.
  */
 // oxlint-disable-next-line max-params
 export function readFileHeader(
@@ -58,7 +65,8 @@ export function readFileHeader(
 ): FileHeader | NokvError {
   if (end < fileHeaderBytes) return corruption(path, 0, `the file header is cut off after ${end} bytes`);
   for (let i = 0; i < magicBytes; i++) {
-    if (bytes[i] !== magic.charCodeAt(i)) return corruption(path, 0, `the file does not begin with "${magic.trim()}"`);
+    if (bytes[i] === magic.charCodeAt(i)) continue;
+    return corruption(path, 0, `the file does not begin with "${magic.trim()}"`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   // Salted with the number from the name: a header that belongs under another name fails here.
@@ -70,7 +78,9 @@ export function readFileHeader(
     const message = `${path}: format version ${version}; this program reads version ${logFormatVersion}`;
     return new NokvError("NOKV_FORMAT", message, { path, offset: 8 });
   }
-  if (view.getUint32(12, true) !== fileNumber) return corruption(path, 12, "the file number is another file's");
+  if (view.getUint32(12, true) !== fileNumber) {
+    return corruption(path, 12, "the file number is another file's");
+  }
   return {
     fileNumber,
     epoch: view.getUint32(16, true),

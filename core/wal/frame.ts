@@ -110,7 +110,9 @@ export class FrameReader {
     const offset = this.position;
     if (offset >= this.#end) return "end";
     this.offset = offset;
-    if (this.#end - offset < frameHeaderBytes) return this.#bad("a frame header is cut off by the end of the file");
+    if (this.#end - offset < frameHeaderBytes) {
+      return this.#bad("a frame header is cut off by the end of the file");
+    }
     if (!this.#headerIsIntact(offset)) return this.#bad("a frame header does not match its checksum");
     this.#decode(offset);
     if (!this.#isPossible(offset)) {
@@ -120,7 +122,8 @@ export class FrameReader {
     // Before any use of the length: a crafted or torn one must not lead outside the image.
     if (this.payloadEnd > this.#end) return this.#bad("a frame is cut off by the end of the file");
     const seed = salt(this.#fileNumber, offset) ^ this.#epoch;
-    if (this.#view.getUint32(offset + 4, true) !== crc32(this.#bytes, this.payloadStart, this.payloadEnd, seed)) {
+    const crc = crc32(this.#bytes, this.payloadStart, this.payloadEnd, seed);
+    if (this.#view.getUint32(offset + 4, true) !== crc) {
       return this.#bad("a frame's payload does not match its checksum");
     }
     this.position = this.payloadEnd;
@@ -128,9 +131,9 @@ export class FrameReader {
   }
 
   /**
-   * What the intact frame headers at and after the bad frame vouch for: the highest `durableBytes`, and whether
-   * any says that earlier segments were durable. Payloads are skipped only behind an intact header, so user
-   * data is never mistaken for a frame of its own while its frame still stands.
+   * What the intact frame headers at and after the bad frame vouch for: the highest `durableBytes`, and
+   * whether any says that earlier segments were durable. Payloads are skipped only behind an intact header,
+   * so user data is never mistaken for a frame of its own while its frame still stands.
    */
   witnesses(): { readonly durableBytes: number; readonly earlierDurable: boolean } {
     let durableBytes = 0;

@@ -13,8 +13,8 @@ import {
 
 /**
  * Whether `[start, end)` holds whole, well-formed record images whose versions never go down, and how many
- * batches (runs of one version) they make. The checksum already matched, so a failure here was never caused by
- * a crash. Reads no byte outside the range, whatever the lengths say.
+ * batches (runs of one version) they make. The checksum already matched, so a failure here was never caused
+ * by a crash. Reads no byte outside the range, whatever the lengths say.
  */
 export class RecordCheck {
   /** Newest version seen so far, over all frames. */
@@ -34,7 +34,9 @@ export class RecordCheck {
       if (end - at < recordHeaderBytes) return this.#fail(at, "a record is cut off by the end of its frame");
       const bytes = recordBytesAt(view, at);
       // The lengths come from the file: a sum beyond 2^31 turns negative.
-      if (bytes < recordHeaderBytes || bytes > end - at) return this.#fail(at, "a record is longer than its frame");
+      if (bytes < recordHeaderBytes || bytes > end - at) {
+        return this.#fail(at, "a record is longer than its frame");
+      }
       const next = readVersion(view, at);
       if (next !== version && next <= this.lastVersion) return this.#fail(at, "a record's version goes back");
       if (next > versionMax) return this.#fail(at, "a record's version is above 2^53 - 1");

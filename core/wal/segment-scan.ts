@@ -12,7 +12,9 @@ export interface SegmentScan {
   readonly header: FileHeader | null;
   /** An intact header of another format version: no crash writes that. */
   readonly newerFormat: NokvError | null;
-  /** An intact header of another opening: what an interrupted open left behind, or another database's file. */
+  /**
+   * An intact header of another opening: what an interrupted open left behind, or another database's file.
+   */
   readonly foreign: boolean;
   readonly sizeBytes: number;
   /** Everything below is the header and whole frames; 0 without a header. */

@@ -5,8 +5,8 @@ import { fileHeaderBytes, fileMagic, writeFileHeader } from "./file-header.ts";
 import { frameBatchesMax, frameHeaderBytes, frameType, FrameWriter } from "./frame.ts";
 
 /**
- * One segment of the log, and at the same time the memory of one memtable: `arena[0, endBytes)` is the image of
- * the file, so an offset means the same in both.
+ * One segment of the log, and at the same time the memory of one memtable: `arena[0, endBytes)` is the
+ * image of the file, so an offset means the same in both.
  *
  * Batches gather in an open frame, whose header is written when the frame is closed for the disk.
  *
@@ -46,7 +46,7 @@ export class WalSegment {
 
   // oxlint-disable-next-line max-params
   constructor(number: number, path: string, arena: Uint8Array, epoch: number, previousNumber: number) {
-    assert(arena.length >= fileHeaderBytes + 2 * frameHeaderBytes, "an arena has room for a frame and a seal");
+    assert(arena.length >= WalSegment.arenaBytes(0), "an arena has room for a frame and a seal");
     this.number = number;
     this.path = path;
     this.arena = arena;
@@ -68,8 +68,8 @@ export class WalSegment {
   }
 
   /**
-   * Copies one batch of record images, already stamped with `version`, into the open frame. Returns the offset
-   * of the first. `frameBytesMax` closes a frame that would grow beyond it.
+   * Copies one batch of record images, already stamped with `version`, into the open frame. Returns the
+   * offset of the first. `frameBytesMax` closes a frame that would grow beyond it.
    */
   append(source: Uint8Array, length: number, version: number, frameBytesMax: number): number {
     assert(this.fits(length), "the caller made sure that the batch fits");
@@ -107,8 +107,8 @@ export class WalSegment {
   }
 
   /**
-   * Writes a frame that vouches for everything before it, where the next frame will stand: it is not part of the
-   * log and may be overwritten, since the next frame's header vouches for the same bytes.
+   * Writes a frame that vouches for everything before it, where the next frame will stand: it is not part
+   * of the log and may be overwritten, since the next frame's header vouches for the same bytes.
    */
   writeWitness(): void {
     assert(this.#openOffset < 0, "a witness does not disturb an open frame");

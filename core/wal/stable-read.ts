@@ -58,7 +58,8 @@ function readOnce(disk: Disk, path: string): Uint8Array {
   try {
     const sizeBytes = file.sizeBytes();
     if (sizeBytes > logFileBytesMax) {
-      throw corruption(path, logFileBytesMax, `the file has ${sizeBytes} bytes, more than this program writes`);
+      const what = `the file has ${sizeBytes} bytes, more than this program writes`;
+      throw corruption(path, logFileBytesMax, what);
     }
     const bytes = new Uint8Array(sizeBytes);
     const filled = readFully(file, 0, bytes, 0, sizeBytes);

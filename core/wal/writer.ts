@@ -105,7 +105,7 @@ export class WalWriter {
     return segment;
   }
 
-  /** Nothing was written of a group because the disk is full; it is tried again. */
+  /** A group is held up by a full disk; it is tried again. */
   get outOfSpace(): boolean {
     return this.#spaceTimer !== null;
   }
@@ -221,8 +221,8 @@ export class WalWriter {
   #writeGroup(): boolean {
     for (let i = 0; i < this.#segments.length; i++) {
       const segment = this.#segments[i] as WalSegment;
-      // A durable segment leaves the list, so behind the first one something older is not durable yet. Without
-      // this line a crash could keep new commits and lose older ones that were acknowledged.
+      // A durable segment leaves the list, so behind the first one something older is not durable yet.
+      // Without this line a crash could keep new commits and lose older ones that were acknowledged.
       if (this.#config.level === "sync" && i > 0) break;
       if (segment.forgotten || segment.writtenBytes === segment.endBytes) continue;
       if (!this.#writeSegment(segment)) return false;
@@ -231,17 +231,13 @@ export class WalWriter {
   }
 
   #writeSegment(segment: WalSegment): boolean {
-    const before = segment.writtenBytes;
     try {
-      if (before === 0) this.#createFile(segment);
+      if (segment.writtenBytes === 0) this.#createFile(segment);
       segment.closeFrame();
       this.#writeUpTo(segment, segment.endBytes);
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
-      // Nothing of the group was taken and nobody was told: trying again is safe. Anything else is final.
-      const untouched = segment.writtenBytes === before;
-      if (untouched && this.#waitForSpace(error)) return false;
-      this.#fail(error);
+      if (!this.#waitForSpace(error)) this.#fail(error);
       return false;
     }
     segment.writtenVersion = segment.lastVersion;
@@ -269,6 +265,10 @@ export class WalWriter {
     }
   }
 
+  /**
+   * A full disk or table of files took nothing, or some bytes of a group that nobody was told of: the same
+   * bytes are offered again later. Any other refusal is final.
+   */
   #waitForSpace(error: DiskError): boolean {
     if (error.code !== "ENOSPC" && error.code !== "EMFILE") return false;
     if (this.#spaceRetries === spaceRetriesMax || !this.#owner.mayWaitForSpace()) return false;
@@ -366,7 +366,9 @@ export class WalWriter {
 
   #armSyncTimer(): void {
     if (this.#syncTimer !== null) return;
-    if (!this.#segments.some((segment) => !segment.forgotten && segment.writtenBytes > segment.durableBytes)) return;
+    const isBehind = (segment: WalSegment): boolean =>
+      !segment.forgotten && segment.writtenBytes > segment.durableBytes;
+    if (!this.#segments.some(isBehind)) return;
     this.#syncTimer = this.#env.clock.after(this.#config.syncIntervalMs * 1000, () => {
       this.#syncTimer = null;
       this.#demandAll();

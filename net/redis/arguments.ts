@@ -51,10 +51,6 @@ export class Arguments {
     return new Uint8Array(this.#source.buffer, start, this.#lengths[index] as number);
   }
 
-  byteAt(index: number, position: number): number {
-    return this.#source[this.#base + (this.#starts[index] as number) + position] as number;
-  }
-
   /** FNV-1a of the token with ASCII letters lowered, as `hashName` of the command table computes it. */
   nameHash(index: number): number {
     const start = this.#base + (this.#starts[index] as number);

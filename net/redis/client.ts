@@ -235,8 +235,9 @@ export class RedisClient implements ConnectionHandler {
     this.#awaiting = [];
     this.#first = 0;
     this.#clock.soon(() => {
-      for (const [i, done] of awaiting.entries())
+      for (const [i, done] of awaiting.entries()) {
         done({ kind: i < sent ? "undetermined" : "not-sent", reason });
+      }
       for (const callback of this.#closeCallbacks) callback();
     });
   }

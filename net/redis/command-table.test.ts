@@ -17,8 +17,9 @@ function find(...tokens: string[]): string | null {
   }
   args.attach(latin(tokens.join("")), 0);
   const entry = table.find(args, 0);
-  if (entry === null || entry.subcommands.length === 0 || tokens.length === 1)
+  if (entry === null || entry.subcommands.length === 0 || tokens.length === 1) {
     return entry?.command.name ?? null;
+  }
   return table.findSubcommand(entry, args)?.command.name ?? null;
 }
 

@@ -133,8 +133,9 @@ export class GatewayConnection implements ConnectionHandler, Client {
     }
     if (this.#phase !== "open") return false;
     if (this.#incompleteSinceUs >= 0 && !this.#throttled) {
-      if (nowUs - this.#incompleteSinceUs >= incompleteMs * 1000)
+      if (nowUs - this.#incompleteSinceUs >= incompleteMs * 1000) {
         this.#giveUp("timeout in the middle of a request");
+      }
       return true;
     }
     if (idleMs === 0) return false;

@@ -141,8 +141,9 @@ class Endpoint implements Connection {
     this.ending = true;
     this.queue = [];
     this.handler = silent(this.handler);
-    if (peer !== null)
+    if (peer !== null) {
       this.#network.clock.soon(() => peer.close(new NetworkError("ECONNRESET", "reset by peer")));
+    }
   }
 
   close(error: NetworkError | null): void {

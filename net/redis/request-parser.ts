@@ -155,8 +155,9 @@ export class RequestParser {
         if (state !== "request") return state;
       }
       const end = this.#position + this.#bulkBytes;
-      if (end < this.#end && this.#bytes[end] !== carriageReturn)
+      if (end < this.#end && this.#bytes[end] !== carriageReturn) {
         return this.#fail("expected CRLF after bulk");
+      }
       if (end + 1 >= this.#end) return "more";
       if (this.#bytes[end + 1] !== lineFeed) return this.#fail("expected CRLF after bulk");
       this.args.add(this.#position - this.#start, this.#bulkBytes);

@@ -11,7 +11,7 @@ export const gatewayMutants: readonly Mutant[] = [
     find: `if (pending.previous === null) return (this.#output ??= this.#pool.borrow());`,
     replace: `if (!pending.muted) return (this.#output ??= this.#pool.borrow());`,
     oracles: untrue,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "A pipelining client takes the reply to one request for that to another.",
   },
   {
@@ -20,7 +20,7 @@ export const gatewayMutants: readonly Mutant[] = [
     find: `    if (tail === null) return (this.#output ??= this.#pool.borrow());`,
     replace: `    if (tail !== this.#head || tail === null) return (this.#output ??= this.#pool.borrow());`,
     oracles: untrue,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "A reply that needs no store overtakes those before it on the same connection.",
   },
   {
@@ -29,7 +29,7 @@ export const gatewayMutants: readonly Mutant[] = [
     find: `        previous.after.append(pending.own);`,
     replace: ``,
     oracles: lost,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "A reply is lost, and every later one on the connection answers the wrong request.",
   },
   {
@@ -38,7 +38,7 @@ export const gatewayMutants: readonly Mutant[] = [
     find: "return `UNDETERMINED the write",
     replace: "return `ERR the write",
     oracles: untrue,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "A client is told that its write failed, and it survives.",
   },
   {
@@ -51,7 +51,7 @@ export const gatewayMutants: readonly Mutant[] = [
     } else if (error !== null) {
       reply.error(storeErrorText(error));`,
     oracles: untrue,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "A client is told OK for a write that the next start does not find.",
   },
   {
@@ -60,7 +60,7 @@ export const gatewayMutants: readonly Mutant[] = [
     find: `    if (i + 1 === this.#end) return headerMore;`,
     replace: ``,
     oracles: lost,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "A request whose bytes arrive in two pieces, cut at the wrong place, ends the connection.",
   },
   {
@@ -69,7 +69,7 @@ export const gatewayMutants: readonly Mutant[] = [
     find: `if (end + 1 >= this.#end) return "more";`,
     replace: `if (end >= this.#end) return "more";`,
     oracles: lost,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "A request whose bytes arrive in two pieces, cut at the wrong place, ends the connection.",
   },
   {
@@ -78,7 +78,7 @@ export const gatewayMutants: readonly Mutant[] = [
     find: `      if (this.#start > 0) this.#own.copyWithin(0, this.#start, this.#end);`,
     replace: ``,
     oracles: ["any"],
-    scenario: null,
+    scenario: "gateway-clients",
     why: "Behind a pipelined request the next one is read from stale bytes.",
   },
   {
@@ -88,7 +88,7 @@ export const gatewayMutants: readonly Mutant[] = [
     this.#owner.wake(this);`,
     replace: `monotonicUs();`,
     oracles: lost,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "A client whose replies once filled the network's buffer is never answered again.",
   },
   {
@@ -97,7 +97,7 @@ export const gatewayMutants: readonly Mutant[] = [
     find: `    if (this.#backlog && this.#mayExecute()) this.#owner.wake(this);`,
     replace: ``,
     oracles: lost,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "Of a long pipeline only the first requests are answered.",
   },
   {
@@ -107,7 +107,7 @@ export const gatewayMutants: readonly Mutant[] = [
     else this.#resume();`,
     replace: `    if (this.#backlog || this.#throttled) this.#pause();`,
     oracles: lost,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "After a burst a client's next request is never read.",
   },
   {
@@ -116,7 +116,7 @@ export const gatewayMutants: readonly Mutant[] = [
     find: `this.#phase === "leaving" && this.#queue.inFlight === 0 && this.#queue.output === null`,
     replace: `this.#phase === "leaving"`,
     oracles: lost,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "A client that sends its last requests with QUIT, or closes its half, gets no replies to them.",
   },
   {
@@ -125,7 +125,7 @@ export const gatewayMutants: readonly Mutant[] = [
     find: `const bound = after === null ? {} : { gt: after };`,
     replace: `const bound = after === null ? {} : { gte: after.with(-1, ((after.at(-1) ?? 0) + 1) & 0xff) };`,
     oracles: ["scan"],
-    scenario: null,
+    scenario: "gateway-clients",
     why: "SCAN leaves out keys that begin with the last key of a page.",
   },
   {
@@ -134,7 +134,7 @@ export const gatewayMutants: readonly Mutant[] = [
     find: `const exhausted = keys.length < limit || !iterator.next();`,
     replace: `const exhausted = keys.length <= limit;`,
     oracles: ["scan"],
-    scenario: null,
+    scenario: "gateway-clients",
     why: "SCAN says that it has seen all keys after its first page.",
   },
 ];

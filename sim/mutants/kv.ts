@@ -11,7 +11,7 @@ export const kvMutants: readonly Mutant[] = [
     find: `    } else if (sight.version <= this.#engine.visibleVersion) {`,
     replace: `    } else if (sight.version >= 0) {`,
     oracles: untrue,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "A client reads a value that a crash takes back.",
   },
   {
@@ -20,7 +20,7 @@ export const kvMutants: readonly Mutant[] = [
     find: `this.#whenVisible(answer.version, (failure) => {`,
     replace: `this.#whenVisible(0, (failure) => {`,
     oracles: untrue,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "SET NX says that somebody was first, and after a crash nobody was.",
   },
   {
@@ -29,7 +29,7 @@ export const kvMutants: readonly Mutant[] = [
     find: `    const sight = this.#latest(keysRead(mutation));`,
     replace: `    const sight = { entries: this.#visible(keysRead(mutation)), version: 0 };`,
     oracles: untrue,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "Two INCRs at the same time count as one.",
   },
   {
@@ -41,7 +41,7 @@ export const kvMutants: readonly Mutant[] = [
       ? { entries: this.#visible([mutation.key]), version: 0 }
       : this.#latest(keysRead(mutation));`,
     oracles: untrue,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "Two clients both get a lock by SET NX.",
   },
   {
@@ -50,7 +50,7 @@ export const kvMutants: readonly Mutant[] = [
     find: `failure === null ? sight.entries : attempt(() => this.#visible(keys))`,
     replace: `failure === null || keys.length > 0 ? sight.entries : attempt(() => this.#visible(keys))`,
     oracles: untrue,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "After a failed sync a client reads a value that the next start does not find.",
   },
   {
@@ -65,7 +65,7 @@ export const kvMutants: readonly Mutant[] = [
     }
     commitment.fill(writes.slice(0, 1), outcome, done);`,
     oracles: ["replies", "linearizability"],
-    scenario: null,
+    scenario: "gateway-clients",
     why: "A crash leaves half of an MSET.",
   },
   {
@@ -76,7 +76,7 @@ export const kvMutants: readonly Mutant[] = [
     replace: `    case "keep":
       return 0;`,
     oracles: ["lifetime"],
-    scenario: null,
+    scenario: "gateway-clients",
     why: "SET KEEPTTL makes a key live for ever.",
   },
   {
@@ -85,7 +85,7 @@ export const kvMutants: readonly Mutant[] = [
     find: `value: formatDecimal(after), expiresAtMs: entry === null ? 0 : entry.expiresAtMs`,
     replace: `value: formatDecimal(after), expiresAtMs: 0`,
     oracles: ["lifetime"],
-    scenario: null,
+    scenario: "gateway-clients",
     why: "INCR makes a counter with a lifetime live for ever: a rate limit never resets.",
   },
   {
@@ -94,7 +94,7 @@ export const kvMutants: readonly Mutant[] = [
     find: `    writes: [{ key, value, expiresAtMs: entry.expiresAtMs }],`,
     replace: `    writes: [{ key, value, expiresAtMs: 0 }],`,
     oracles: ["lifetime"],
-    scenario: null,
+    scenario: "gateway-clients",
     why: "APPEND makes a key with a lifetime live for ever.",
   },
   {
@@ -107,7 +107,7 @@ export const kvMutants: readonly Mutant[] = [
       return currentMs;
     case "keep":`,
     oracles: ["lifetime", "linearizability"],
-    scenario: null,
+    scenario: "gateway-clients",
     why: "PERSIST, or SET over a key with a lifetime, leaves the lifetime: the new value vanishes.",
   },
 ];

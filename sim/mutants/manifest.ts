@@ -16,7 +16,7 @@ export const manifestMutants: readonly Mutant[] = [
   {
     name: "current-rename-not-synced",
     file: "core/manifest/current.ts",
-    find: `    startSyncDir(env.disk, directory, (syncError) => {`,
+    find: `    directory.sync((syncError) => {`,
     replace: `    env.clock.soon((syncError: DiskError | null = null) => {`,
     oracles: refused,
     scenario: null,
@@ -34,7 +34,7 @@ export const manifestMutants: readonly Mutant[] = [
   {
     name: "manifest-entry-not-synced",
     file: "core/manifest/log.ts",
-    find: `    startSyncDir(env.disk, directory, finish);`,
+    find: `    directory.sync(finish);`,
     replace: `    finish(null);`,
     oracles: refused,
     scenario: null,
@@ -65,7 +65,7 @@ export const manifestMutants: readonly Mutant[] = [
     find: `if (reader.witnesses().durableBytes > offset)`,
     replace: `if (reader.witnesses().durableBytes < 0)`,
     oracles: ["prefix", "accounting", "errors", "model", "exception"],
-    scenario: null,
+    scenario: "at-rest-corruption",
     why: "A flipped bit in the manifest silently takes the database back to an older set of tables.",
   },
   {

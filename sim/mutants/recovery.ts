@@ -21,7 +21,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `if (scan.path === doubt.path && scan.witnessedBytes > doubt.offset)`,
     replace: `if (scan.witnessedBytes < 0)`,
     oracles: ["prefix"],
-    scenario: null,
+    scenario: "at-rest-corruption",
     why: "One flipped bit in old log data silently drops every acknowledged write behind it.",
   },
   {
@@ -30,7 +30,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `    else this.#writeWitness();`,
     replace: ``,
     oracles: ["prefix"],
-    scenario: null,
+    scenario: "at-rest-corruption",
     why: "A flipped bit in the last group looks like a torn tail: acknowledged writes are dropped.",
   },
   {
@@ -40,7 +40,7 @@ export const recoveryMutants: readonly Mutant[] = [
     if (expected.listed.includes(scan.number)) throw refusal;`,
     replace: ``,
     oracles: ["prefix"],
-    scenario: null,
+    scenario: "at-rest-corruption",
     why: "Damage in an old segment silently drops that segment's rest and every later one.",
   },
   {
@@ -58,7 +58,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `this.#manifest.append({ listed: [segment.number] }, () => {});`,
     replace: `void segment;`,
     oracles: ["prefix", "accounting"],
-    scenario: null,
+    scenario: "at-rest-corruption",
     why: "When the header of a log segment rots, its writes are gone without a word.",
   },
   {
@@ -67,7 +67,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `if (expected.closedBytes > 0) throw refusal;`,
     replace: ``,
     oracles: ["prefix"],
-    scenario: null,
+    scenario: "at-rest-corruption",
     why: "A database that was closed in order loses its last writes to a flipped bit, silently.",
   },
   {

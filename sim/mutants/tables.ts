@@ -16,10 +16,9 @@ export const tableMutants: readonly Mutant[] = [
   },
   {
     name: "table-entry-not-synced",
-    file: "core/lsm/merge-job.ts",
-    find: `      this.#output.syncDirectory();
-      return "waiting";`,
-    replace: `      return "more";`,
+    file: "core/engine/table-set.ts",
+    find: `    this.#directory.sync((error) => {`,
+    replace: `    ((done: (error: DiskError | null) => void) => done(null))((error) => {`,
     oracles: lost,
     scenario: null,
     why: "After a power loss the manifest names tables that are not in the directory.",

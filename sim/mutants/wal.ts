@@ -26,8 +26,8 @@ export const walMutants: readonly Mutant[] = [
   {
     name: "wal-sync-skipped",
     file: writer,
-    find: `startSync(file, this.#syncedBound);`,
-    replace: `this.#env.clock.soon(() => this.#syncedBound(null));`,
+    find: `startSync(file, injected ? this.#injectedBound : this.#syncedBound);`,
+    replace: `this.#env.clock.soon(injected ? this.#injectedBound : () => this.#syncedBound(null));`,
     oracles: lost,
     scenario: null,
     why: "The log is never synced: a power loss takes acknowledged writes.",
@@ -42,9 +42,29 @@ export const walMutants: readonly Mutant[] = [
     why: "A new log segment's directory entry is not synced: a power loss takes the whole segment.",
   },
   {
+    name: "directory-sync-joins-one-under-way",
+    file: "core/wal/directory-sync.ts",
+    find: `this.#gathering.push(done);
+    if`,
+    replace: `(this.#running.length > 0 ? this.#running : this.#gathering).push(done);
+    if`,
+    oracles: [...lost, "errors", "liveness"],
+    scenario: null,
+    why: "A file created while the directory was being synced counts as durable, and a power loss takes it.",
+  },
+  {
+    name: "directory-sync-failure-forgotten",
+    file: "core/wal/directory-sync.ts",
+    find: `      this.#failure = error;`,
+    replace: ``,
+    oracles: [...lost, "errors", "liveness"],
+    scenario: null,
+    why: "After a failed sync of the directory a later one is trusted, and entries of files in use are gone.",
+  },
+  {
     name: "wal-sync-error-ignored",
     file: writer,
-    find: `if (error !== null && this.#syncError === null) this.#syncError = error;`,
+    find: `if (error !== null && this.#failure === null) this.#fail(error);`,
     replace: ``,
     oracles: lost,
     scenario: null,
@@ -53,8 +73,12 @@ export const walMutants: readonly Mutant[] = [
   {
     name: "wal-failed-sync-retried",
     file: writer,
-    find: `if (this.#syncError !== null) return this.#fail(this.#syncError);`,
-    replace: `if (this.#syncError !== null) return this.#schedule();`,
+    find: `startSync(file, injected ? this.#injectedBound : this.#syncedBound);`,
+    replace: `const again = (error: DiskError | null): void => {
+      if (error === null) this.#syncedBound(null);
+      else startSync(file, this.#syncedBound);
+    };
+    startSync(file, injected ? this.#injectedBound : again);`,
     oracles: lost,
     scenario: null,
     why: "A failed sync is tried again and succeeds over pages that the kernel dropped.",
@@ -71,13 +95,13 @@ export const walMutants: readonly Mutant[] = [
   {
     name: "wal-full-disk-swallowed",
     file: writer,
-    find: `const untouched = segment.writtenBytes === before;`,
+    find: `if (!this.#waitForSpace(error)) this.#fail(error);`,
     replace: `if (error.code === "ENOSPC") {
         segment.writtenBytes = segment.endBytes;
         segment.writtenVersion = segment.lastVersion;
         return true;
       }
-      const untouched = segment.writtenBytes === before;`,
+      if (!this.#waitForSpace(error)) this.#fail(error);`,
     oracles: [...lost, "exception", "errors"],
     scenario: null,
     why: "Writes that found the disk full are acknowledged and never stored.",

@@ -1,0 +1,135 @@
+// Goal: the promise facade says what the engine does, takes text and bytes, and refuses the rest by name.
+import { beforeEach, describe, expect, test } from "vitest";
+import { type Data, type Db, openDb } from "./db.ts";
+import { bytesOf, TestWorld, textOf } from "./test-world.test-support.ts";
+
+let world: TestWorld;
+let db: Db;
+
+beforeEach(async () => {
+  world = new TestWorld();
+  db = await world.run(openDb(world.boot(), "/db", { memtableBytes: 1 << 14 }));
+});
+
+function entries(iterator: Iterable<[Uint8Array, Uint8Array]>): string[] {
+  return [...iterator].map(([key, value]) => `${textOf(key)}=${textOf(value)}`);
+}
+
+describe("db", () => {
+  test("sets, gets and deletes, by text or bytes", async () => {
+    await world.run(db.set("a", "1"));
+    await world.run(db.set(bytesOf("b"), bytesOf("2")));
+    await world.run(db.set("naïve", "ü"));
+    expect(textOf(db.get("a"))).toBe("1");
+    expect(db.get(bytesOf("naïve"))).toEqual(bytesOf("ü"));
+    expect(db.getMany(["b", "x", bytesOf("a")]).map(textOf)).toEqual(["2", null, "1"]);
+    await world.run(db.delete("a"));
+    expect(db.get("a")).toBe(null);
+  });
+
+  test("a batch happens together", async () => {
+    await world.run(db.set("old", "1"));
+    const writing = db.batch([
+      { type: "set", key: "a", value: "1" },
+      { type: "set", key: "b", value: bytesOf("2") },
+      { type: "delete", key: "old" },
+    ]);
+    expect(entries(db.iterator())).toEqual(["old=1"]);
+    await world.run(writing);
+    expect(entries(db.iterator())).toEqual(["a=1", "b=2"]);
+    await world.run(db.batch([]));
+  });
+
+  test("a batch with one wrong operation does nothing", async () => {
+    const wrong = db.batch([
+      { type: "set", key: "a", value: "1" },
+      { type: "put", key: "b", value: "2" } as unknown as { type: "delete"; key: Data },
+    ]);
+    await expect(world.run(wrong)).rejects.toMatchObject({ code: "NOKV_INVALID_ARGUMENT" });
+    expect(entries(db.iterator())).toEqual([]);
+  });
+
+  test("lifetimes", async () => {
+    await world.run(db.set("ttl", "1", { ttlMs: 10 }));
+    await world.run(db.set("at", "1", { expiresAtMs: world.wallMs + 20 }));
+    await world.run(db.batch([{ type: "set", key: "batched", value: "1", ttlMs: 30 }]));
+    expect(entries(db.iterator({ keysOnly: true }))).toEqual(["at=", "batched=", "ttl="]);
+    world.wallMs += 15;
+    expect(entries(db.iterator({ keysOnly: true }))).toEqual(["at=", "batched="]);
+    world.wallMs += 10;
+    expect(entries(db.iterator({ keysOnly: true }))).toEqual(["batched="]);
+  });
+
+  test("bounds and prefixes", async () => {
+    for (const key of ["a", "ab", "ab\u00ff", "ac", "b"]) await world.run(db.set(key, "1"));
+    const keys = (options: Parameters<Db["iterator"]>[0]): string[] =>
+      [...db.iterator(options)].map(([key]) => textOf(key) ?? "");
+    expect(keys({ prefix: "ab" })).toEqual(["ab", "ab\u00ff"]);
+    expect(keys({ prefix: "a", reverse: true, limit: 2 })).toEqual(["ac", "ab\u00ff"]);
+    expect(keys({ prefix: "" })).toEqual(["a", "ab", "ab\u00ff", "ac", "b"]);
+    expect(keys({ gt: "a", lte: bytesOf("ac") })).toEqual(["ab", "ab\u00ff", "ac"]);
+    await world.run(db.set(Uint8Array.of(0xff, 0xff, 1), "1"));
+    expect([...db.iterator({ prefix: Uint8Array.of(0xff, 0xff) })].length).toBe(1);
+    expect(() => db.iterator({ prefix: "a", gt: "b" })).toThrow("prefix and gt exclude each other");
+  });
+
+  test("snapshots", async () => {
+    await world.run(db.set("a", "1"));
+    const snapshot = db.snapshot();
+    await world.run(db.set("a", "2"));
+    expect(textOf(db.get("a", { snapshot }))).toBe("1");
+    expect(db.getMany(["a"], { snapshot }).map(textOf)).toEqual(["1"]);
+    expect(entries(db.iterator({ snapshot }))).toEqual(["a=1"]);
+    snapshot[Symbol.dispose]();
+    expect(() => db.get("a", { snapshot })).toThrow("the snapshot is closed");
+  });
+
+  test("a signal that fired before rejects, and afterwards it has no effect", async () => {
+    const abort = new AbortController();
+    const written = db.set("a", "1", { signal: abort.signal });
+    abort.abort(new Error("enough"));
+    await world.run(written);
+    expect(textOf(db.get("a"))).toBe("1");
+    for (const refused of [
+      db.set("a", "2", { signal: abort.signal }),
+      db.delete("a", { signal: abort.signal }),
+      db.batch([], { signal: abort.signal }),
+    ]) {
+      await expect(world.run(refused)).rejects.toMatchObject({ code: "NOKV_ABORTED", cause: { message: "enough" } });
+    }
+    expect(textOf(db.get("a"))).toBe("1");
+  });
+
+  test("writes of one turn are done in order and share a sync", async () => {
+    const before = db.stats().walSyncs;
+    const order: number[] = [];
+    const writes = [1, 2, 3].map((n) => db.set("a", String(n)).then(() => order.push(n)));
+    await world.run(Promise.all(writes));
+    expect(order).toEqual([1, 2, 3]);
+    expect(textOf(db.get("a"))).toBe("3");
+    expect(db.stats().walSyncs).toBe(before + 1);
+  });
+
+  test.each<[string, () => unknown, string]>([
+    ["no key", () => db.get(undefined as unknown as Data), "the key must be a Uint8Array or a string"],
+    ["a number as key", () => db.get(7 as unknown as Data), "the key must be a Uint8Array or a string"],
+    ["no array of keys", () => db.getMany("ab" as unknown as Data[]), "getMany expects an array"],
+    ["no value", () => db.set("a", null as unknown as Data), "the value must be a Uint8Array or a string"],
+    ["a lifetime of nothing", () => db.set("a", "1", { ttlMs: 0 }), "ttlMs is 0"],
+    ["half a millisecond", () => db.set("a", "1", { ttlMs: 0.5 }), "ttlMs is 0.5"],
+    ["two lifetimes", () => db.set("a", "1", { ttlMs: 1, expiresAtMs: 1 }), "exclude each other"],
+    ["a negative expiry", () => db.set("a", "1", { expiresAtMs: -1 }), "expiresAtMs is -1"],
+    ["no array of operations", () => db.batch({} as unknown as []), "batch expects an array"],
+    ["a long key", () => db.delete(new Uint8Array(65_536)), "key of 65536 bytes"],
+  ])("%s is refused", async (_, call, message) => {
+    const outcome = (async (): Promise<void> => void (await call()))();
+    await expect(outcome).rejects.toMatchObject({ code: "NOKV_INVALID_ARGUMENT" });
+    await expect(outcome).rejects.toThrow(message);
+  });
+
+  test("disposing closes", async () => {
+    await world.run(db[Symbol.asyncDispose]());
+    expect(() => db.get("a")).toThrow("the database is closed");
+    await expect(world.run(db.set("a", "1"))).rejects.toMatchObject({ code: "NOKV_CLOSED" });
+  });
+});
