@@ -9,6 +9,31 @@ export interface Regression {
 export const regressions: readonly Regression[] = [
   {
     scenario: "engine-model",
+    seed: 13,
+    why: "A second attempt at a first opening removed its own new files, whose names the first attempt had used.",
+  },
+  {
+    scenario: "engine-model",
+    seed: 9,
+    why: "After an orderly close on a full disk the log was shorter than the manifest said, and was refused.",
+  },
+  {
+    scenario: "engine-model",
+    seed: 2_081,
+    why: "A sync that an injected error ended came back after the log was closed, and found no segment.",
+  },
+  {
+    scenario: "disk-pressure",
+    seed: 175,
+    why: "A log that failed between the end of recovery and the first listener told nobody, and refused writes for ever.",
+  },
+  {
+    scenario: "gateway-clients",
+    seed: 181,
+    why: "The same, behind the gateway: the process never learnt that its store was poisoned.",
+  },
+  {
+    scenario: "engine-model",
     seed: 10_324,
     why: "A first CURRENT whose entry was in memory only was built upon; a power loss then left files without CURRENT.",
   },

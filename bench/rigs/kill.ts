@@ -30,7 +30,8 @@ export const killDefaults: KillOptions = {
   clients: 4,
   seed: 1,
   operationsPerRound: 400,
-  serverFlags: [],
+  // Small enough that flushes, merges and manifest rewrites happen in every round, and are killed too.
+  serverFlags: ["--tune", "memtableBytes=32768,level0TablesMax=2,tableBytes=65536,levelBytesBase=131072"],
   parent: tmpdir(),
   report: () => {},
 };

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import type { Durability, EngineOptions } from "../../core/engine/options.ts";
+import { type Durability, type EngineOptions, checkOptions, engineOptionsDefault } from "../../core/engine/options.ts";
 import type { Env } from "../../core/env/env.ts";
-import type { NokvError } from "../../core/errors.ts";
+import { NokvError } from "../../core/errors.ts";
 import { systemCode } from "../../host/disk-error.ts";
 import { openHostEnv } from "../../host/env.ts";
 import { ownerText } from "../../host/owner-text.ts";
@@ -25,6 +25,7 @@ locked while the server runs. SIGINT, SIGTERM and SIGHUP shut it down cleanly; a
                              interval  handed to the system, synced on a timer
                              none      handed to the system
   --sync-interval DURATION the timer of "interval" (default 100ms)
+  --tune NAME=N[,NAME=N]   limits of the engine, e.g. memtableBytes=16777216,level0TablesMax=8
   --password-file FILE     clients must AUTH with the first line of FILE
   --unprotected            without a password, serve clients of other machines too
 
@@ -40,6 +41,7 @@ const options: OptionTable = {
   addr: "value",
   durability: "value",
   "sync-interval": "value",
+  tune: "value",
   "password-file": "value",
   unprotected: "flag",
 };
@@ -103,7 +105,31 @@ function engineOptions(given: Options): Partial<EngineOptions> & { durability: D
     throw new UsageError("--sync-interval needs --durability interval");
   }
   const timer = syncIntervalMs === null ? {} : { syncIntervalMs };
-  return { durability, owner: ownerText(), ...timer };
+  return { ...tunedLimits(given.text("tune")), durability, owner: ownerText(), ...timer };
+}
+
+const tunable = Object.entries(engineOptionsDefault).flatMap(([name, value]) =>
+  typeof value === "number" && name !== "syncIntervalMs" ? [name] : [],
+);
+
+/** `NAME=N` pairs. Bounds are the engine's to check, together. */
+function tunedLimits(text: string | null): Partial<EngineOptions> {
+  const limits = new Map<string, number>();
+  for (const pair of text === null ? [] : text.split(",")) {
+    const [, name, digits] = /^([A-Za-z0-9]+)=([0-9]{1,15})$/.exec(pair) ?? [];
+    if (name === undefined) throw new UsageError(`--tune: "${pair}" is not NAME=N`, "such as memtableBytes=16777216");
+    if (!tunable.includes(name)) throw new UsageError(`--tune: unknown limit ${name}`, `one of ${tunable.join(", ")}`);
+    if (limits.has(name)) throw new UsageError(`--tune: ${name} is given twice`);
+    limits.set(name, Number(digits));
+  }
+  const tuned: Partial<EngineOptions> = Object.fromEntries(limits);
+  try {
+    checkOptions(tuned);
+  } catch (error) {
+    if (error instanceof NokvError) throw new UsageError(`--tune: ${error.message}`);
+    throw error;
+  }
+  return tuned;
 }
 
 function gatewayOptions(given: Options): Partial<GatewayOptions> {

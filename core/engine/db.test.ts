@@ -95,7 +95,8 @@ describe("db", () => {
       db.delete("a", { signal: abort.signal }),
       db.batch([], { signal: abort.signal }),
     ]) {
-      await expect(world.run(refused)).rejects.toMatchObject({ code: "NOKV_ABORTED", cause: { message: "enough" } });
+      const reason = { code: "NOKV_ABORTED", cause: { message: "enough" } };
+      await expect(world.run(refused)).rejects.toMatchObject(reason);
     }
     expect(textOf(db.get("a"))).toBe("1");
   });

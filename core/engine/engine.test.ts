@@ -72,11 +72,13 @@ describe("visibility", () => {
     expect(told).toEqual(["now"]);
     await world.run(done);
     expect(told).toEqual(["now", "later"]);
-    expect(codeOf(() => engine.whenVisible(engine.pendingVersion + 1, () => {}))).toBe("NOKV_INVALID_ARGUMENT");
+    const beyond = engine.pendingVersion + 1;
+    expect(codeOf(() => engine.whenVisible(beyond, () => {}))).toBe("NOKV_INVALID_ARGUMENT");
   });
 
   test("a batch is one version, and its last write of a key counts", async () => {
-    await world.run(commit(new Batch().set(bytesOf("a"), bytesOf("1")).delete(bytesOf("a")).set(bytesOf("b"), bytesOf("2"))));
+    const batch = new Batch().set(bytesOf("a"), bytesOf("1")).delete(bytesOf("a"));
+    await world.run(commit(batch.set(bytesOf("b"), bytesOf("2"))));
     await world.run(commit(new Batch().delete(bytesOf("c")).set(bytesOf("c"), bytesOf("3"))));
     expect(scan()).toEqual(["b=2", "c=3"]);
     expect(engine.latest(bytesOf("a"))).toMatchObject({ value: null });
@@ -262,7 +264,8 @@ describe("arguments", () => {
 
 describe("flush and compaction", () => {
   test("leave every value where reads find it, and nothing twice", async () => {
-    await open({ memtableBytes: 1024, tableBytes: 2048, blockBytes: 128, level0TablesMax: 2, levelBytesBase: 4096 });
+    const tables = { tableBytes: 2048, blockBytes: 128, level0TablesMax: 2, levelBytesBase: 4096 };
+    await open({ memtableBytes: 1024, ...tables });
     const expected = new Map<string, string>();
     for (let i = 0; i < 300; i++) {
       const key = `key${10 + ((i * 37) % 90)}`;

@@ -220,7 +220,7 @@ describe("held back", () => {
     }
     await world.run(Promise.all(pending));
     expect(engine.stats().stallCount).toBeGreaterThan(0);
-    expect([...writer.outcomes].filter((outcome) => outcome !== "done" && outcome !== "NOKV_BUSY")).toEqual([]);
+    for (const outcome of writer.outcomes) expect(["done", "NOKV_BUSY"]).toContain(outcome);
     expect(last(engine)).toBe(writer.next - 1);
     expect(engine.stats().memtableBytes).toBeLessThan(4 * 512);
   });

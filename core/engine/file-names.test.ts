@@ -17,9 +17,11 @@ describe("file names", () => {
   });
 
   test.each([
-    "", "current", "CURRENT~", "CURRENT.bak", "LOCK.tmp", "MODE.tmp", "MANIFEST-1", "MANIFEST-0000001", "MANIFEST-000000",
+    "", "current", "CURRENT~", "CURRENT.bak", "LOCK.tmp", "MODE.tmp", "MANIFEST-1", "MANIFEST-0000001",
+    "MANIFEST-000000",
     "wal-000001.log~", "wal-1.log", "wal-000001", "wal-000001.sst", "wal-4294967296.log", "table-000001.log",
-    "table-000001.sst.tmp", "CURRENT.tmp.tmp", "table-000001.sst.bak", ".tmp", "notes.tmp", "core", "wal-00001a.log",
+    "table-000001.sst.tmp", "CURRENT.tmp.tmp", "table-000001.sst.bak", ".tmp", "notes.tmp", "core",
+    "wal-00001a.log",
   ])("%j is not ours", (name) => {
     expect(ownFile(name)).toBe(null);
   });

@@ -46,16 +46,28 @@ const key = fc.constantFrom(...keys);
 const write: fc.Arbitrary<Write> = fc.record({
   key,
   value: fc.option(fc.string({ maxLength: 30 }), { freq: 3 }),
-  ttlMs: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 20 }) }),
+  ttlMs: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(0) },
+    { weight: 1, arbitrary: fc.integer({ min: 1, max: 20 }) },
+  ),
 });
 const scanOptions: fc.Arbitrary<ScanOptions> = fc.record({
   from: fc.option(key), fromIncluded: fc.boolean(), to: fc.option(key), toIncluded: fc.boolean(),
   reverse: fc.boolean(), limit: fc.integer({ min: -1, max: 4 }),
 });
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant("write" as const), writes: fc.array(write, { minLength: 1, maxLength: 4 }) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant("write" as const),
+      writes: fc.array(write, { minLength: 1, maxLength: 4 }),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("scan" as const), options: scanOptions }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.integer({ min: -5, max: 30 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.integer({ min: -5, max: 30 }) }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -153,13 +165,15 @@ class Run {
     ];
     for (const { snapshot, entries } of sources) {
       const found = [...this.engine.iterator({ ...boundsOf(options), snapshot })];
-      expect(found.map(([name, value]) => [textOf(name), textOf(value)])).toEqual(expectedScan(entries, options));
+      const shown = found.map(([name, value]) => [textOf(name), textOf(value)]);
+      expect(shown).toEqual(expectedScan(entries, options));
     }
   }
 
   #live(): Entries {
     const nowMs = this.engine.nowMs();
-    return new Map([...this.#model].filter(([, { expiresAtMs }]) => expiresAtMs === 0 || expiresAtMs > nowMs));
+    const isLive = ({ expiresAtMs }: Entry): boolean => expiresAtMs === 0 || expiresAtMs > nowMs;
+    return new Map([...this.#model].filter(([, entry]) => isLive(entry)));
   }
 }
 

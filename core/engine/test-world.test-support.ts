@@ -136,7 +136,9 @@ export class TestEnv implements Env, DiskFence {
     this.random = { u32: (stream, entity, ordinal) => world.events.draw(stream, entity >>> 0, ordinal) };
     this.trace = {
       enabled: true,
-      emit: (event: string, fields: TraceFields) => void this.traced.push(`${event} ${JSON.stringify(fields)}`),
+      emit: (event: string, fields: TraceFields) => {
+        this.traced.push(`${event} ${JSON.stringify(fields)}`);
+      },
     };
     this.failpoints = new Failpoints({
       draw: (_name, visit) => visit % 100,

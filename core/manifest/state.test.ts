@@ -6,6 +6,7 @@ import { ManifestState } from "./state.ts";
 
 const text = new TextEncoder();
 
+// oxlint-disable-next-line max-params
 function table(number: number, level: number, from: string, to: string, versions = [1, 5]): TableMeta {
   return {
     number, level, sizeBytes: 100, recordCount: 2, tombstoneCount: 0, expiringCount: 0,
@@ -33,7 +34,8 @@ describe("manifest state", () => {
     const state = new ManifestState();
     state.apply(base);
     state.apply({
-      ...change, logNumber: 7, nextFile: 30, lastVersion: 200, listed: [9], removed: [3], added: [table(21, 0, "b", "c")],
+      ...change, logNumber: 7, nextFile: 30, lastVersion: 200,
+      listed: [9], removed: [3], added: [table(21, 0, "b", "c")],
     });
     expect(state).toMatchObject({ logNumber: 7, nextFile: 30, lastVersion: 200, listed: [7, 9] });
     expect(state.tablesInOrder().map(({ number }) => number)).toEqual([4, 21]);
@@ -61,7 +63,11 @@ describe("manifest state", () => {
     ["an impossible level", { added: [table(8, 7, "a", "b")] }, "table 8 is on impossible level 7"],
     ["keys reversed", { added: [table(8, 0, "b", "a")] }, "table 8 ends before it begins"],
     ["versions reversed", { added: [table(8, 0, "a", "b", [5, 4])] }, "the versions of table 8 are reversed"],
-    ["versions of the future", { added: [table(8, 0, "a", "b", [5, 101])] }, "table 8 holds versions not given out yet"],
+    [
+      "versions of the future",
+      { added: [table(8, 0, "a", "b", [5, 101])] },
+      "table 8 holds versions not given out yet",
+    ],
     ["tables that overlap", { added: [table(8, 1, "m", "n")] }, "tables 3 and 8 of level 1 overlap"],
   ])("%s is refused", (_, edit, problem) => {
     expect(afterBase(edit)).toBe(problem);

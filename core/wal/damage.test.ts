@@ -24,7 +24,10 @@ interface Written {
 const open: LogExpectation = { logNumber: 1, listed: [1], closedBytes: 0 };
 
 /** A log of `sizes.length` segments; each inner number is a value's length, each inner array one group. */
-async function writeLog(level: WalLevel, sizes: readonly (readonly (readonly number[])[])[]): Promise<Written> {
+async function writeLog(
+  level: WalLevel,
+  sizes: readonly (readonly (readonly number[])[])[],
+): Promise<Written> {
   const log = new TestLog(new TestWorld(), level);
   for (const [i, groups] of sizes.entries()) {
     log.begin(i + 1);
@@ -57,7 +60,12 @@ function replayed(images: ReadonlyMap<number, Uint8Array>, expected: LogExpectat
 }
 
 /** Replays the damaged log: null when it is refused. What is replayed must be 1, 2, 3 and so on. */
-function judge(written: Written, number: number, damaged: Uint8Array, expected = written.expected): number | null {
+function judge(
+  written: Written,
+  number: number,
+  damaged: Uint8Array,
+  expected = written.expected,
+): number | null {
   const images = new Map(written.images);
   images.set(number, damaged);
   try {
@@ -144,7 +152,9 @@ describe("damage to what was durable", () => {
     for (let length = 0; length < image.length; length++) {
       expect(judge(written, 1, image.slice(0, length), closed)).toBe(null);
     }
-    for (let at = 0; at < image.length; at++) expect(judge(written, 1, flipped(image, at, 3), closed)).toBe(null);
+    for (let at = 0; at < image.length; at++) {
+      expect(judge(written, 1, flipped(image, at, 3), closed)).toBe(null);
+    }
   });
 });
 
@@ -182,7 +192,8 @@ describe("a missing or strange segment", () => {
     const first = scanImage(written.images.get(1) ?? new Uint8Array(0), 1);
     expect(other.foreign).toBe(true);
     expect(judgeLog("/", [first, other], open)).toMatchObject({ torn: null, replay: [first] });
-    expect(() => judgeLog("/", [first, other], { ...open, listed: [1, 2] })).toThrow("belongs to another opening");
+    const listed = (): unknown => judgeLog("/", [first, other], { ...open, listed: [1, 2] });
+    expect(listed).toThrow("belongs to another opening");
   });
 
   test("whose length is not what its successor saw is refused", async () => {
@@ -198,7 +209,9 @@ describe("a torn tail", () => {
     const written = await writeLog("none", threeSegments);
     const image = written.images.get(2) ?? new Uint8Array(0);
     const torn = flipped(image, image.length - 1, 0);
-    const scans = [...written.images].map(([number, bytes]) => scanImage(number === 2 ? torn : bytes, number));
+    const scans = [...written.images].map(([number, bytes]) => {
+      return scanImage(number === 2 ? torn : bytes, number);
+    });
     const verdict = judgeLog("/", scans, { logNumber: 1, listed: [], closedBytes: 0 });
     expect(verdict.replay.map((scan) => scan.number)).toEqual([1, 2]);
     expect(verdict.torn?.path).toBe(segmentPath(2));

@@ -18,11 +18,16 @@ function emptyFile(bytes: number): Uint8Array {
 }
 
 /** A file with one frame around `payload`; `craft` changes the header before it is sealed again. */
-function craftedFile(payload: Uint8Array, batches: number, craft: (view: DataView, offset: number) => void): Uint8Array {
+function craftedFile(
+  payload: Uint8Array,
+  batches: number,
+  craft: (view: DataView, offset: number) => void = () => {},
+): Uint8Array {
   const image = emptyFile(fileHeaderBytes + frameHeaderBytes + payload.length);
   const view = new DataView(image.buffer);
   image.set(payload, fileHeaderBytes + frameHeaderBytes);
-  new FrameWriter(image, view, number, epoch).write(fileHeaderBytes, payload.length, frameType.records, batches);
+  const writer = new FrameWriter(image, view, number, epoch);
+  writer.write(fileHeaderBytes, payload.length, frameType.records, batches);
   craft(view, fileHeaderBytes);
   const seed = salt(number, fileHeaderBytes) ^ epoch;
   const crc = crc32(image, fileHeaderBytes + 4, fileHeaderBytes + frameHeaderBytes, seed);
@@ -54,17 +59,21 @@ describe("crafted frames", () => {
   const payload = batchImages(5, [4]);
 
   test("the frame as written is read", () => {
-    expect(scanImage(craftedFile(payload, 1, () => {}), number)).toMatchObject({ frameCount: 1, lastVersion: 5 });
+    const scan = scanImage(craftedFile(payload, 1), number);
+    expect(scan).toMatchObject({ frameCount: 1, lastVersion: 5 });
   });
 
-  test.each([framePayloadBytesMax + 4, 0xffff_fffc, 0x8000_0000, 7])("a length of %i is impossible", (length) => {
+  const impossible = [framePayloadBytesMax + 4, 0xffff_fffc, 0x8000_0000, 7];
+
+  test.each(impossible)("a length of %i is impossible", (length) => {
     const image = craftedFile(payload, 1, (view, offset) => view.setUint32(offset + 8, length, true));
     expect(refusal(image)).toMatchObject({ code: "NOKV_CORRUPTION", offset: fileHeaderBytes });
   });
 
   test("a length beyond the end of the file is a torn frame", () => {
     const image = craftedFile(payload, 1, (view, offset) => view.setUint32(offset + 8, 4096, true));
-    expect(scanImage(image, number)).toMatchObject({ frameCount: 0, problem: "a frame is cut off by the end of the file" });
+    const problem = "a frame is cut off by the end of the file";
+    expect(scanImage(image, number)).toMatchObject({ frameCount: 0, problem });
   });
 
   test.each([
@@ -92,20 +101,20 @@ describe("crafted records in a frame with good checksums", () => {
   ])("%s is refused", (_, at, bytes) => {
     const payload = batchImages(5, [4]);
     payload.set(bytes, at);
-    const image = resealed(craftedFile(payload, 1, () => {}));
+    const image = resealed(craftedFile(payload, 1));
     expect(refusal(image)).toMatchObject({ code: "NOKV_CORRUPTION", path: `/log-${number}` });
   });
 
   test("versions that go back are refused", () => {
     const payload = new Uint8Array([...batchImages(5, [4]), ...batchImages(4, [4])]);
-    expect(refusal(craftedFile(payload, 2, () => {}))?.message).toContain("version goes back");
+    expect(refusal(craftedFile(payload, 2))?.message).toContain("version goes back");
   });
 });
 
 describe("the salt", () => {
   test("a frame is good at its place, in its file and in its epoch only", () => {
     const payload = batchImages(5, [4]);
-    const image = craftedFile(payload, 1, () => {});
+    const image = craftedFile(payload, 1);
     const step = (bytes: Uint8Array, file: number, of: number): string =>
       new FrameReader(bytes, bytes.length, file, of).next();
     expect(step(image, number, epoch)).toBe("frame");

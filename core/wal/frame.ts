@@ -122,8 +122,8 @@ export class FrameReader {
     // Before any use of the length: a crafted or torn one must not lead outside the image.
     if (this.payloadEnd > this.#end) return this.#bad("a frame is cut off by the end of the file");
     const seed = salt(this.#fileNumber, offset) ^ this.#epoch;
-    const crc = crc32(this.#bytes, this.payloadStart, this.payloadEnd, seed);
-    if (this.#view.getUint32(offset + 4, true) !== crc) {
+    const stored = this.#view.getUint32(offset + 4, true);
+    if (stored !== crc32(this.#bytes, this.payloadStart, this.payloadEnd, seed)) {
       return this.#bad("a frame's payload does not match its checksum");
     }
     this.position = this.payloadEnd;

@@ -1,6 +1,6 @@
 /** A log on a simulated disk, with an owner that takes notes. */
 import { Batch } from "../engine/batch.ts";
-import { type TestEnv, TestWorld } from "../engine/test-world.test-support.ts";
+import type { TestEnv, TestWorld } from "../engine/test-world.test-support.ts";
 import { recordBytesAt, writeVersion } from "../bytes/record.ts";
 import type { DiskError } from "../env/disk.ts";
 import { DirectorySync } from "./directory-sync.ts";
@@ -31,7 +31,8 @@ export class TestLog implements WalOwner {
     this.world = world;
     this.env = world.boot();
     const directory = new DirectorySync(this.env.disk, "/");
-    this.writer = new WalWriter(this.env, { directory, epoch, level, syncIntervalMs: 10, groupBytesMax }, this);
+    const config = { directory, epoch, level, syncIntervalMs: 10, groupBytesMax };
+    this.writer = new WalWriter(this.env, config, this);
   }
 
   begin(number: number, arenaBytes = 4096): WalSegment {
@@ -79,6 +80,11 @@ export class TestLog implements WalOwner {
   image(number: number): Uint8Array {
     const found = this.world.disk.inspect(segmentPath(number));
     return found === null ? new Uint8Array(0) : found.cached;
+  }
+
+  /** What a power loss now would leave of it, at the least. */
+  durableScan(number: number): SegmentScan {
+    return scanImage(this.world.disk.inspect(segmentPath(number))?.durable ?? new Uint8Array(0), number);
   }
 
   scan(number: number): SegmentScan {

@@ -6,7 +6,7 @@ import { Crashed, TestWorld } from "../engine/test-world.test-support.ts";
 import { DiskError } from "../env/disk.ts";
 import { fileHeaderBytes } from "./file-header.ts";
 import { frameHeaderBytes } from "./frame.ts";
-import { scanImage, segmentPath, TestLog } from "./log.test-support.ts";
+import { segmentPath, TestLog } from "./log.test-support.ts";
 import { WalSegment } from "./segment.ts";
 
 describe("level sync", () => {
@@ -43,9 +43,8 @@ describe("level sync", () => {
     log.begin(1);
     log.append();
     log.onReached = () => {
-      const found = log.world.disk.inspect(segmentPath(1));
-      expect(scanImage(found?.durable ?? new Uint8Array(0), 1).lastVersion).toBe(1);
-      expect(found?.entryDurable).toBe(true);
+      expect(log.durableScan(1).lastVersion).toBe(1);
+      expect(log.world.disk.inspect(segmentPath(1))?.entryDurable).toBe(true);
     };
     await log.settle();
     expect(log.reachedVersions).toEqual([1]);
@@ -151,7 +150,7 @@ describe("levels below sync", () => {
     log.writer.sync((error) => (synced = error === null));
     await log.settle();
     expect(synced).toBe(true);
-    expect(scanImage(log.world.disk.inspect(segmentPath(1))?.durable ?? new Uint8Array(0), 1).lastVersion).toBe(1);
+    expect(log.durableScan(1).lastVersion).toBe(1);
   });
 
   test("a forgotten segment is not synced and does not hold up the next", async () => {
@@ -230,7 +229,8 @@ describe("failure", () => {
   test("a failed sync of the directory fails the log, though the file's sync succeeded", async () => {
     const log = new TestLog(new TestWorld(), "sync");
     log.begin(1);
-    log.env.disk.syncDir = (_dir, done) => log.env.clock.soon(() => done(new DiskError("EIO", "syncDir", "/")));
+    const refusal = new DiskError("EIO", "syncDir", "/");
+    log.env.disk.syncDir = (_dir, done) => log.env.clock.soon(() => done(refusal));
     log.append();
     await log.settle();
     expect(log.failure?.path).toBe("/");
@@ -256,7 +256,8 @@ describe("failure", () => {
     log.append(400);
     await log.settle();
     expect(log.writer.outOfSpace).toBe(true);
-    expect(log.scan(1)).toMatchObject({ lastVersion: 1, problem: "a frame is cut off by the end of the file" });
+    const problem = "a frame is cut off by the end of the file";
+    expect(log.scan(1)).toMatchObject({ lastVersion: 1, problem });
     log.world.faults.quotaBytes = Number.MAX_SAFE_INTEGER;
     await log.world.pass(500);
     expect(log.failure).toBe(null);

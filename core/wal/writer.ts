@@ -95,7 +95,8 @@ export class WalWriter {
       this.#syncOutstanding--;
       if (this.#syncOutstanding === 0) this.#synced();
     };
-    this.#injectedBound = () => this.#syncedBound(new DiskError("EIO", "sync", this.active.path));
+    // Not of the active segment: the log may have been closed meanwhile, and then there is none.
+    this.#injectedBound = () => this.#syncedBound(new DiskError("EIO", "sync", this.#syncing?.path ?? ""));
   }
 
   /** The segment that takes appends. */
