@@ -134,7 +134,8 @@ function printHeader(settings: Settings): void {
   console.log(`${records} records of ${ycsbDefaults.valueBytes} bytes, ${operations} operations,`);
   console.log(`${clients} clients, durability ${durability}, node ${process.version}, ${cpus().length} cores`);
   console.log("");
-  const columns = ["load ops/s", "ops/s", "warm ops/s", "CPU µs/op", "p50 µs", "p99 µs", "p99.9 µs", "max ms", "RSS MiB"];
+  const latencies = ["p50 µs", "p99 µs", "p99.9 µs", "max ms"];
+  const columns = ["load ops/s", "ops/s", "warm ops/s", "CPU µs/op", ...latencies, "RSS MiB"];
   console.log(`| workload | ${columns.join(" | ")} |`);
   console.log(`|---|${"---:|".repeat(columns.length)}`);
 }

@@ -22,7 +22,7 @@ export class NokvStore implements BenchStore {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#db.get(key) ?? undefined;
+    return this.#db.get(key);
   }
 
   set(key: Uint8Array, value: Uint8Array): Promise<void> {

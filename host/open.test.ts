@@ -31,10 +31,10 @@ test("what was acknowledged is there when the directory is opened again", async 
       { type: "set", key: "b", value: "two" },
       { type: "delete", key: "a" },
     ]);
-    expect(db.get("a")).toBeNull();
+    expect(db.get("a")).toBeUndefined();
   }
   await using db = await open(directory);
-  expect(db.get("a")).toBeNull();
+  expect(db.get("a")).toBeUndefined();
   expect(text.decode(db.get("b") ?? undefined)).toBe("two");
 });
 

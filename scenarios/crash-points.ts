@@ -31,6 +31,8 @@ type Step =
   | { readonly kind: "commit"; readonly batch: ModelBatch; readonly wait: boolean }
   | { readonly kind: "flush" }
   | { readonly kind: "compact" }
+  /** Long enough for timers and syncs that nobody waits for. */
+  | { readonly kind: "pause"; readonly delayUs: number }
   | { readonly kind: "reopen" };
 
 class CrashPointsRun {
@@ -88,9 +90,10 @@ class CrashPointsRun {
 
   #draw(plan: Dice): readonly Step[] {
     const steps: Step[] = [];
-    for (let left = plan.between(4, 9); left > 0; left--) {
-      const choice = plan.below(20);
-      if (choice < 13) steps.push({ kind: "commit", batch: this.#batch(plan), wait: plan.chance(1, 2) });
+    for (let left = plan.between(4, 11); left > 0; left--) {
+      const choice = plan.below(24);
+      if (choice >= 20) steps.push({ kind: "pause", delayUs: plan.skewed(10, 300_000) });
+      else if (choice < 13) steps.push({ kind: "commit", batch: this.#batch(plan), wait: plan.chance(1, 2) });
       else if (choice < 17) steps.push({ kind: "flush" });
       else if (choice < 18) steps.push({ kind: "compact" });
       else steps.push({ kind: "reopen" });
@@ -129,6 +132,8 @@ class CrashPointsRun {
         return driver.secureAfter(driver.engine.flush(), (error) => this.#unexpected("flush", error));
       case "compact":
         return driver.secureAfter(driver.engine.compact(), (error) => this.#unexpected("compact", error));
+      case "pause":
+        return pause(env, step.delayUs);
       case "reopen":
         await this.#close(driver);
         return this.#open(driver, env);

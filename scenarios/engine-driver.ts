@@ -175,6 +175,31 @@ export class EngineDriver {
     return count;
   }
 
+  /** Asks to be told when everything handed over by now is visible, and judges that it then is. */
+  awaitVisible(): void {
+    const { engine } = this;
+    const version = engine.pendingVersion;
+    const session = this.#session;
+    engine.whenVisible(version, (error) => {
+      if (session !== this.#session) return;
+      const visible = engine.visibleVersion >= version;
+      if (error === null && !visible) this.world.fail("visibility", `told too early of version ${version}`);
+      if (error !== null && visible) this.world.fail("visibility", `${error.code} for visible version ${version}`);
+    });
+  }
+
+  /** A directory has one owner: opening it again must be refused, and change nothing. */
+  async openTwice(env: Env): Promise<void> {
+    try {
+      await openEngine(env, this.plan.directory, this.plan.options);
+    } catch (error) {
+      if (!(error instanceof NokvError)) throw error;
+      if (error.code === "NOKV_LOCKED" || error.code === "NOKV_IO") return;
+      this.world.fail("lock", `opened twice: ${error.code} ${error.message}`);
+    }
+    this.world.fail("lock", "the directory was opened twice");
+  }
+
   /** Bounds for the present that `read` judged lifetimes by, and what it returned. */
   timed<T>(read: () => T): { readonly value: T; readonly instant: ReadInstant } {
     const earliestMs = this.engine.nowMs();

@@ -96,6 +96,34 @@ export class EngineReads {
     });
   }
 
+  /** Everything handed over, in order, whether or not a crash could take it back. */
+  scanLatest(bounds: ScanBounds): void {
+    this.#guard(() => {
+      const seen: SeenEntry[] = [];
+      const options = { ...bytesOf(bounds), latest: true };
+      const { instant } = this.#driver.timed(() => collect(this.#driver.engine.iterator(options), seen));
+      const count = this.#driver.model.issuedCount;
+      this.#judge("scan of the latest", count, (state) => judgeScan(state, bounds, seen, instant));
+    });
+  }
+
+  /** Keys alone are the keys of the whole entries. */
+  scanKeys(bounds: ScanBounds): void {
+    const { engine, world } = this.#driver;
+    this.#guard(() => {
+      const snapshot = engine.snapshot();
+      try {
+        const [entries, keys]: [SeenEntry[], SeenEntry[]] = [[], []];
+        collect(engine.iterator({ ...bytesOf(bounds), snapshot }), entries);
+        collect(engine.iterator({ ...bytesOf(bounds), snapshot, keysOnly: true }), keys);
+        const same = keys.length === entries.length && keys.every(({ key }, i) => key === entries[i]?.key);
+        if (!same) world.fail("iterator", `${describe(bounds)}: keys alone differ from keys with values`);
+      } finally {
+        snapshot.release();
+      }
+    });
+  }
+
   /** The newest record, also of a batch that no crash-safe read may show yet. */
   latest(): void {
     const key = this.#keyspace.key();
@@ -213,12 +241,7 @@ export class EngineReads {
 
   #collect(bounds: ScanBounds, snapshot: Snapshot | null, seen: SeenEntry[]): void {
     const options = snapshot === null ? bytesOf(bounds) : { ...bytesOf(bounds), snapshot };
-    const iterator = this.#driver.engine.iterator(options);
-    try {
-      while (iterator.next()) seen.push(entryOf(iterator));
-    } finally {
-      iterator.close();
-    }
+    collect(this.#driver.engine.iterator(options), seen);
   }
 
   #judge(what: string, count: number, judge: (state: ModelState) => string | null): void {
@@ -238,6 +261,15 @@ export class EngineReads {
       }
       this.#driver.world.fail("reads", `a read failed: ${error.code} ${error.message}`);
     }
+  }
+}
+
+/** Moves `iterator` to its end and closes it, whatever happens. */
+function collect(iterator: EngineIterator, seen: SeenEntry[]): void {
+  try {
+    while (iterator.next()) seen.push(entryOf(iterator));
+  } finally {
+    iterator.close();
   }
 }
 

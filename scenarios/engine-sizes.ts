@@ -9,7 +9,7 @@ import type { World } from "../sim/world.ts";
  */
 export function drawEngineOptions(world: World, dice: Dice): Partial<EngineOptions> {
   const small: Partial<EngineOptions> = {
-    durability: dice.pick(["sync", "sync", "sync", "interval", "none"] as const),
+    durability: dice.pick(["sync", "sync", "interval", "none"] as const),
     syncIntervalMs: dice.pick([1, 20, 200]),
     memtableBytes: dice.pick([1_024, 4_096, 16_384]),
     immutableMemtablesMax: dice.between(1, 3),

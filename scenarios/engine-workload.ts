@@ -75,6 +75,9 @@ export class EngineWorkload {
     else if (choice < 82) this.reads.everything();
     else if (choice < 84) await this.settled(env);
     else if (choice < 86) this.#burst();
+    else if (choice < 87) this.reads.scanLatest(this.#keyspace.bounds());
+    else if (choice < 88) this.reads.scanKeys(this.#keyspace.bounds());
+    else if (choice < 89) await this.driver.openTwice(env);
     else await pause(env, dice.skewed(1, dice.pick([100, 10_000, 1_000_000])));
     if (this.driver.pending >= pendingMax) await this.settled(env);
   }
@@ -95,6 +98,7 @@ export class EngineWorkload {
       if (later !== null) this.#expect(later, this.#tolerance.writes, "commit");
     });
     if (error !== null) this.#expect(error, codes, "commit");
+    else if (dice.chance(1, 8)) this.driver.awaitVisible();
   }
 
   /** So much in one turn that several segments of the log are under way at once. */

@@ -100,6 +100,7 @@ class GatewayClientsRun {
     this.#stage.stopped = true;
     await working;
     if (!this.#refused) await this.#readEverything();
+    if (!this.#refused && this.#dice.chance(1, 4)) await this.#clearEverything();
     world.story(this.#history.summary());
     this.#closing = true;
     this.#stopServing?.();
@@ -254,6 +255,25 @@ class GatewayClientsRun {
     const missing = this.#stage.always.find((key) => !names.includes(key));
     if (missing !== undefined) this.#world.fail("scan", `KEYS misses ${missing}`);
     return true;
+  }
+
+  /** An acknowledged FLUSHALL removed every key at once and for good. */
+  async #clearEverything(): Promise<void> {
+    let cleared = false;
+    await this.#asUser(async (_, client) => {
+      cleared = (await client.request(["FLUSHALL"])).kind === "reply";
+      return true;
+    });
+    if (!cleared) return;
+    const { crash, faultFree } = this.#world.options;
+    if (!faultFree) this.#node.crash(this.#dice.pick(crash.kinds));
+    await this.#asUser(async (_, client) => {
+      const keys = await client.request(["KEYS", "*"]);
+      if (keys.kind !== "reply" || keys.reply.kind !== "array") return false;
+      const [first] = keys.reply.items;
+      if (first !== undefined) this.#world.fail("clear", `${String(valueOf(first))} is there after FLUSHALL`);
+      return true;
+    });
   }
 
   /** Undefined: no reply. */

@@ -25,7 +25,7 @@ export const regressions: readonly Regression[] = [
   {
     scenario: "disk-pressure",
     seed: 175,
-    why: "A log that failed between the end of recovery and the first listener told nobody, and refused writes for ever.",
+    why: "A log that failed before the store listened told nobody, and refused writes for ever.",
   },
   {
     scenario: "gateway-clients",

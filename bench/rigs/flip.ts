@@ -178,8 +178,8 @@ function readAll(db: Db, expected: ReadonlyMap<string, string>, place: string): 
 
 const corrupt = Symbol("corrupt");
 
-function decode(value: Uint8Array | null): string | undefined {
-  return value === null ? undefined : new TextDecoder().decode(value);
+function decode(value: Uint8Array | undefined): string | undefined {
+  return value === undefined ? undefined : new TextDecoder().decode(value);
 }
 
 function attempt<T>(read: () => T, place: string): T | typeof corrupt {

@@ -62,16 +62,16 @@ export class Db {
     this.engine = engine;
   }
 
-  /** A copy of the value, or null. */
-  get(key: Data, options: ReadOptions = {}): Uint8Array | null {
-    return this.engine.get(this.#bytes(key, "key"), options.snapshot ?? null);
+  /** A copy of the value, or undefined. Copies may share one `ArrayBuffer`, as small `Buffer`s do. */
+  get(key: Data, options: ReadOptions = {}): Uint8Array | undefined {
+    return this.engine.get(this.#bytes(key, "key"), options.snapshot ?? null) ?? undefined;
   }
 
   /** The values of `keys` in their order, all as of one instant. */
-  getMany(keys: readonly Data[], options: ReadOptions = {}): (Uint8Array | null)[] {
+  getMany(keys: readonly Data[], options: ReadOptions = {}): (Uint8Array | undefined)[] {
     if (!Array.isArray(keys)) throw invalidArgument("getMany expects an array of keys");
     const snapshot = options.snapshot ?? null;
-    return keys.map((key) => this.engine.get(this.#bytes(key, "key"), snapshot));
+    return keys.map((key) => this.engine.get(this.#bytes(key, "key"), snapshot) ?? undefined);
   }
 
   async set(key: Data, value: Data, options: WriteOptions & Lifetime = {}): Promise<void> {

@@ -280,6 +280,6 @@ export function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-export function textOf(bytes: Uint8Array | null): string | null {
-  return bytes === null ? null : new TextDecoder().decode(bytes);
+export function textOf(bytes: Uint8Array | null | undefined): string | null {
+  return bytes === null || bytes === undefined ? null : new TextDecoder().decode(bytes);
 }
