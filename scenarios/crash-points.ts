@@ -33,6 +33,7 @@ type Step =
   | { readonly kind: "compact" }
   /** Long enough for timers and syncs that nobody waits for. */
   | { readonly kind: "pause"; readonly delayUs: number }
+  | { readonly kind: "outlast-interval" }
   | { readonly kind: "reopen" };
 
 class CrashPointsRun {
@@ -92,7 +93,8 @@ class CrashPointsRun {
     const steps: Step[] = [];
     for (let left = plan.between(4, 11); left > 0; left--) {
       const choice = plan.below(24);
-      if (choice >= 20) steps.push({ kind: "pause", delayUs: plan.skewed(10, 300_000) });
+      if (choice === 23) steps.push({ kind: "outlast-interval" });
+      else if (choice >= 20) steps.push({ kind: "pause", delayUs: plan.skewed(10, 300_000) });
       else if (choice < 13) steps.push({ kind: "commit", batch: this.#batch(plan), wait: plan.chance(1, 2) });
       else if (choice < 17) steps.push({ kind: "flush" });
       else if (choice < 18) steps.push({ kind: "compact" });
@@ -134,6 +136,8 @@ class CrashPointsRun {
         return driver.secureAfter(driver.engine.compact(), (error) => this.#unexpected("compact", error));
       case "pause":
         return pause(env, step.delayUs);
+      case "outlast-interval":
+        return driver.outlastInterval(env);
       case "reopen":
         await this.#close(driver);
         return this.#open(driver, env);

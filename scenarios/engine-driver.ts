@@ -2,9 +2,11 @@ import { assert } from "../core/assert.ts";
 import { Batch } from "../core/engine/batch.ts";
 import type { Engine } from "../core/engine/engine.ts";
 import { openEngine } from "../core/engine/engine.ts";
+import type { EngineIterator } from "../core/engine/iterator.ts";
 import type { EngineOptions } from "../core/engine/options.ts";
 import type { Env } from "../core/env/env.ts";
 import { NokvError } from "../core/errors.ts";
+import { judgeDirectory } from "../sim/checkers/engine-invariants.ts";
 import type { ModelState, ReadInstant, SeenEntry } from "../sim/checkers/expected-state.ts";
 import { judgeScan } from "../sim/checkers/expected-state.ts";
 import { ClockReadings } from "../sim/checkers/lifetime.ts";
@@ -12,7 +14,6 @@ import type { ModelBatch } from "../sim/checkers/prefix-model.ts";
 import { PrefixModel } from "../sim/checkers/prefix-model.ts";
 import { toBytes, toText } from "../sim/checkers/text.ts";
 import type { World } from "../sim/world.ts";
-import { judgeDirectory } from "./engine-directory.ts";
 import { pause, recordClock } from "./recording-clock.ts";
 
 export interface EnginePlan {
@@ -31,6 +32,9 @@ export interface EnginePlan {
 
 /** Background work may keep the directory in between for so many looks, 100 ms apart. */
 const directoryChecksMax = 600;
+
+/** Far beyond any sync interval, pause, stall and frozen clock of a run together. */
+const intervalPatienceUs = 300_000_000;
 
 /** With so many batches handed over and not yet answered, a workload waits before it goes on. */
 export const pendingMax = 12;
@@ -51,6 +55,8 @@ export class EngineDriver {
   #pending = 0;
   #poisoned = false;
   #powerLosses = 0;
+  /** The latest present that the open engine has shown. */
+  #presentMs = 0;
 
   constructor(world: World, plan: EnginePlan, readings = new ClockReadings()) {
     this.world = world;
@@ -175,6 +181,15 @@ export class EngineDriver {
     return count;
   }
 
+  /** Level "interval" needs no crash to be judged late: what was written long ago is durable. */
+  async outlastInterval(env: Env): Promise<void> {
+    if (this.plan.options.durability !== "interval") return;
+    const session = this.#session;
+    const count = this.model.acknowledgedCount;
+    await pause(env, intervalPatienceUs);
+    if (session === this.#session && !this.poisoned) this.model.secure(count);
+  }
+
   /** Asks to be told when everything handed over by now is visible, and judges that it then is. */
   awaitVisible(): void {
     const { engine } = this;
@@ -205,7 +220,10 @@ export class EngineDriver {
     const earliestMs = this.engine.nowMs();
     const value = read();
     const latestMs = this.engine.nowMs();
-    if (latestMs < earliestMs) this.world.fail("hybrid-clock", "the engine's present went back");
+    if (latestMs < earliestMs || earliestMs < this.#presentMs) {
+      this.world.fail("hybrid-clock", "the engine's present went back");
+    }
+    this.#presentMs = latestMs;
     const highestMs = Math.max(latestMs, this.readings.highestMs + hybridLeadMs);
     return { value, instant: { earliestMs, latestMs, highestMs } };
   }
@@ -256,6 +274,7 @@ export class EngineDriver {
 
   #judgeRecovery(engine: Engine): NokvError | string | null {
     this.#engine = engine;
+    this.#presentMs = 0;
     try {
       const { value: seen, instant } = this.timed(() => scanAll(engine));
       return this.model.recover((state: ModelState) => judgeScan(state, {}, seen, instant));
@@ -298,14 +317,20 @@ const hybridLeadMs = 2;
 /** Everything a plain forward scan returns. */
 export function scanAll(engine: Engine): readonly SeenEntry[] {
   const seen: SeenEntry[] = [];
-  const iterator = engine.iterator({});
-  while (iterator.next()) {
-    seen.push({
-      key: toText(iterator.key),
-      value: toText(iterator.value),
-      expiresAtMs: iterator.expiresAtMs,
-    });
-  }
-  iterator.close();
+  collect(engine.iterator({}), seen);
   return seen;
+}
+
+/** Moves `iterator` to its end, notes what it shows, and closes it, whatever happens. */
+export function collect(iterator: EngineIterator, seen: SeenEntry[]): void {
+  try {
+    while (iterator.next()) seen.push(entryOf(iterator));
+  } finally {
+    iterator.close();
+  }
+}
+
+export function entryOf(iterator: EngineIterator): SeenEntry {
+  const { key, value, expiresAtMs } = iterator;
+  return { key: toText(key), value: toText(value), expiresAtMs };
 }

@@ -130,6 +130,7 @@ class EngineModelRun {
     const outcome = await this.#machine.run(async (env) => {
       if (!(await this.#reopen(env))) return;
       await this.#write(env, deadlineUs);
+      if (!world.options.atRestCorruption) await this.#merge(env);
       await this.#close([]);
       if (!(await this.#reopen(env))) return;
       await this.#driver.checkDirectory(env);
@@ -151,6 +152,15 @@ class EngineModelRun {
       this.#world.fail("liveness", `does not open without faults: ${error.code} ${error.message}`);
     }
     return false;
+  }
+
+  /** All tables become one level, and nothing of what they were made from stays. */
+  async #merge(env: Env): Promise<void> {
+    await this.#driver.secureAfter(this.#driver.engine.compact(), (error) => {
+      this.#world.fail("liveness", `no merge without faults: ${error.code} ${error.message}`);
+    });
+    await this.#driver.checkDirectory(env);
+    this.#workload.reads.everything();
   }
 
   async #write(env: Env, deadlineUs: number): Promise<void> {

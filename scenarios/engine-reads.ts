@@ -2,6 +2,7 @@ import type { EngineIterator } from "../core/engine/iterator.ts";
 import type { Snapshot } from "../core/engine/snapshot.ts";
 import type { NokvErrorCode } from "../core/errors.ts";
 import { NokvError } from "../core/errors.ts";
+import { judgeStats } from "../sim/checkers/engine-invariants.ts";
 import type {
   ModelState,
   ReadInstant,
@@ -12,6 +13,7 @@ import { exactly, judgeGet, judgeScan } from "../sim/checkers/expected-state.ts"
 import { toBytes, toText } from "../sim/checkers/text.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { EngineDriver } from "./engine-driver.ts";
+import { collect, entryOf } from "./engine-driver.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 const snapshotsMax = 3;
@@ -189,6 +191,9 @@ export class EngineReads {
   everything(): void {
     this.scan({});
     this.scan({ reverse: true });
+    const held = { iterators: this.#iterators.length, snapshots: this.#snapshots.length };
+    const problem = judgeStats(this.#driver.engine.stats(), held);
+    if (problem !== null) this.#driver.world.fail("stats", problem);
     const count = this.#driver.visibleCount();
     for (const key of this.#keyspace.keys) {
       this.#guard(() => {
@@ -264,15 +269,6 @@ export class EngineReads {
   }
 }
 
-/** Moves `iterator` to its end and closes it, whatever happens. */
-function collect(iterator: EngineIterator, seen: SeenEntry[]): void {
-  try {
-    while (iterator.next()) seen.push(entryOf(iterator));
-  } finally {
-    iterator.close();
-  }
-}
-
 function judgeAll(
   states: readonly ModelState[],
   judge: (state: ModelState) => string | null,
@@ -284,11 +280,6 @@ function judgeAll(
     problem ??= verdict;
   }
   return problem;
-}
-
-function entryOf(iterator: EngineIterator): SeenEntry {
-  const { key, value, expiresAtMs } = iterator;
-  return { key: toText(key), value: toText(value), expiresAtMs };
 }
 
 interface ByteBounds {

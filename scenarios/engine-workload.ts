@@ -78,6 +78,7 @@ export class EngineWorkload {
     else if (choice < 87) this.reads.scanLatest(this.#keyspace.bounds());
     else if (choice < 88) this.reads.scanKeys(this.#keyspace.bounds());
     else if (choice < 89) await this.driver.openTwice(env);
+    else if (choice < 90 && dice.chance(1, 2)) await this.driver.outlastInterval(env);
     else await pause(env, dice.skewed(1, dice.pick([100, 10_000, 1_000_000])));
     if (this.driver.pending >= pendingMax) await this.settled(env);
   }

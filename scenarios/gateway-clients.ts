@@ -72,6 +72,8 @@ class GatewayClientsRun {
     for (const key of [...this.#allKeys(), ...always]) {
       for (const name of keysOf(key)) this.#everWritten.add(name);
     }
+    const tunables = world.tunables("gateway", gatewayOptionsDefault, gatewayOptionExtremes);
+    this.#gateway = { ...tunables, protectedMode: false };
     this.#stage = {
       world,
       server: this.#node,
@@ -79,11 +81,11 @@ class GatewayClientsRun {
       history: this.#history,
       always,
       everWritten: this.#everWritten,
+      lingers: tunables.lingerMs === undefined || tunables.lingerMs >= gatewayOptionsDefault.lingerMs,
+      stops: 0,
       stopped: false,
     };
     this.#engine = this.#drawEngine(plan);
-    const tunables = world.tunables("gateway", gatewayOptionsDefault, gatewayOptionExtremes);
-    this.#gateway = { ...tunables, protectedMode: false };
     this.#hire(plan);
     world.story(`${this.#users.length} users; ${JSON.stringify(this.#engine)} ${JSON.stringify(tunables)}`);
   }
@@ -164,7 +166,10 @@ class GatewayClientsRun {
   async #serve(env: Env): Promise<void> {
     let isFatal = false;
     const ended = new Promise<void>((resolve) => {
-      this.#stopServing = resolve;
+      this.#stopServing = () => {
+        this.#stage.stops++;
+        resolve();
+      };
     });
     const node = await openRedisNode(recordClock(env, this.#world, this.#readings), {
       workdir,

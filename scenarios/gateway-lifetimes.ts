@@ -15,6 +15,18 @@ interface Timed {
   readonly highestMs: number;
 }
 
+/** Values are numbers, so that they can be incremented, of so many digits at most. */
+const valuesFrom = 1_000;
+const digitsMax = 12;
+
+/** A command that changes the value only, and its reply when the key is there and when it is gone. */
+interface Rewrite {
+  readonly tokens: readonly string[];
+  readonly value: string;
+  readonly present: string | number;
+  readonly absent: number | null;
+}
+
 /**
  * Keys with a deadline that only one client uses, one request at a time: each is followed from its SET until
  * its outcome is in doubt or it is gone, and then given up for a new one.
@@ -42,8 +54,8 @@ export class LifetimeProbe {
   async step(ask: Ask): Promise<void> {
     if (this.#key === "") return this.#start(ask);
     const choice = this.#dice.below(10);
-    if (choice < 5) return this.#get(ask);
-    if (choice < 6) return this.#change(ask);
+    if (choice < 4) return this.#get(ask);
+    if (choice < 6) return this.#rewrite(ask);
     if (choice < 8) return this.#expire(ask);
     if (choice < 9) return this.#remaining(ask);
     return this.#persist(ask);
@@ -51,7 +63,7 @@ export class LifetimeProbe {
 
   async #start(ask: Ask): Promise<void> {
     const key = `${this.#prefix}:${++this.#count}`;
-    const value = `life${this.#count}`;
+    const value = String(valuesFrom + this.#count);
     const ttlMs = this.#dice.skewed(1, 5_000);
     this.#written(key);
     const inSeconds = this.#dice.chance(1, 4);
@@ -72,22 +84,11 @@ export class LifetimeProbe {
     this.#judge(value !== null, timed);
   }
 
-  /** A write that keeps the deadline; of a key that is gone it would make one without. */
-  async #change(ask: Ask): Promise<void> {
-    const value = `life${this.#count}.${this.#dice.below(1_000)}`;
-    const timed = await this.#timed(ask, ["SET", this.#key, value, "XX", "KEEPTTL"]);
-    if (timed.outcome.kind !== "reply") {
-      this.#key = "";
-      return;
-    }
-    this.#value = value;
-    this.#judge(timed.outcome.reply.kind !== "null", timed);
-  }
-
   async #expire(ask: Ask): Promise<void> {
     const ttlMs = this.#dice.skewed(1, 5_000);
-    const timed = await this.#timed(ask, ["PEXPIRE", this.#key, String(ttlMs)]);
-    if (timed.outcome.kind !== "reply" || timed.lowestMs === null) {
+    const timed = await this.#change(ask, ["PEXPIRE", this.#key, String(ttlMs)]);
+    if (timed.outcome.kind !== "reply") return;
+    if (timed.lowestMs === null) {
       this.#key = "";
       return;
     }
@@ -96,12 +97,37 @@ export class LifetimeProbe {
     if (present) this.#deadline = deadlineAfter(ttlMs, timed.lowestMs, timed.highestMs);
   }
 
-  async #persist(ask: Ask): Promise<void> {
-    const timed = await this.#timed(ask, ["PERSIST", this.#key]);
-    if (timed.outcome.kind !== "reply") {
-      this.#key = "";
-      return;
+  /** A new value, and the lifetime stays. Where the key is gone INCR and APPEND make a new one, and say so. */
+  async #rewrite(ask: Ask): Promise<void> {
+    const rewrite = this.#drawRewrite();
+    const timed = await this.#change(ask, rewrite.tokens);
+    if (timed.outcome.kind !== "reply") return;
+    const { reply } = timed.outcome;
+    const answer = reply.kind === "simple" ? reply.text : (countOf(reply) ?? null);
+    const present = answer === rewrite.present;
+    if (!present && answer !== rewrite.absent) this.#fail(`${rewrite.tokens.join(" ")} replies ${answer}`);
+    this.#value = rewrite.value;
+    this.#judge(present, timed);
+  }
+
+  #drawRewrite(): Rewrite {
+    const key = this.#key;
+    const choice = this.#value.length < digitsMax ? this.#dice.below(3) : 0;
+    if (choice === 0) {
+      const value = String(valuesFrom + this.#dice.below(valuesFrom));
+      return { tokens: ["SET", key, value, "XX", "KEEPTTL"], value, present: "OK", absent: null };
     }
+    if (choice === 1) {
+      const sum = Number(this.#value) + 1;
+      return { tokens: ["INCR", key], value: String(sum), present: sum, absent: 1 };
+    }
+    const value = `${this.#value}5`;
+    return { tokens: ["APPEND", key, "5"], value, present: value.length, absent: 1 };
+  }
+
+  async #persist(ask: Ask): Promise<void> {
+    const timed = await this.#change(ask, ["PERSIST", this.#key]);
+    if (timed.outcome.kind !== "reply") return;
     const removed = countOf(timed.outcome.reply) === 1;
     if (this.#deadline === null && removed) this.#fail("had no deadline, but PERSIST removed one");
     if (this.#deadline === null) return;
@@ -135,6 +161,15 @@ export class LifetimeProbe {
     if (problem !== null) this.#fail(problem);
     // What is gone stays gone, as far as a clock that may go back lets anybody say: start anew.
     if (!present) this.#key = "";
+  }
+
+  /** Without a reply, also because this client died meanwhile, nobody knows what became of the key. */
+  async #change(ask: Ask, tokens: readonly string[]): Promise<Timed> {
+    const key = this.#key;
+    this.#key = "";
+    const timed = await this.#timed(ask, tokens);
+    if (timed.outcome.kind === "reply") this.#key = key;
+    return timed;
   }
 
   async #timed(ask: Ask, tokens: readonly string[]): Promise<Timed> {

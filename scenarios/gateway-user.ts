@@ -16,6 +16,16 @@ import { pause } from "./recording-clock.ts";
 
 /** Errors by which a server says that a mutation could not apply to the present value. */
 const valueErrors = /not an integer|would overflow/;
+/** And that it did not understand what it was asked; nobody here asks anything odd. */
+const misunderstandings = /Protocol error|unknown command|syntax error|wrong number of arguments/;
+/** So many replies of such a length are more than a network takes at once; a wide link needs seconds. */
+const floodEchoes = 4;
+const floodEchoBytes = 24_000;
+const wideWindowBytes = 16_384;
+/** Where nothing is wrong, a server replies within this. */
+const calmReplyMs = 60_000;
+/** A link so quick brings a few replies long before a server hangs up on a client that said goodbye. */
+const quickLatencyUs = 2_000;
 /** Pages of one SCAN, at most. */
 const pagesMax = 200;
 
@@ -29,8 +39,22 @@ export interface GatewayStage {
   readonly always: readonly string[];
   /** Every key anybody ever tried to write. */
   readonly everWritten: ReadonlySet<string>;
+  /** A goodbye leaves time for the last replies, as the options of the server say. */
+  readonly lingers: boolean;
+  /** How often the server was asked to end: what is under way then may be lost. */
+  stops: number;
   /** Nobody begins anything new. */
   stopped: boolean;
+}
+
+/** One connection. */
+interface Line {
+  readonly client: RedisClient;
+  readonly lane: Lane;
+  /** `stops` of the stage before it was opened. */
+  readonly stops: number;
+  /** Nothing explains a lost reply but the end of the server. */
+  readonly calm: boolean;
 }
 
 /** One client program: connects, works, and connects again, until it has done its share. */
@@ -43,6 +67,7 @@ export class GatewayUser {
   readonly #outstanding = new Set<Sent>();
   readonly #slownessUs: number;
   readonly #depthMax: number;
+  readonly #floods: boolean;
   #requestsLeft: number;
 
   constructor(
@@ -62,6 +87,8 @@ export class GatewayUser {
     this.#requestsLeft = work.requests;
     this.#slownessUs = this.#dice.pick([200, 5_000, 200_000, 1_500_000]);
     this.#depthMax = this.#dice.pick([1, 1, 3, 8]);
+    const { windowBytes } = stage.world.options.network.faults;
+    this.#floods = windowBytes >= wideWindowBytes && this.#dice.chance(1, 2);
   }
 
   /** Until its work is done or the stage is closed, whatever happens to its machine. */
@@ -83,62 +110,116 @@ export class GatewayUser {
 
   async #connectAndWork(env: Env): Promise<void> {
     const dice = this.#dice;
+    const { stops, world } = this.#stage;
+    const calm = world.options.faultFree;
+    const replyMs = dice.skewed(100, 30_000);
     const client = new RedisClient(env, this.#stage.address, {
       protocol: dice.pick([2, 3] as const),
       connectMs: dice.skewed(50, 5_000),
-      replyMs: dice.skewed(100, 30_000),
+      replyMs: calm ? calmReplyMs : replyMs,
     });
     const hello = await client.request(["PING"]);
     if (hello.kind === "reply") {
       // Whoever accepted this connection was no later incarnation than the present one.
       const lane = new Lane(this.#stage.server.incarnation);
+      const line = { client, lane, stops, calm };
       while (!this.#finished && !client.closed) {
-        await this.#work(env, client, lane);
+        await this.#work(env, line);
         if (dice.chance(1, 30)) break;
       }
+      if (!client.closed && dice.chance(1, 2)) await this.#quit(line);
     }
     client.close();
     await pause(env, dice.skewed(100, 500_000));
   }
 
-  async #work(env: Env, client: RedisClient, lane: Lane): Promise<void> {
+  async #work(env: Env, line: Line): Promise<void> {
     const dice = this.#dice;
     const choice = dice.below(20);
     if (choice < 2) {
       this.#requestsLeft--;
-      await this.#lifetimes.step((tokens) => client.request(tokens));
+      await this.#lifetimes.step((tokens) => this.#request(line, tokens));
     } else if (choice < 3) {
       this.#requestsLeft--;
-      await this.#scan(client);
+      await this.#scan(line);
     } else {
-      const burst: Promise<void>[] = [];
-      for (let i = dice.between(1, this.#depthMax); i > 0; i--) {
-        this.#requestsLeft--;
-        burst.push(this.#ask(client, lane, this.#commands.next()));
-      }
+      const burst = this.#burst(line);
+      if (this.#floods && dice.chance(1, 10)) burst.push(...this.#flood(line));
       await Promise.all(burst);
     }
     await pause(env, dice.skewed(1, this.#slownessUs));
   }
 
-  #ask(client: RedisClient, lane: Lane, request: GatewayRequest): Promise<void> {
-    const sent = this.#stage.history.begin(request, lane);
+  /** Some requests at once, among them such as are answered without asking the store. */
+  #burst(line: Line): Promise<void>[] {
+    const dice = this.#dice;
+    const burst: Promise<void>[] = [];
+    for (let i = dice.between(1, this.#depthMax); i > 0; i--) {
+      this.#requestsLeft--;
+      burst.push(this.#ask(line, this.#commands.next()));
+      if (dice.chance(1, 8)) burst.push(this.#echo(line, `echo-${this.#requestsLeft}`));
+    }
+    return burst;
+  }
+
+  /** More than a connection holds: the server has to wait for its client, and go on afterwards. */
+  #flood(line: Line): Promise<void>[] {
+    const digits = Array.from({ length: floodEchoes }, (_, i) => String(i));
+    return digits.map((digit) => this.#echo(line, digit.repeat(floodEchoBytes)));
+  }
+
+  /** The last requests, and a goodbye behind them: it must not cost them their replies. */
+  async #quit(line: Line): Promise<void> {
+    const { lingers, world } = this.#stage;
+    const quick = world.options.network.faults.latencyUsMax <= quickLatencyUs;
+    const last = { ...line, calm: line.calm && lingers && quick };
+    await Promise.all([...this.#burst(last), this.#request(last, ["QUIT"])]);
+  }
+
+  async #echo(line: Line, text: string): Promise<void> {
+    const outcome = await this.#request(line, ["ECHO", text]);
+    if (outcome.kind === "reply" && valueOf(outcome.reply) !== text) {
+      this.#stage.world.fail("replies", `${nameOf(["ECHO", text])}: another reply`);
+    }
+  }
+
+  #ask(line: Line, request: GatewayRequest): Promise<void> {
+    const sent = this.#stage.history.begin(request, line.lane);
     this.#outstanding.add(sent);
     return new Promise((resolve) => {
-      client.send(request.tokens, (outcome) => {
+      line.client.send(request.tokens, (outcome) => {
         this.#outstanding.delete(sent);
+        this.#judge(line, request.tokens, outcome);
         settle(this.#stage, sent, outcome);
         resolve();
       });
     });
   }
 
+  async #request(line: Line, tokens: readonly string[]): Promise<RequestOutcome> {
+    const outcome = await line.client.request(tokens);
+    this.#judge(line, tokens, outcome);
+    return outcome;
+  }
+
+  /** A sound request is understood, and answered as long as nothing is wrong. */
+  #judge({ calm, stops }: Line, tokens: readonly string[], outcome: RequestOutcome): void {
+    const { world, stops: stopsNow } = this.#stage;
+    if (outcome.kind === "error" && misunderstandings.test(outcome.message)) {
+      world.fail("replies", `${nameOf(tokens)}: ${outcome.message}`);
+    }
+    if (outcome.kind === "undetermined" && calm && stops === stopsNow) {
+      world.fail("liveness", `${nameOf(tokens)}: no reply although nothing is wrong: ${outcome.reason}`);
+    }
+  }
+
   /** From the first page to the last on one connection, or not at all. */
-  async #scan(client: RedisClient): Promise<void> {
+  async #scan(line: Line): Promise<void> {
     const pass: string[] = [];
     let cursor = "0";
     for (let page = 0; page < pagesMax; page++) {
-      const outcome = await client.request(["SCAN", cursor, "COUNT", String(this.#dice.between(1, 12))]);
+      const count = String(this.#dice.between(1, 12));
+      const outcome = await this.#request(line, ["SCAN", cursor, "COUNT", count]);
       if (outcome.kind !== "reply" || outcome.reply.kind !== "array") return;
       const [next, keys] = outcome.reply.items;
       if (keys?.kind !== "array") return this.#stage.world.fail("replies", "SCAN replies no page");
@@ -150,6 +231,12 @@ export class GatewayUser {
     const problem = judgeScanPass(pass, this.#stage.always, this.#stage.everWritten);
     if (problem !== null) this.#stage.world.fail("scan", problem);
   }
+}
+
+/** A request as a failure shows it. */
+function nameOf(tokens: readonly string[]): string {
+  const text = tokens.join(" ");
+  return text.length <= 60 ? text : `${text.slice(0, 60)}…`;
 }
 
 /** Enters the outcome of a request into the history. */

@@ -1,5 +1,6 @@
 import type { Scenario } from "../sim/scenario.ts";
 import { atRestCorruption } from "./at-rest-corruption.ts";
+import { crashPairs } from "./crash-pairs.ts";
 import { crashPoints } from "./crash-points.ts";
 import { diskPressure } from "./disk-pressure.ts";
 import { engineModel } from "./engine-model.ts";
@@ -10,6 +11,7 @@ export const scenarios: readonly Scenario[] = [
   gatewayClients,
   engineModel,
   crashPoints,
+  crashPairs,
   atRestCorruption,
   diskPressure,
 ];

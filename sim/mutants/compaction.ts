@@ -86,15 +86,6 @@ export const compactionMutants: readonly Mutant[] = [
     why: "When a value that expired is merged away, the older one it had replaced comes back.",
   },
   {
-    name: "superseded-at-horizon-dropped",
-    file: "core/lsm/drop-rules.ts",
-    find: `if (newer > this.#rules.horizonVersion) return true;`,
-    replace: `if (newer === Infinity) return true;`,
-    oracles: wrong,
-    scenario: null,
-    why: "A value is dropped for a newer one that readers may not see yet.",
-  },
-  {
     name: "older-table-left-above",
     file: "core/lsm/compaction-picker.ts",
     find: `    if (larger.length === chosen.length) return larger;`,
@@ -120,14 +111,5 @@ export const compactionMutants: readonly Mutant[] = [
     oracles: ["liveness", "stuck"],
     scenario: null,
     why: "After one failed flush a database takes no more writes, although the disk has room again.",
-  },
-  {
-    name: "flush-of-what-is-not-durable",
-    file: "core/engine/flusher.ts",
-    find: `if (oldest.segment.lastVersion > write.visibleVersion) return;`,
-    replace: ``,
-    oracles: ["any"],
-    scenario: null,
-    why: "Writes in flight are flushed, their log segment is forgotten, and nobody is told of them.",
   },
 ];

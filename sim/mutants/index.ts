@@ -1,3 +1,4 @@
+import { ambientMutants } from "./ambient.ts";
 import { compactionMutants } from "./compaction.ts";
 import { gatewayMutants } from "./gateway.ts";
 import { kvMutants } from "./kv.ts";
@@ -18,4 +19,5 @@ export const mutants: readonly Mutant[] = [
   ...readMutants,
   ...kvMutants,
   ...gatewayMutants,
+  ...ambientMutants,
 ];

@@ -32,6 +32,15 @@ export const readMutants: readonly Mutant[] = [
     why: "A snapshot shows writes that a crash takes back.",
   },
   {
+    name: "snapshot-judges-expiry-by-present",
+    file: "core/engine/reader.ts",
+    find: `return expiresAtMs > (at === null ? this.#clock.nowMs() : at.readAtMs);`,
+    replace: `return expiresAtMs > this.#clock.nowMs();`,
+    oracles: ["snapshot"],
+    scenario: null,
+    why: "Two reads of one snapshot differ because time has passed.",
+  },
+  {
     name: "older-memtable-asked-first",
     file: "core/engine/memtables.ts",
     find: `    for (let i = 0; i < this.#immutables.length; i++) {`,

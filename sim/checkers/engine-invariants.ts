@@ -1,0 +1,50 @@
+import type { EngineStats } from "../../core/engine/stats.ts";
+
+/**
+ * Whether a directory holds exactly what its engine says it holds, background work aside: right after an
+ * opening or in the middle of a merge there may be more for a moment. Null: nothing wrong.
+ */
+export function judgeDirectory(names: readonly string[], stats: EngineStats): string | null {
+  const count = (pattern: RegExp): number => names.filter((name) => pattern.test(name)).length;
+  const tables = count(/^table-\d+\.sst$/);
+  const segments = count(/^wal-\d+\.log$/);
+  const tablesKnown = stats.tablesPerLevel.reduce((sum, some) => sum + some, 0);
+  const segmentsKnown = stats.immutableMemtables + 1;
+  const list = names.join(" ");
+  if (count(/^CURRENT$/) !== 1) return `no CURRENT among ${list}`;
+  if (count(/^LOCK$/) !== 1) return `no LOCK among ${list}`;
+  if (count(/^MANIFEST-\d+$/) !== 1) return `not exactly one manifest among ${list}`;
+  if (tables !== tablesKnown) return `${tables} tables, of which ${tablesKnown} are known: ${list}`;
+  if (segments !== segmentsKnown) return `${segments} log segments, ${segmentsKnown} in use: ${list}`;
+  if (names.length !== tables + segments + 3) return `unknown files among ${list}`;
+  return null;
+}
+
+/** What a user holds open at the moment. */
+export interface HeldOpen {
+  readonly iterators: number;
+  readonly snapshots: number;
+}
+
+/** Whether what an engine says of itself can be true. Null: nothing wrong. */
+export function judgeStats(stats: EngineStats, held: HeldOpen): string | null {
+  for (const [name, value] of Object.entries(stats)) {
+    const numbers: readonly unknown[] = Array.isArray(value) ? value : typeof value === "number" ? [value] : [];
+    const wrong = numbers.find((number) => !Number.isSafeInteger(number) || Number(number) < 0);
+    if (wrong !== undefined) return `stats: ${name} is ${JSON.stringify(wrong)}`;
+  }
+  const { tablesPerLevel, tableBytesPerLevel, visibleVersion, pendingVersion } = stats;
+  if (tablesPerLevel.length !== tableBytesPerLevel.length) return "stats: levels are counted differently";
+  const empty = tablesPerLevel.findIndex((count, level) => (count === 0) !== (tableBytesPerLevel[level] === 0));
+  if (empty >= 0) {
+    return `stats: level ${empty} has ${tablesPerLevel[empty]} tables of ${tableBytesPerLevel[empty]} bytes`;
+  }
+  if (visibleVersion > pendingVersion) return `stats: ${visibleVersion} is visible, ${pendingVersion} the newest`;
+  if (stats.openIterators !== held.iterators) {
+    return `stats: ${stats.openIterators} iterators are open, ${held.iterators} expected`;
+  }
+  if (stats.openSnapshots !== held.snapshots) {
+    return `stats: ${stats.openSnapshots} snapshots are open, ${held.snapshots} expected`;
+  }
+  return null;
+}
