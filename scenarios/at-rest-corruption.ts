@@ -31,6 +31,26 @@ const none = new Uint8Array(0);
 /** So many in one turn fill several segments of the smallest kind. */
 const commitsMax = 40;
 
+/** Where damage is looked for: by size alone, it would nearly always be a table. */
+interface Target {
+  readonly pattern: RegExp;
+  /** In the last sectors of the file only. */
+  readonly atEnd: boolean;
+}
+
+const anywhere: Target = { pattern: /./, atEnd: false };
+const targets: readonly Target[] = [
+  anywhere,
+  { pattern: /\.sst$/, atEnd: false },
+  { pattern: /\.sst$/, atEnd: true },
+  { pattern: /\.log$/, atEnd: false },
+  { pattern: /\.log$/, atEnd: true },
+  { pattern: /MANIFEST-\d+$/, atEnd: false },
+  { pattern: /MANIFEST-\d+$/, atEnd: true },
+  { pattern: /CURRENT$/, atEnd: false },
+];
+const sectorBytes = 512;
+
 /** How the database was left when its bytes rot. */
 type Left = "closed" | "crashed" | "open";
 
@@ -51,6 +71,7 @@ class AtRestRun {
   /** Bytes of each log segment behind which something durable vouches for them. */
   readonly #vouched = new Map<string, number>();
   #damages: Damage[] = [];
+  #target: Target = anywhere;
   readonly #detected = new Set<string>();
 
   constructor(world: World) {
@@ -161,6 +182,7 @@ class AtRestRun {
   #damage(): void {
     let evidence = 1;
     for (let left = this.#dice.between(1, 4); left > 0; left--) {
+      this.#target = this.#dice.pick(targets);
       let right = new Uint8Array(0);
       const found = this.#machine.disk.corruptAtRest(this.#dice.pick(kinds), (path, offset, length) => {
         right = this.#bytesAt(path, offset, length);
@@ -199,7 +221,9 @@ class AtRestRun {
   }
 
   #mayDamage(path: string, end: number, evidence: number): boolean {
-    if (path.endsWith("/LOCK")) return false;
+    if (path.endsWith("/LOCK") || !this.#target.pattern.test(path)) return false;
+    const size = this.#machine.disk.inspect(path)?.durable.length ?? 0;
+    if (this.#target.atEnd && end + sectorBytes <= size) return false;
     if (path.endsWith(".sst")) return true;
     if (evidence === 0) return false;
     if (!path.endsWith(".log") || this.#left === "closed") return true;

@@ -14,11 +14,13 @@ import { pause } from "./recording-clock.ts";
 
 const directory = "/db";
 /** A workload of more env calls is shortened until it fits: each call costs several recoveries. */
-const callsMax = 160;
+const callsMax = 130;
 /** Should a shortened workload still be longer: so many are tried, and the run says so. */
 const crashPointsMax = 320;
 /** Disk images judged for each crash point, besides the one that a process crash leaves. */
 const powerImages = 2;
+/** And so many recoveries that die themselves. */
+const recoveryCrashes = 2;
 
 export const crashPoints: Scenario = {
   name: "crash-points",
@@ -191,7 +193,7 @@ class CrashPointsRun {
       const where = `call ${call}, power loss ${variant}`;
       await this.#judge(driver, this.#afterPowerLoss(driver.model), where);
     }
-    await this.#crashRecovery(driver, crashed, call);
+    for (let left = recoveryCrashes; left > 0; left--) await this.#crashRecovery(driver, crashed, call);
   }
 
   /** The recovery dies as well, at a call of its own, and power fails on top of it. */

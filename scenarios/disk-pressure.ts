@@ -140,6 +140,8 @@ class DiskPressureRun {
     if (answer !== null) {
       this.#world.fail("liveness", `the disk works, writes do not: ${answer.code} ${answer.message}`);
     }
+    const unflushed = await this.#workload.probeFlush(env, deadlineUs);
+    if (unflushed !== null) this.#world.fail("liveness", `the disk works, flushes do not: ${unflushed}`);
     this.#workload.reads.everything();
   }
 

@@ -31,6 +31,7 @@ class EngineModelRun {
   readonly #dice: Dice;
   readonly #driver: EngineDriver;
   readonly #workload: EngineWorkload;
+  readonly #losesPower: boolean;
   #stepsLeft: number;
   #openings = 0;
   /** Damage at rest was found and the directory refused: the right end of a run with such damage. */
@@ -45,7 +46,8 @@ class EngineModelRun {
     const keyspace = new Keyspace(world.dice("keyspace"), plan.between(2, 20), valueBytesMax);
     const options = drawEngineOptions(world, plan);
     const sync = options.durability === "sync";
-    const { faultFree, disk } = world.options;
+    const { faultFree, disk, crash } = world.options;
+    this.#losesPower = !faultFree && crash.kinds.includes("power");
     this.#driver = new EngineDriver(world, {
       directory,
       options,
@@ -63,6 +65,7 @@ class EngineModelRun {
     const tolerance = faultFree ? noErrors : diskErrors;
     this.#workload.tolerate(atRestCorruption ? withCorruption(tolerance) : tolerance);
     world.startFaults(this.#machine);
+    if (this.#losesPower) this.#workload.onPowerOff((calls) => this.#machine.crashAtCall(calls, "power"));
     while (this.#stepsLeft > 0 && this.#openings < openingsMax && !this.#refused) {
       this.#openings++;
       const outcome = await this.#machine.run((env) => this.#session(env));
@@ -98,6 +101,8 @@ class EngineModelRun {
       if (this.#dice.chance(1, 40)) break;
     }
     await this.#close(diskErrors.writes);
+    // An orderly close made everything durable: nothing may be left to a later sync.
+    if (this.#losesPower && this.#dice.chance(1, 4)) this.#machine.crash("power");
   }
 
   #openFailed(error: NokvError): void {
@@ -169,6 +174,10 @@ class EngineModelRun {
     // A compaction that meets damage cannot go on, and with it, in the end, no write.
     if (answer !== null && !atRestCorruption) {
       this.#world.fail("liveness", `no write without faults: ${answer.code} ${answer.message}`);
+    }
+    const unflushed = await this.#workload.probeFlush(env, deadlineUs);
+    if (unflushed !== null && !atRestCorruption) {
+      this.#world.fail("liveness", `no flush without faults: ${unflushed}`);
     }
     this.#workload.reads.everything();
   }

@@ -1,5 +1,6 @@
 import type { Env } from "../core/env/env.ts";
-import type { NokvError, NokvErrorCode } from "../core/errors.ts";
+import type { NokvErrorCode } from "../core/errors.ts";
+import { NokvError } from "../core/errors.ts";
 import type { ModelWrite } from "../sim/checkers/prefix-model.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { EngineDriver } from "./engine-driver.ts";
@@ -42,6 +43,7 @@ export class EngineWorkload {
   readonly #dice: Dice;
   #tolerance = noErrors;
   #onTolerated: (error: NokvError) => void = () => {};
+  #powerOff: ((calls: number) => void) | null = null;
 
   constructor(driver: EngineDriver, keyspace: Keyspace, dice: Dice) {
     this.driver = driver;
@@ -53,6 +55,11 @@ export class EngineWorkload {
   tolerate(tolerance: Tolerance): void {
     this.#tolerance = tolerance;
     this.reads.tolerate(tolerance.reads);
+  }
+
+  /** Power may be lost, also where it hurts most: `act` ends the node in its `calls`-th env call from now. */
+  onPowerOff(act: (calls: number) => void): void {
+    this.#powerOff = act;
   }
 
   /** Who keeps account of the errors that were tolerated. */
@@ -78,7 +85,7 @@ export class EngineWorkload {
     else if (choice < 87) this.reads.scanLatest(this.#keyspace.bounds());
     else if (choice < 88) this.reads.scanKeys(this.#keyspace.bounds());
     else if (choice < 89) await this.driver.openTwice(env);
-    else if (choice < 90 && dice.chance(1, 2)) await this.driver.outlastInterval(env);
+    else if (choice < 90) await this.#outlast(env);
     else await pause(env, dice.skewed(1, dice.pick([100, 10_000, 1_000_000])));
     if (this.driver.pending >= pendingMax) await this.settled(env);
   }
@@ -105,6 +112,13 @@ export class EngineWorkload {
   /** So much in one turn that several segments of the log are under way at once. */
   #burst(): void {
     for (let i = this.#dice.between(3, burstMax); i > 0; i--) this.commit();
+    if (this.#dice.chance(1, 4)) this.#powerOff?.(this.#dice.skewed(1, 40));
+  }
+
+  /** What outlasted the interval must outlast a power loss. */
+  async #outlast(env: Env): Promise<void> {
+    await this.driver.outlastInterval(env);
+    if (this.#dice.chance(1, 2)) this.#powerOff?.(1);
   }
 
   flush(): void {
@@ -140,6 +154,29 @@ export class EngineWorkload {
       if (answer === null) return null;
       const held = answer.code === "NOKV_BUSY" || answer.code === "NOKV_NO_SPACE";
       if (!held || world.nowUs > deadlineUs) return answer;
+      await pause(env, 10_000);
+    }
+  }
+
+  /** A flush that must succeed, sooner or later. Null: it did; else why not. */
+  async probeFlush(env: Env, deadlineUs: number): Promise<string | null> {
+    const { world, engine } = this.driver;
+    for (;;) {
+      let answer: NokvError | "flushed" | null = null;
+      void engine.flush().then(
+        () => {
+          answer = "flushed";
+        },
+        (error: unknown) => {
+          if (!(error instanceof NokvError)) throw error;
+          answer = error;
+        },
+      );
+      while (answer === null && world.nowUs <= deadlineUs) await pause(env, 10_000);
+      const told = answer as NokvError | "flushed" | null;
+      if (told === "flushed") return null;
+      if (told === null) return "no answer";
+      if (told.code === "NOKV_POISONED" || world.nowUs > deadlineUs) return `${told.code} ${told.message}`;
       await pause(env, 10_000);
     }
   }

@@ -176,7 +176,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: "if (manifest === null || manifest.number !== firstManifestNumber) return;",
     replace: "if (manifest !== null || manifest === null) return;",
     oracles: ["errors", "recovery"],
-    scenario: null,
+    scenario: "crash-pairs",
     why: "After two crashes in the first second of its life a database is refused for ever.",
   },
 ];
