@@ -65,7 +65,7 @@ export const engineOptionsDefault: EngineOptions = {
   walGroupBytesMax: 4 * MiB,
   pendingBytesMax: 256 * MiB,
   manifestBytesMax: 4 * MiB,
-  blockBytes: 16 * KiB,
+  blockBytes: 4 * KiB,
   tableBytes: 64 * MiB,
   bloomBitsPerKey: 10,
   blockCacheBytes: 256 * MiB,

@@ -1,7 +1,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const untrue = ["linearizability", "ledger", "counters", "replies"];
-const lost = ["liveness", "replies", "linearizability", "stuck"];
+const lost = ["liveness", "replies", "linearizability", "ledger", "stuck"];
 
 /** Connections, parsing and the order of replies. */
 export const gatewayMutants: readonly Mutant[] = [

@@ -75,7 +75,7 @@ export const manifestMutants: readonly Mutant[] = [
     });`,
     replace: `failed: () => {},
     });`,
-    oracles: ["liveness", "errors", "stuck", "directory"],
+    oracles: ["liveness", "errors", "stuck", "directory", "hang"],
     scenario: null,
     why: "After a failed manifest write nobody is told, and flushes stop for ever.",
   },

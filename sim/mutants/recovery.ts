@@ -75,7 +75,7 @@ export const recoveryMutants: readonly Mutant[] = [
     file: verdict,
     find: `    if (tail !== null) {`,
     replace: `    if (tail !== null && i === own.length - 1) {`,
-    oracles: ["prefix", "recovery"],
+    oracles: ["prefix", "recovery", "accounting"],
     scenario: null,
     why: "After a power loss newer writes survive although older ones did not.",
   },
