@@ -206,7 +206,7 @@ const refused: readonly Row[] = [
   ),
   corrupted("a table's header is damaged", flipAt(table, () => 20), "table-", "offset 0"),
   corrupted("a table's footer is damaged", flipAt(table, (length) => length - 30), "table-", "footer"),
-  corrupted("a table's properties are damaged", flipAt(table, (length) => length - 70), "properties"),
+  corrupted("a table's properties are damaged", flipAt(table, (length) => length - 102), "properties"),
   corrupted("two tables are swapped", (world) => swap(world, table), "table-", "offset 0"),
   corrupted("a table is a directory", replaceByDirectory(table), "table-", "regular file"),
   corrupted("the log is missing", removeAll(log), "WAL segment", "is missing"),

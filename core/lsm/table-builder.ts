@@ -103,8 +103,10 @@ export class TableBuilder {
     const block = this.#block;
     const largest = boundOf(block.bytes, block.view, block.lastOffset);
     this.#cutBlock();
+    const points = this.#position;
     const bloom = this.#position;
     this.#writeBloom();
+    const ranges = this.#position;
     const index = this.#position;
     this.#writeBlock(this.#index);
     const properties = this.#position;
@@ -121,7 +123,7 @@ export class TableBuilder {
     };
     this.#write(encodeProperties(described, properties));
     const footer = this.#position;
-    this.#write(encodeFooter({ bloom, index, properties, footer }, this.#number));
+    this.#write(encodeFooter({ points, bloom, ranges, index, properties, footer }, this.#number));
     assert(this.#position === footer + tableFooterBytes, "the footer ends the table");
     return { ...described, sizeBytes: this.#position };
   }

@@ -9,16 +9,18 @@ import type { TableProperties } from "./table-meta.ts";
  *
  *     header      32 bytes   magic 8 | format version u32 | file number u32 | zeros 12 | crc u32
  *     blocks                 records, then u32 offset of each, u32 count, crc u32
+ *     points                 empty: reserved for where each key's newest record is
  *     bloom                  64-byte lines, u32 probes, crc u32; empty when filters are off
+ *     ranges                 empty: reserved for range tombstones
  *     index                  one block: a record per block with the (family, key, version) of its last record
  *                            and as value the block's place, u64 offset | u32 length
  *     properties             see `encodeProperties`
- *     footer      64 bytes   magic 8 | format version u32 | file number u32 | offsets u64 of bloom, index,
- *                            properties and footer | zeros 12 | crc u32
+ *     footer      96 bytes   magic 8 | format version u32 | file number u32 | offsets u64 of points, bloom,
+ *                            ranges, index, properties and footer | zeros 28 | crc u32
  */
-export const tableFormatVersion = 1;
+export const tableFormatVersion = 2;
 export const tableHeaderBytes = 32;
-export const tableFooterBytes = 64;
+export const tableFooterBytes = 96;
 /** Trailer of a block: count and checksum. */
 export const blockTrailerBytes = 8;
 export const checksumBytes = 4;
@@ -33,7 +35,9 @@ const twoTo32 = 0x1_0000_0000;
 
 /** Where the parts begin; each ends where the next begins. */
 export interface TableLayout {
+  readonly points: number;
   readonly bloom: number;
+  readonly ranges: number;
   readonly index: number;
   readonly properties: number;
   readonly footer: number;
@@ -66,10 +70,12 @@ export function encodeFooter(layout: TableLayout, number: number): Uint8Array {
   const bytes = new Uint8Array(tableFooterBytes);
   writePreamble(bytes, footerMagic, number);
   const view = viewOf(bytes);
-  writeU53(view, 16, layout.bloom);
-  writeU53(view, 24, layout.index);
-  writeU53(view, 32, layout.properties);
-  writeU53(view, 40, layout.footer);
+  writeU53(view, 16, layout.points);
+  writeU53(view, 24, layout.bloom);
+  writeU53(view, 32, layout.ranges);
+  writeU53(view, 40, layout.index);
+  writeU53(view, 48, layout.properties);
+  writeU53(view, 56, layout.footer);
   seal(bytes, number, layout.footer);
   return bytes;
 }
@@ -92,19 +98,23 @@ export function decodeFooter(
   if (version !== tableFormatVersion) throw corruption(path, at, `a footer of table format ${version}`);
   if (view.getUint32(12, true) !== number) throw corruption(path, at, "the footer of another file number");
   const layout = {
-    bloom: readU53(view, 16),
-    index: readU53(view, 24),
-    properties: readU53(view, 32),
-    footer: readU53(view, 40),
+    points: readU53(view, 16),
+    bloom: readU53(view, 24),
+    ranges: readU53(view, 32),
+    index: readU53(view, 40),
+    properties: readU53(view, 48),
+    footer: readU53(view, 56),
   };
   const inOrder =
-    tableHeaderBytes < layout.bloom &&
-    layout.bloom <= layout.index &&
+    tableHeaderBytes < layout.points &&
+    layout.points <= layout.bloom &&
+    layout.bloom <= layout.ranges &&
+    layout.ranges <= layout.index &&
     layout.index < layout.properties &&
     layout.properties < layout.footer &&
     layout.footer === at;
   if (!inOrder) throw corruption(path, at, "the table footer contradicts the size of the file");
-  const sectionBytes = Math.max(layout.index - layout.bloom, layout.footer - layout.index);
+  const sectionBytes = Math.max(layout.index - layout.points, layout.footer - layout.index);
   if (sectionBytes > sectionBytesMax) throw corruption(path, at, "the table index or filter is too large");
   return layout;
 }

@@ -18,7 +18,7 @@ export class TableIndex {
     this.blockCount = block.count;
   }
 
-  /** `bytes` passed their checksum. Blocks must fill the file from the header to the filter without a gap. */
+  /** `bytes` passed their checksum. Blocks must fill the file from the header to the points without a gap. */
   static parse(bytes: Uint8Array, layout: TableLayout, path: string): TableIndex {
     const fault = blockFault(bytes);
     if (fault !== null) throw corruption(path, layout.index, `table index: ${fault}`);
@@ -29,7 +29,7 @@ export class TableIndex {
       if (index.blockOffset(i) !== expected) throw corruption(path, layout.index, "table index: a gap");
       expected += index.blockBytes(i);
     }
-    if (expected !== layout.bloom) throw corruption(path, layout.index, "table index: blocks end elsewhere");
+    if (expected !== layout.points) throw corruption(path, layout.index, "table index: blocks end elsewhere");
     return index;
   }
 

@@ -166,7 +166,7 @@ export class TableReader {
   #loadBloom(): Uint8Array {
     assert(!this.#closed, "a closed table is not read");
     const offset = this.#layout.bloom;
-    const length = this.#layout.index - offset;
+    const length = this.#layout.ranges - offset;
     if (length === 0) {
       this.#bloom = emptyBytes;
       return emptyBytes;
