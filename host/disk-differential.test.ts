@@ -30,6 +30,7 @@ const operation = fc.oneof(
   fc.record({ kind: fc.constant("close" as const), handle }),
   fc.record({ kind: fc.constant("mkdir" as const), path }),
   fc.record({ kind: fc.constant("rename" as const), path, target: path }),
+  fc.record({ kind: fc.constant("link" as const), path, target: path }),
   fc.record({ kind: fc.constant("remove" as const), path }),
   fc.record({ kind: fc.constant("list" as const), path }),
   fc.record({ kind: fc.constant("kind" as const), path }),
@@ -114,6 +115,8 @@ class Runner {
         return this.#disk.rename(at, this.#root + step.target);
       case "remove":
         return this.#disk.remove(at);
+      case "link":
+        return this.#disk.link(at, this.#root + step.target);
       case "list":
         return this.#disk.list(at);
       case "kind":

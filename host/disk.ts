@@ -55,6 +55,14 @@ export class HostDisk implements Disk {
     }
   }
 
+  link(source: string, target: string): void {
+    try {
+      fs.linkSync(source, target);
+    } catch (error) {
+      throw toDiskError(error, "link", source);
+    }
+  }
+
   remove(path: string): void {
     try {
       fs.unlinkSync(path);

@@ -75,6 +75,10 @@ class TrackingDisk implements Disk {
     this.#disk.rename(source, target);
   }
 
+  link(source: string, target: string): void {
+    this.#disk.link(source, target);
+  }
+
   remove(path: string): void {
     this.#disk.remove(path);
   }

@@ -8,7 +8,7 @@
  * What a crash leaves, and what `sim/disk` exploits:
  * - Bytes written before a `sync` was *called* are durable once that sync has completed without error. The
  *   size of the file is covered too.
- * - Creating, renaming or removing an entry of a directory before a `syncDir` of that directory was called is
+ * - Creating, linking, renaming or removing an entry of a directory before a `syncDir` of that directory was called is
  *   durable once it has completed. `sync` of a file says nothing about its entry.
  * - Anything else may survive in any subset of 512-byte sectors, in any order, torn inside a sector never,
  *   including bytes that nobody was ever told are durable. A file may have grown without its data: the gap
@@ -25,7 +25,12 @@ export interface Disk {
   open(path: string, mode: OpenMode): DiskFile;
   /** Replaces `target` if it exists, atomically. Open files follow their inode. */
   rename(source: string, target: string): void;
-  /** Removes a file. Open handles stay usable. */
+  /**
+   * Gives the file `source` a second name, which must not exist: one content, and one room on the device, under
+   * both until one of them is removed. The new entry needs `syncDir`, the content nothing that it had already.
+   */
+  link(source: string, target: string): void;
+  /** Removes a file, or one of its names. Open handles stay usable. */
   remove(path: string): void;
   /** Names in `dir`, sorted by UTF-16 code unit so that every implementation agrees. */
   list(dir: string): readonly string[];

@@ -42,6 +42,13 @@ export class MemoryDisk implements Disk {
     this.files.set(target, content);
   }
 
+  link(source: string, target: string): void {
+    const content = this.files.get(source);
+    if (content === undefined) throw new DiskError("ENOENT", "link", source);
+    if (this.files.has(target)) throw new DiskError("EEXIST", "link", source);
+    this.files.set(target, content);
+  }
+
   remove(path: string): void {
     this.check("remove", path);
     if (!this.files.delete(path)) throw new DiskError("ENOENT", "remove", path);

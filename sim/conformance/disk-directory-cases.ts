@@ -72,6 +72,35 @@ const naming: readonly DiskCase[] = [
     },
   },
   {
+    name: "a link is a second name of one content",
+    run(probe) {
+      probe.put("a", "abc");
+      probe.disk.link(probe.path("a"), probe.path("b"));
+      const file = probe.disk.open(probe.path("b"), "write");
+      probe.write(file, 3, "d");
+      probe.equal(probe.content("a"), "abcd");
+      file.close();
+      probe.disk.remove(probe.path("a"));
+      probe.equal(probe.disk.list(probe.root), ["b"]);
+      probe.equal(probe.content("b"), "abcd");
+    },
+  },
+  {
+    name: "a link needs a file, and a name that is free",
+    run(probe) {
+      probe.put("a", "abc");
+      probe.put("b", "old");
+      probe.disk.mkdir(probe.path("d"));
+      const link = (source: string, target: string): string =>
+        probe.code(() => probe.disk.link(probe.path(source), probe.path(target)));
+      probe.equal(link("a", "b"), "EEXIST");
+      probe.equal(link("c", "e"), "ENOENT");
+      probe.equal(link("a", "nowhere/e"), "ENOENT");
+      probe.equal(link("d", "e"), "EACCES");
+      probe.equal(probe.content("b"), "old");
+    },
+  },
+  {
     name: "a file moves between directories",
     run(probe) {
       probe.disk.mkdir(probe.path("d"));

@@ -25,7 +25,7 @@ export interface Slot {
 /** A change of directory entries that no completed `syncDir` covers yet. It happens whole or not at all. */
 export interface EntryChange {
   readonly sequence: number;
-  readonly kind: "create" | "remove" | "rename";
+  readonly kind: "create" | "link" | "remove" | "rename";
   readonly slots: readonly Slot[];
   /** Names the decision about it: the path concerned and how many changes that path has seen. */
   readonly tally: PathTally;

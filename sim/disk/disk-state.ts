@@ -1,3 +1,4 @@
+import { assert } from "../../core/assert.ts";
 import { DiskError } from "../../core/env/disk.ts";
 import type { DiskErrorCode } from "../../core/env/disk.ts";
 import { Directory } from "./directory.ts";
@@ -103,9 +104,10 @@ export class DiskState {
     this.#freeIfUnreachable(holding.inode);
   }
 
-  /** The last name of a file is gone; its room is free once nobody has it open. */
+  /** A name of a file is gone; with the last one its room is free once nobody has it open. */
   unlink(inode: Inode): void {
-    inode.linked = false;
+    inode.names--;
+    assert(inode.names >= 0, "a name is removed once");
     this.#freeIfUnreachable(inode);
   }
 
@@ -123,8 +125,13 @@ export class DiskState {
   /** Counts anew what the tree holds; nobody has a file open. */
   recount(): void {
     this.usedBytes = 0;
+    const files = this.donors();
+    for (const inode of files) {
+      inode.names = 0;
+      this.usedBytes += inode.cached.size;
+    }
     for (const { node } of this.namespace.walk()) {
-      if (node.kind === "file") this.usedBytes += node.cached.size;
+      if (node.kind === "file") node.names++;
     }
   }
 
@@ -145,17 +152,17 @@ export class DiskState {
     this.usedBytes += write.inode.cached.size - before;
   }
 
-  /** Files that have a name, by path: where wrong bytes come from. */
+  /** Files that have a name, each once, by their first path: where wrong bytes come from. */
   donors(): Inode[] {
-    const donors: Inode[] = [];
+    const donors = new Set<Inode>();
     for (const { node } of this.namespace.walk()) {
-      if (node.kind === "file") donors.push(node);
+      if (node.kind === "file") donors.add(node);
     }
-    return donors;
+    return [...donors];
   }
 
   #freeIfUnreachable(inode: Inode): void {
-    if (!inode.linked && inode.handles === 0) this.usedBytes -= inode.cached.size;
+    if (inode.names === 0 && inode.handles === 0) this.usedBytes -= inode.cached.size;
   }
 }
 

@@ -45,6 +45,7 @@ export type DiskOperation =
   | "mkdir"
   | "open"
   | "rename"
+  | "link"
   | "remove"
   | "list"
   | "kind"

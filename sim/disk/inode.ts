@@ -24,8 +24,8 @@ export class Inode {
   readonly mislaid = new Set<number>();
   /** Former durable contents by sector. */
   readonly former = new Map<number, Uint8Array>();
-  /** Whether a directory entry of the cache names it. */
-  linked = true;
+  /** Directory entries of the cache that name it. */
+  names = 1;
   handles = 0;
   /** `heal` count of the disk when reading (writing) this file began to fail for good; -1: it has not. */
   badReadSince = -1;
@@ -124,7 +124,7 @@ export class Inode {
     twin.changes = this.changes.slice();
     for (const sector of this.mislaid) twin.mislaid.add(sector);
     for (const [sector, bytes] of this.former) twin.former.set(sector, bytes);
-    twin.linked = this.linked;
+    twin.names = this.names;
     twin.badReadSince = this.badReadSince;
     twin.badWriteSince = this.badWriteSince;
     twin.#sequence = this.#sequence;

@@ -125,7 +125,7 @@ export class SimDiskFile implements DiskFile {
       fail: (draw) => {
         const before = inode.cached.size;
         failSync(inode, mark, state, draw);
-        if (inode.linked || inode.handles > 0) state.usedBytes += inode.cached.size - before;
+        if (inode.names > 0 || inode.handles > 0) state.usedBytes += inode.cached.size - before;
       },
     });
     this.#fence.result("sync", "ok", 0);

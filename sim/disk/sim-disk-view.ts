@@ -68,6 +68,20 @@ export class SimDiskView implements Disk {
     this.#fence.result("rename", "ok", 0);
   }
 
+  link(source: string, target: string): void {
+    const from = this.#enter("link", source);
+    if (from.node === null) throw this.#refuse("link", source, "ENOENT");
+    const to = this.#locate("link", target);
+    if (to.node !== null) throw this.#refuse("link", target, "EEXIST");
+    if (from.node.kind === "directory") throw this.#refuse("link", source, "EACCES");
+    this.#needWritable("link", source);
+    this.#needRoomForEntry("link", target);
+    const { directory, name } = to;
+    this.#state.namespace.change("link", this.#state.tallies.of(target), [{ directory, name, node: from.node }]);
+    from.node.names++;
+    this.#fence.result("link", "ok", 0);
+  }
+
   remove(path: string): void {
     const place = this.#enter("remove", path);
     const inode = this.#file("remove", path, place);

@@ -66,7 +66,6 @@ export class SimDisk {
     state.namespace.forgetCache();
     const donors = state.donors();
     for (const inode of donors) {
-      inode.linked = true;
       if (inode.clean) continue;
       if (inode.changes.length > 0) this.#loseContents(inode, donors, variant, visible.has(inode));
       inode.forgetCache();
