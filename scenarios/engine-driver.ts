@@ -1,4 +1,5 @@
 import { assert } from "../core/assert.ts";
+import type { Compression } from "../core/bytes/codec.ts";
 import { Batch } from "../core/engine/batch.ts";
 import type { Engine } from "../core/engine/engine.ts";
 import { openEngine } from "../core/engine/engine.ts";
@@ -13,6 +14,7 @@ import { ClockReadings } from "../sim/checkers/lifetime.ts";
 import type { ModelBatch } from "../sim/checkers/prefix-model.ts";
 import { PrefixModel } from "../sim/checkers/prefix-model.ts";
 import { toBytes, toText } from "../sim/checkers/text.ts";
+import type { Dice } from "../sim/dice.ts";
 import type { World } from "../sim/world.ts";
 import { pause, recordClock } from "./recording-clock.ts";
 
@@ -29,6 +31,8 @@ export interface EnginePlan {
   /** Damage at rest may make a part of the database unreadable: what can be read is judged all the same. */
   readonly damaged?: boolean;
 }
+
+const compressions: readonly Compression[] = ["none", "none", "deflate", "zstd"];
 
 /** Background work may keep the directory in between for so many looks, 100 ms apart. */
 const directoryChecksMax = 600;
@@ -47,6 +51,7 @@ export class EngineDriver {
   model = new PrefixModel();
   /** Told with every violation of a recovery: which one it was. */
   context = "after reopening";
+  readonly #dice: Dice;
   /** Versions of the batches issued since the last recovery, in order. */
   #versions: number[] = [];
   #engine: Engine | null = null;
@@ -62,6 +67,7 @@ export class EngineDriver {
     this.world = world;
     this.plan = plan;
     this.readings = readings;
+    this.#dice = world.dice("openings");
   }
 
   get engine(): Engine {
@@ -88,9 +94,11 @@ export class EngineDriver {
     this.#noteCrash();
     const { directory, options } = this.plan;
     const recorded = recordClock(env, this.world, this.readings);
+    // Tables of every codec stand beside each other.
+    const compression = this.#dice.pick(compressions);
     let engine: Engine;
     try {
-      engine = await openEngine(recorded, directory, options);
+      engine = await openEngine(recorded, directory, { ...options, compression });
     } catch (error) {
       if (error instanceof NokvError) return error;
       throw error;

@@ -4,6 +4,7 @@ import { DiskError } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import { NokvError } from "../errors.ts";
 import type { DropRules } from "../lsm/drop-rules.ts";
+import type { TableOptions } from "../lsm/table-builder.ts";
 import { refusal } from "./failure.ts";
 import type { FileNumbers } from "./file-numbers.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
@@ -38,6 +39,11 @@ export function dropRules(context: BackgroundContext, bottom: boolean): DropRule
     nowMs: context.clock.nowMs(),
     bottom,
   };
+}
+
+/** How tables are written from now on. */
+export function tableOptions({ blockBytes, bloomBitsPerKey, compression }: EngineOptions): TableOptions {
+  return { blockBytes, bloomBitsPerKey, compression };
 }
 
 /** What ended a job, for callers. A defect is not for callers: it ends the program. */

@@ -10,7 +10,7 @@ import {
   pickFullCompaction,
 } from "../lsm/compaction-picker.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
-import { type BackgroundContext, dropRules, jobFailure, Lane } from "./background.ts";
+import { type BackgroundContext, dropRules, jobFailure, Lane, tableOptions } from "./background.ts";
 import type { ChangeOutcome } from "./table-set.ts";
 import type { Done } from "./waiters.ts";
 
@@ -72,7 +72,7 @@ export class Compactor {
       firstTableNumber: numbers.allocate(tableNumbers),
       tableNumbers,
       tableBytes: options.tableBytes,
-      table: { blockBytes: options.blockBytes, bloomBitsPerKey: options.bloomBitsPerKey },
+      table: tableOptions(options),
       drop: dropRules(this.#context, compaction.bottom),
     };
   }

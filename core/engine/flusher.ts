@@ -4,7 +4,7 @@ import { DiskError } from "../env/disk.ts";
 import type { JobError, JobResult } from "../env/jobs.ts";
 import type { FlushJob, FlushResult } from "../lsm/flush-job.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
-import { type BackgroundContext, dropRules, jobFailure, Lane } from "./background.ts";
+import { type BackgroundContext, dropRules, jobFailure, Lane, tableOptions } from "./background.ts";
 import type { MemorySegment } from "./memtables.ts";
 import type { ChangeOutcome } from "./table-set.ts";
 
@@ -43,7 +43,7 @@ export class Flusher {
       tableNumber: numbers.allocate(),
       arena: flushed.memtable.arena,
       offsets: flushed.memtable.arrivalOffsets(),
-      table: { blockBytes: options.blockBytes, bloomBitsPerKey: options.bloomBitsPerKey },
+      table: tableOptions(options),
       // Older versions of a key may lie in older tables: a tombstone must stay.
       drop: dropRules(this.#context, false),
     };

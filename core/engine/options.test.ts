@@ -26,6 +26,8 @@ describe("engine options", () => {
     [{ memtableBytes: "64" }, "memtableBytes is 64"],
     [{ blockBytes: 0 }, "blockBytes is 0"],
     [{ durability: "fsync" }, 'durability is fsync; it must be "sync", "interval" or "none"'],
+    [{ compression: "lz4" }, 'compression is lz4; it must be "none", "deflate" or "zstd"'],
+    [{ compression: 1 }, "compression is 1"],
     [{ createIfMissing: 1 }, "createIfMissing must be true or false"],
     [{ owner: 7 }, "owner must be a string"],
     [{ level0TablesMax: 30, level0TablesStop: 20 }, "level0TablesStop is 20"],

@@ -1,3 +1,4 @@
+import { type Compression, codecId, missingCodec } from "../bytes/codec.ts";
 import { NokvError } from "../errors.ts";
 import { fileHeaderBytes } from "../wal/file-header.ts";
 import { frameHeaderBytes, framePayloadBytesMax } from "../wal/frame.ts";
@@ -37,6 +38,8 @@ export interface EngineOptions {
   readonly tableBytes: number;
   /** 0: no filters. */
   readonly bloomBitsPerKey: number;
+  /** Of tables written from now on; those that are there are read as they are. */
+  readonly compression: Compression;
   readonly blockCacheBytes: number;
   /** Tables in level 0 that start a compaction. */
   readonly level0TablesMax: number;
@@ -68,6 +71,7 @@ export const engineOptionsDefault: EngineOptions = {
   blockBytes: 4 * KiB,
   tableBytes: 64 * MiB,
   bloomBitsPerKey: 10,
+  compression: "none",
   blockCacheBytes: 256 * MiB,
   level0TablesMax: 4,
   level0TablesStop: 20,
@@ -136,6 +140,7 @@ export function checkOptions(given: Partial<EngineOptions>): EngineOptions {
   if (!["sync", "interval", "none"].includes(options.durability)) {
     throw invalid(`durability is ${String(options.durability)}; it must be "sync", "interval" or "none"`);
   }
+  checkCompression(options.compression);
   for (const name of ["createIfMissing", "errorIfExists"] as const) {
     if (typeof options[name] !== "boolean") throw invalid(`${name} must be true or false`);
   }
@@ -144,6 +149,14 @@ export function checkOptions(given: Partial<EngineOptions>): EngineOptions {
     throw invalid(`level0TablesStop is ${options.level0TablesStop}; it must not be below level0TablesMax`);
   }
   return options;
+}
+
+function checkCompression(compression: Compression): void {
+  if (!Object.hasOwn(codecId, compression)) {
+    throw invalid(`compression is ${String(compression)}; it must be "none", "deflate" or "zstd"`);
+  }
+  const missing = missingCodec(codecId[compression]);
+  if (missing !== null) throw invalid(`compression is "${compression}"; ${missing}`);
 }
 
 function invalid(message: string): NokvError {

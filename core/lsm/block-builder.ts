@@ -6,8 +6,8 @@ import { blockTrailerBytes, checksumBytes, viewOf, writeU53 } from "./table-form
 
 /** Above this many bytes the native copy is faster than one of ours. */
 const wordCopyBytesMax = 192;
-/** Value of an index record: u64 offset, u32 length of a block. */
-export const indexValueBytes = 12;
+/** Value of an index record: u64 offset, u32 stored length, u32 raw length of a block. */
+export const indexValueBytes = 16;
 
 /** Assembles one block after another in a buffer that it keeps. */
 export class BlockBuilder {
@@ -63,7 +63,8 @@ export class BlockBuilder {
     view: DataView,
     offset: number,
     blockOffset: number,
-    blockBytes: number,
+    storedBytes: number,
+    rawBytes: number,
   ): void {
     const keyLength = view.getUint16(offset + 4, true);
     const valueAt = recordHeaderBytes + keyLength;
@@ -74,7 +75,8 @@ export class BlockBuilder {
     this.#view.setUint8(at + 6, recordKind.value);
     writeU53(this.#view, at + 16, 0);
     writeU53(this.#view, at + valueAt, blockOffset);
-    this.#view.setUint32(at + valueAt + 8, blockBytes, true);
+    this.#view.setUint32(at + valueAt + 8, storedBytes, true);
+    this.#view.setUint32(at + valueAt + 12, rawBytes, true);
   }
 
   /** Completes the block that will stand at `offset` of file `number`; returns its length in `bytes`. */

@@ -17,7 +17,7 @@ function meta(number: number, level: number, from: number, to: number, sizeBytes
   return {
     number, level, sizeBytes, recordCount: 10,
     smallest: Uint8Array.of(0, from), largest: Uint8Array.of(0, to),
-    minVersion: number, maxVersion: number, tombstoneCount: number % 3, expiringCount: 0,
+    minVersion: number, maxVersion: number, tombstoneCount: number % 3, expiringCount: 0, codec: 0, rawBytes: 0,
   };
 }
 

@@ -97,7 +97,8 @@ export function runsOf(inputs: readonly TableMeta[]): TableMeta[][] {
 
 /** Table numbers a compaction may need at most, when its outputs are cut at `tableBytes`. */
 export function outputTablesMax(inputs: readonly TableMeta[], tableBytes: number): number {
-  const totalBytes = inputs.reduce((sum, table) => sum + table.sizeBytes, 0);
+  // Compressed inputs may become tables that are not.
+  const totalBytes = inputs.reduce((sum, table) => sum + Math.max(table.sizeBytes, table.rawBytes), 0);
   return Math.floor(totalBytes / tableBytes) + 1;
 }
 

@@ -1,5 +1,6 @@
 // HOT: every record that is flushed or merged passes here.
 import { assert } from "../assert.ts";
+import { type Compression, codecId, codecOf } from "../bytes/codec.ts";
 import { hashKey } from "../bytes/hash.ts";
 import {
   readExpiresAtMs, readFamily, readKeyLength, readKind, readVersion, recordBytesAt, recordHeaderBytes,
@@ -8,6 +9,7 @@ import {
 import type { DiskFile } from "../env/disk.ts";
 import { writeFully } from "../env/whole-io.ts";
 import { BlockBuilder } from "./block-builder.ts";
+import { BlockPacker } from "./block-packer.ts";
 import { bloomAdd, bloomLineBytes, bloomLines, bloomProbes } from "./bloom.ts";
 import { compareRecordKeys } from "./record-order.ts";
 import {
@@ -21,6 +23,7 @@ export interface TableOptions {
   readonly blockBytes: number;
   /** 0: no filter. */
   readonly bloomBitsPerKey: number;
+  readonly compression: Compression;
 }
 
 const hashesMin = 1024;
@@ -38,6 +41,8 @@ export class TableBuilder {
   readonly #options: TableOptions;
   readonly #block: BlockBuilder;
   readonly #index: BlockBuilder;
+  readonly #packer: BlockPacker | null;
+  #rawBytes = 0;
   #position = 0;
   #hashes: Uint32Array = new Uint32Array(hashesMin);
   #keyCount = 0;
@@ -55,6 +60,8 @@ export class TableBuilder {
     this.#options = options;
     this.#block = new BlockBuilder(options.blockBytes);
     this.#index = new BlockBuilder(indexBytesExpected);
+    const codec = codecOf(codecId[options.compression]);
+    this.#packer = codec === null ? null : new BlockPacker(codec);
     this.#write(encodeHeader(number));
   }
 
@@ -108,7 +115,7 @@ export class TableBuilder {
     this.#writeBloom();
     const ranges = this.#position;
     const index = this.#position;
-    this.#writeBlock(this.#index);
+    this.#writeRange(this.#index.bytes, this.#index.finish(this.#number, index));
     const properties = this.#position;
     const described: TableProperties = {
       number: this.#number,
@@ -120,6 +127,8 @@ export class TableBuilder {
       maxVersion: this.#maxVersion,
       tombstoneCount: this.#tombstoneCount,
       expiringCount: this.#expiringCount,
+      codec: codecId[this.#options.compression],
+      rawBytes: this.#rawBytes,
     };
     this.#write(encodeProperties(described, properties));
     const footer = this.#position;
@@ -154,16 +163,13 @@ export class TableBuilder {
     const block = this.#block;
     const start = this.#position;
     const { lastOffset } = block;
-    const length = this.#writeBlock(block);
-    this.#index.appendIndex(block.bytes, block.view, lastOffset, start, length);
+    const rawBytes = block.finish(this.#number, start);
+    const packed = this.#packer === null ? 0 : this.#packer.pack(block.bytes, rawBytes, this.#number, start);
+    if (this.#packer !== null && packed > 0) this.#writeRange(this.#packer.bytes, packed);
+    else this.#writeRange(block.bytes, rawBytes);
+    this.#rawBytes += rawBytes;
+    this.#index.appendIndex(block.bytes, block.view, lastOffset, start, this.#position - start, rawBytes);
     block.clear();
-  }
-
-  #writeBlock(block: BlockBuilder): number {
-    const length = block.finish(this.#number, this.#position);
-    writeFully(this.#file, this.#position, block.bytes, 0, length);
-    this.#position += length;
-    return length;
   }
 
   #writeBloom(): void {
@@ -180,8 +186,12 @@ export class TableBuilder {
   }
 
   #write(bytes: Uint8Array): void {
-    writeFully(this.#file, this.#position, bytes, 0, bytes.length);
-    this.#position += bytes.length;
+    this.#writeRange(bytes, bytes.length);
+  }
+
+  #writeRange(bytes: Uint8Array, length: number): void {
+    writeFully(this.#file, this.#position, bytes, 0, length);
+    this.#position += length;
   }
 }
 

@@ -1,4 +1,5 @@
 import { assert } from "../assert.ts";
+import { missingCodec } from "../bytes/codec.ts";
 import { crc32, salt } from "../bytes/crc32.ts";
 import { NokvError, corruption } from "../errors.ts";
 import type { TableProperties } from "./table-meta.ts";
@@ -8,12 +9,13 @@ import type { TableProperties } from "./table-meta.ts";
  * number, offset of the part):
  *
  *     header      32 bytes   magic 8 | format version u32 | file number u32 | zeros 12 | crc u32
- *     blocks                 records, then u32 offset of each, u32 count, crc u32
+ *     blocks                 records, then u32 offset of each, u32 count, crc u32; or compressed: that image
+ *                            packed by the table's codec, zeros, u32 packed length, crc u32
  *     points                 empty: reserved for where each key's newest record is
  *     bloom                  64-byte lines, u32 probes, crc u32; empty when filters are off
  *     ranges                 empty: reserved for range tombstones
  *     index                  one block: a record per block with the (family, key, version) of its last record
- *                            and as value the block's place, u64 offset | u32 length
+ *                            and as value the block's place, u64 offset | u32 stored length | u32 raw length
  *     properties             see `encodeProperties`
  *     footer      96 bytes   magic 8 | format version u32 | file number u32 | offsets u64 of points, bloom,
  *                            ranges, index, properties and footer | zeros 28 | crc u32
@@ -29,7 +31,7 @@ export const sectionBytesMax = 0x4000_0000;
 
 const headerMagic = Uint8Array.of(0x4e, 0x4f, 0x4b, 0x56, 0x54, 0x42, 0x4c, 0x0a); // NOKVTBL\n
 const footerMagic = Uint8Array.of(0x4e, 0x4f, 0x4b, 0x56, 0x45, 0x4e, 0x44, 0x0a); // NOKVEND\n
-const propertiesFixedBytes = 48;
+const propertiesFixedBytes = 60;
 const keyBoundBytesMax = 1 + 0xffff;
 const twoTo32 = 0x1_0000_0000;
 
@@ -122,7 +124,8 @@ export function decodeFooter(
 /**
  *     0  record, tombstone and expiring count, min and max version, u64 each
  *     40 length u32 of smallest and of largest
- *     48 smallest, largest, zeros up to a multiple of 4, crc u32
+ *     48 raw bytes u64, codec u32
+ *     60 smallest, largest, zeros up to a multiple of 4, crc u32
  */
 export function encodeProperties(properties: TableProperties, offset: number): Uint8Array {
   const { smallest, largest } = properties;
@@ -136,6 +139,8 @@ export function encodeProperties(properties: TableProperties, offset: number): U
   writeU53(view, 32, properties.maxVersion);
   view.setUint32(40, smallest.length, true);
   view.setUint32(44, largest.length, true);
+  writeU53(view, 48, properties.rawBytes);
+  view.setUint32(56, properties.codec, true);
   bytes.set(smallest, propertiesFixedBytes);
   bytes.set(largest, propertiesFixedBytes + smallest.length);
   seal(bytes, properties.number, offset);
@@ -149,7 +154,7 @@ interface PropertiesPlace {
   readonly offset: number;
 }
 
-/** `bytes` passed their checksum. */
+/** `bytes` passed their checksum. Throws `NOKV_FORMAT` for a codec that this program does not have. */
 export function decodeProperties(
   bytes: Uint8Array,
   place: PropertiesPlace,
@@ -169,6 +174,11 @@ export function decodeProperties(
     largestBytes <= keyBoundBytesMax &&
     ((keysEnd + 3) & ~3) + checksumBytes === bytes.length;
   if (!fits) throw corruption(path, offset, "the table properties contradict their length");
+  const codec = view.getUint32(56, true);
+  const missing = missingCodec(codec);
+  if (missing !== null) {
+    throw new NokvError("NOKV_FORMAT", `${path}: the table is compressed: ${missing}`, { path, offset: offset + 56 });
+  }
   const smallestEnd = propertiesFixedBytes + smallestBytes;
   return {
     number,
@@ -178,6 +188,8 @@ export function decodeProperties(
     expiringCount: readU53(view, 16),
     minVersion: readU53(view, 24),
     maxVersion: readU53(view, 32),
+    codec,
+    rawBytes: readU53(view, 48),
     smallest: bytes.slice(propertiesFixedBytes, smallestEnd),
     largest: bytes.slice(smallestEnd, smallestEnd + largestBytes),
   };

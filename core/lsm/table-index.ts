@@ -4,7 +4,7 @@ import { corruption } from "../errors.ts";
 import { Block, blockFault } from "./block.ts";
 import { indexValueBytes } from "./block-builder.ts";
 import { compareRecords } from "./record-order.ts";
-import { readU53, tableHeaderBytes } from "./table-format.ts";
+import { readU53, sectionBytesMax, tableHeaderBytes } from "./table-format.ts";
 import type { TableLayout } from "./table-format.ts";
 import { bound } from "./table-meta.ts";
 
@@ -27,6 +27,11 @@ export class TableIndex {
     for (let i = 0; i < index.blockCount; i++) {
       if (!index.#hasPlace(i)) throw corruption(path, layout.index, "table index: an entry without a place");
       if (index.blockOffset(i) !== expected) throw corruption(path, layout.index, "table index: a gap");
+      // Before any use of the lengths: memory is taken for them.
+      const rawBytes = index.blockRawBytes(i);
+      if (rawBytes > sectionBytesMax || rawBytes < index.blockBytes(i)) {
+        throw corruption(path, layout.index, "table index: a block of impossible length");
+      }
       expected += index.blockBytes(i);
     }
     if (expected !== layout.points) throw corruption(path, layout.index, "table index: blocks end elsewhere");
@@ -42,8 +47,21 @@ export class TableIndex {
     return readU53(this.#block.view, this.#placeAt(i));
   }
 
+  /** Length in the file. */
   blockBytes(i: number): number {
     return this.#block.view.getUint32(this.#placeAt(i) + 8, true);
+  }
+
+  /** Length in memory: larger than that in the file exactly when the block is compressed. */
+  blockRawBytes(i: number): number {
+    return this.#block.view.getUint32(this.#placeAt(i) + 12, true);
+  }
+
+  /** Of all blocks, in memory. */
+  get rawBytes(): number {
+    let bytes = 0;
+    for (let i = 0; i < this.blockCount; i++) bytes += this.blockRawBytes(i);
+    return bytes;
   }
 
   /** Whether block `i` ends with the record that the index has for it. */

@@ -13,6 +13,10 @@ export interface TableProperties {
   readonly tombstoneCount: number;
   /** Values with an expiry. */
   readonly expiringCount: number;
+  /** How blocks may be compressed: a `codecId`. */
+  readonly codec: number;
+  /** Length of all blocks before compression. */
+  readonly rawBytes: number;
 }
 
 /** And where it stands: a table changes level without being rewritten. */

@@ -1,17 +1,19 @@
 // HOT: point reads and scans of everything that left memory.
 import { assert } from "../assert.ts";
+import { type Codec, codecOf } from "../bytes/codec.ts";
 import { compareKeys } from "../bytes/record.ts";
 import type { Disk } from "../env/disk.ts";
 import { corruption } from "../errors.ts";
 import { Block, blockFault } from "./block.ts";
 import { CachedBlocks } from "./block-cache.ts";
 import type { BlockCache } from "./block-cache.ts";
+import { unpackBlock } from "./block-packer.ts";
 import { bloomHas, bloomLineBytes } from "./bloom.ts";
 import type { RecordCursor } from "./record-cursor.ts";
 import { TableCursor } from "./table-cursor.ts";
 import { TableFile } from "./table-file.ts";
 import {
-  checkHeader, decodeFooter, decodeProperties, tableFooterBytes, tableHeaderBytes, viewOf,
+  checkHeader, decodeFooter, decodeProperties, isSealed, tableFooterBytes, tableHeaderBytes, viewOf,
 } from "./table-format.ts";
 import type { TableLayout } from "./table-format.ts";
 import { TableIndex } from "./table-index.ts";
@@ -39,6 +41,8 @@ export class TableReader {
   readonly #file: TableFile;
   readonly #layout: TableLayout;
   readonly #index: TableIndex;
+  /** Null: no block is compressed. */
+  readonly #codec: Codec | null;
   readonly #cache: BlockCache;
   readonly #blocks: CachedBlocks;
   readonly #found = new Found();
@@ -60,6 +64,7 @@ export class TableReader {
     this.#file = file;
     this.#layout = layout;
     this.#index = index;
+    this.#codec = codecOf(properties.codec);
     this.#cache = cache;
     this.#blocks = new CachedBlocks(index.blockCount);
   }
@@ -141,6 +146,9 @@ export class TableReader {
     if (compareKeys(index.largest(), properties.largest) !== 0) {
       throw corruption(path, layout.index, "the table index and properties differ");
     }
+    if (index.rawBytes !== properties.rawBytes) {
+      throw corruption(path, layout.index, "the table index and properties differ in the length of the blocks");
+    }
     return new TableReader(file, layout, properties, index, cache);
   }
 
@@ -152,7 +160,8 @@ export class TableReader {
   #loadBlock(i: number): Block {
     assert(!this.#closed, "a closed table is not read");
     const offset = this.#index.blockOffset(i);
-    const bytes = this.#file.read(offset, this.#index.blockBytes(i), "a table block");
+    const stored = this.#file.read(offset, this.#index.blockBytes(i), "a table block");
+    const bytes = this.#unpacked(stored, i, offset);
     const fault = blockFault(bytes);
     if (fault !== null) throw corruption(this.path, offset, fault);
     const block = new Block(bytes, i);
@@ -161,6 +170,15 @@ export class TableReader {
     this.#cache.noteMiss();
     this.#cache.admit(block, this.#blocks);
     return block;
+  }
+
+  /** The image of block `i`, whose `stored` bytes passed their checksum. */
+  #unpacked(stored: Uint8Array, i: number, offset: number): Uint8Array {
+    const rawBytes = this.#index.blockRawBytes(i);
+    if (rawBytes === stored.length) return stored;
+    const image = this.#codec === null ? null : unpackBlock(this.#codec, stored, rawBytes);
+    if (image !== null && isSealed(image, this.properties.number, offset)) return image;
+    throw corruption(this.path, offset, "a compressed block does not unpack to what it was");
   }
 
   #loadBloom(): Uint8Array {
@@ -187,6 +205,7 @@ export class TableReader {
 function firstDifference(found: TableProperties, meta: TableMeta): string | null {
   if (found.sizeBytes !== meta.sizeBytes) return "size";
   if (found.recordCount !== meta.recordCount) return "record count";
+  if (found.codec !== meta.codec || found.rawBytes !== meta.rawBytes) return "compression";
   if (found.minVersion !== meta.minVersion || found.maxVersion !== meta.maxVersion) return "versions";
   if (compareKeys(found.smallest, meta.smallest) !== 0) return "smallest key";
   if (compareKeys(found.largest, meta.largest) !== 0) return "largest key";

@@ -3,6 +3,7 @@
 // Method: fast-check against the sorted list; a flip of every byte of a small table.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { codecId } from "../bytes/codec.ts";
 import { hashKey } from "../bytes/hash.ts";
 import { NokvError } from "../errors.ts";
 import { BlockCache } from "./block-cache.ts";
@@ -12,7 +13,7 @@ import {
   firstDifference, keyArbitrary, listBackward, listForward, movesArbitrary, newestUpTo, readRecord,
   recordsArbitrary, sortedUnique,
 } from "./records.test-support.ts";
-import { seal, tableFooterBytes, tableFormatVersion } from "./table-format.ts";
+import { seal, tableFooterBytes, tableFormatVersion, tableHeaderBytes } from "./table-format.ts";
 import { tablePath } from "./table-meta.ts";
 import { TableReader } from "./table-reader.ts";
 import { directory, openTable, smallBlocks, writeTable } from "./tables.test-support.ts";
@@ -20,6 +21,10 @@ import { directory, openTable, smallBlocks, writeTable } from "./tables.test-sup
 function findIn(table: TableReader, family: number, key: Uint8Array, version: number): PlainRecord | null {
   const found = table.find(family, key, version, hashKey(family, key, 0, key.length));
   return found === null ? null : readRecord(found.bytes, found.view, found.offset);
+}
+
+function blocksEnd(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.length - tableFooterBytes + 16, true);
 }
 
 function counterRecords(count: number): PlainRecord[] {
@@ -32,11 +37,23 @@ function counterRecords(count: number): PlainRecord[] {
   }));
 }
 
+function noiseBytes(seed: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let state = seed + 1;
+  for (let i = 0; i < length; i++) {
+    state = Math.imul(state, 0x9e3779b1) + 0x7f4a7c15;
+    bytes[i] = (state ^ (state >>> 15)) >>> 8;
+  }
+  return bytes;
+}
+
 const tableArbitrary = recordsArbitrary(60).filter((records) => records.length > 0);
 const othersArbitrary = fc.array(keyArbitrary, { maxLength: 5 });
+const compressions = ["none", "deflate", "zstd"] as const;
 const optionsArbitrary = fc.record({
   blockBytes: fc.constantFrom(1, 64, 200, 16384),
   bloomBitsPerKey: fc.constantFrom(0, 1, 10, 40),
+  compression: fc.constantFrom(...compressions),
 });
 
 describe("table round trip", () => {
@@ -94,6 +111,9 @@ describe("table round trip", () => {
           maxVersion: Math.max(...versions),
           tombstoneCount: sorted.filter((record) => record.value === null).length,
           expiringCount: sorted.filter((record) => record.expiresAtMs !== 0).length,
+          codec: 0,
+          // Between header and points there are only blocks.
+          rawBytes: blocksEnd(disk.bytesOf(tablePath(directory, 7))) - tableHeaderBytes,
         });
         expect({ ...openTable(disk, meta).properties, level: 0 }).toEqual(meta);
       }),
@@ -103,9 +123,33 @@ describe("table round trip", () => {
   test("a record larger than a block gets a block of its own", () => {
     const disk = new MemoryDisk();
     const records = counterRecords(3).map((record) => ({ ...record, value: new Uint8Array(70_000).fill(3) }));
-    const table = openTable(disk, writeTable(disk, 7, records, { blockBytes: 4096, bloomBitsPerKey: 10 }));
+    const table = openTable(disk, writeTable(disk, 7, records, { ...smallBlocks, blockBytes: 4096 }));
     expect(table.blockCount).toBe(3);
     expect(listForward(table.cursor())).toEqual(records);
+  });
+
+  test("compression makes the file smaller, and the properties say by how much", () => {
+    const disk = new MemoryDisk();
+    const plain = writeTable(disk, 7, counterRecords(400), { ...smallBlocks, blockBytes: 4096 });
+    expect(plain.codec).toBe(0);
+    for (const compression of ["deflate", "zstd"] as const) {
+      const packed = writeTable(disk, 8, counterRecords(400), { ...smallBlocks, blockBytes: 4096, compression });
+      expect(packed.codec).toBe(codecId[compression]);
+      expect(packed.rawBytes).toBe(plain.rawBytes);
+      expect(packed.sizeBytes).toBeLessThan(plain.sizeBytes / 3);
+      expect(listForward(openTable(disk, packed, 0).cursor())).toEqual(counterRecords(400));
+      disk.remove(tablePath(directory, 8));
+    }
+  });
+
+  test("blocks that do not shrink by an eighth are stored as they are", () => {
+    const disk = new MemoryDisk();
+    const noise = counterRecords(40).map((record, i) => ({ ...record, value: noiseBytes(i, 500) }));
+    const options = { ...smallBlocks, blockBytes: 4096 };
+    const plain = writeTable(disk, 7, noise, options);
+    const packed = writeTable(disk, 8, noise, { ...options, compression: "deflate" });
+    expect(packed.sizeBytes).toBe(plain.sizeBytes);
+    expect(listForward(openTable(disk, packed, 0).cursor())).toEqual(noise);
   });
 
   test("records out of order are a defect of the caller", () => {
@@ -164,9 +208,9 @@ describe("damage", () => {
     }
   }
 
-  test("every flip of every byte is detected and placed", () => {
+  test.each(compressions)("every flip of every byte is detected and placed: %s", (compression) => {
     const disk = new MemoryDisk();
-    writeTable(disk, 7, records);
+    writeTable(disk, 7, records, { ...smallBlocks, compression });
     expect(readAll(disk)).toBe(null);
     const bytes = disk.bytesOf(tablePath(directory, 7));
     for (let at = 0; at < bytes.length; at++) {
@@ -224,6 +268,20 @@ describe("damage", () => {
     );
   });
 
+  test("a codec that this program does not have is refused by name, not as damage", () => {
+    const disk = new MemoryDisk();
+    writeTable(disk, 7, records);
+    const bytes = disk.bytesOf(tablePath(directory, 7));
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const footerAt = bytes.length - tableFooterBytes;
+    const propertiesAt = view.getUint32(footerAt + 48, true);
+    view.setUint32(propertiesAt + 56, 9, true);
+    seal(bytes.subarray(propertiesAt, footerAt), 7, propertiesAt);
+    const error = readAll(disk);
+    expect(error?.code).toBe("NOKV_FORMAT");
+    expect(error?.message).toContain("codec number 9");
+  });
+
   test("damage in flight heals by reading again, three times in all", () => {
     const disk = new MemoryDisk();
     writeTable(disk, 7, records);
@@ -251,9 +309,9 @@ describe("damage", () => {
     expect(findIn(table, 0, key, 5000)).toEqual(records[0]);
   });
 
-  test("crafted bytes with right checksums never read out of range", () => {
+  test.each(compressions)("crafted bytes with right checksums never read out of range: %s", (compression) => {
     const disk = new MemoryDisk();
-    writeTable(disk, 7, records, { ...smallBlocks, blockBytes: 4096 });
+    writeTable(disk, 7, records, { ...smallBlocks, blockBytes: 4096, compression });
     const bytes = disk.bytesOf(tablePath(directory, 7));
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const footerAt = bytes.length - tableFooterBytes;
@@ -273,7 +331,7 @@ describe("damage", () => {
         expectSafe(disk);
         section.set(saved);
       }),
-      { numRuns: 1500 },
+      { numRuns: 700 },
     );
   });
 

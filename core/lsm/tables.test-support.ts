@@ -10,7 +10,7 @@ import type { TableMeta } from "./table-meta.ts";
 import { TableReader } from "./table-reader.ts";
 
 export const directory = "db";
-export const smallBlocks: TableOptions = { blockBytes: 200, bloomBitsPerKey: 10 };
+export const smallBlocks: TableOptions = { blockBytes: 200, bloomBitsPerKey: 10, compression: "none" };
 
 /** `records` in record order, without duplicates. */
 export function writeTable(

@@ -9,7 +9,7 @@ const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 const key = fc.uint8Array({ maxLength: 20 }).map((bytes) => bound(0, bytes));
 const table: fc.Arbitrary<TableMeta> = fc.record({
   number: u32, level: fc.nat(6), sizeBytes: u53, recordCount: u53, tombstoneCount: u53, expiringCount: u53,
-  minVersion: u53, maxVersion: u53, smallest: key, largest: key,
+  minVersion: u53, maxVersion: u53, codec: u32, rawBytes: u53, smallest: key, largest: key,
 });
 const edits: fc.Arbitrary<ManifestEdit> = fc.record({
   kind: fc.constantFrom("base", "change"),

@@ -18,7 +18,7 @@ import type { TableMeta } from "../lsm/table-meta.ts";
  *         removed       u32 each: numbers of tables
  *         added         per table: number u32, level u32, smallestBytes u32, largestBytes u32, sizeBytes
  *                       u64, recordCount u64, tombstoneCount u64, expiringCount u64, minVersion u64,
- *                       maxVersion u64, smallest, largest, zeros up to a multiple of 4
+ *                       maxVersion u64, rawBytes u64, codec u32, smallest, largest, zeros up to a multiple of 4
  */
 export interface ManifestEdit {
   readonly kind: "base" | "change";
@@ -34,7 +34,9 @@ export interface ManifestEdit {
 
 const kindCode = { base: 1, change: 2 } as const;
 const fixedBytes = 40;
-const tableFixedBytes = 64;
+const tableFixedBytes = 76;
+const integerCount = 7;
+const codecAt = 72;
 const boundBytesMax = 1 + keyLengthMax;
 const twoTo32 = 0x1_0000_0000;
 
@@ -117,13 +119,14 @@ function encodeTable(table: TableMeta, bytes: Uint8Array, view: DataView, at: nu
   const { smallest, largest } = table;
   const integers = [
     table.sizeBytes, table.recordCount, table.tombstoneCount,
-    table.expiringCount, table.minVersion, table.maxVersion,
+    table.expiringCount, table.minVersion, table.maxVersion, table.rawBytes,
   ];
   view.setUint32(at, table.number, true);
   view.setUint32(at + 4, table.level, true);
   view.setUint32(at + 8, smallest.length, true);
   view.setUint32(at + 12, largest.length, true);
   integers.forEach((value, i) => writeU64(view, at + 16 + 8 * i, value));
+  view.setUint32(at + codecAt, table.codec, true);
   bytes.set(smallest, at + tableFixedBytes);
   bytes.set(largest, at + tableFixedBytes + smallest.length);
   const keysEnd = at + tableFixedBytes + smallest.length + largest.length;
@@ -138,15 +141,16 @@ function decodeTable(bytes: Uint8Array, view: DataView, at: number, end: number)
   if (!isBoundLength(largestBytes)) return "a table's largest key has an impossible length";
   if (tableBytes(smallestBytes, largestBytes) > end - at) return "a table's keys are cut off";
   const integers: number[] = [];
-  for (let i = 0; i < 6; i++) integers.push(readU64(view, at + 16 + 8 * i));
+  for (let i = 0; i < integerCount; i++) integers.push(readU64(view, at + 16 + 8 * i));
   if (integers.some((value) => value > versionMax)) return "a table's entry holds a number above 2^53 - 1";
   const [sizeBytes = 0, recordCount = 0, tombstoneCount = 0] = integers;
-  const [expiringCount = 0, minVersion = 0, maxVersion = 0] = integers.slice(3);
+  const [expiringCount = 0, minVersion = 0, maxVersion = 0, rawBytes = 0] = integers.slice(3);
   const keys = at + tableFixedBytes;
   return {
     number: view.getUint32(at, true),
     level: view.getUint32(at + 4, true),
-    sizeBytes, recordCount, tombstoneCount, expiringCount, minVersion, maxVersion,
+    sizeBytes, recordCount, tombstoneCount, expiringCount, minVersion, maxVersion, rawBytes,
+    codec: view.getUint32(at + codecAt, true),
     smallest: bytes.slice(keys, keys + smallestBytes),
     largest: bytes.slice(keys + smallestBytes, keys + smallestBytes + largestBytes),
   };

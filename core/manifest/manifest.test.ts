@@ -24,7 +24,7 @@ const base: ManifestEdit = {
 function table(number: number): TableMeta {
   const key = bound(0, Uint8Array.of(number));
   return {
-    number, level: 0, sizeBytes: 1, recordCount: 1, tombstoneCount: 0, expiringCount: 0,
+    number, level: 0, sizeBytes: 1, recordCount: 1, tombstoneCount: 0, expiringCount: 0, codec: 0, rawBytes: 0,
     smallest: key, largest: key, minVersion: 1, maxVersion: 1,
   };
 }

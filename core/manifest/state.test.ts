@@ -9,7 +9,7 @@ const text = new TextEncoder();
 // oxlint-disable-next-line max-params
 function table(number: number, level: number, from: string, to: string, versions = [1, 5]): TableMeta {
   return {
-    number, level, sizeBytes: 100, recordCount: 2, tombstoneCount: 0, expiringCount: 0,
+    number, level, sizeBytes: 100, recordCount: 2, tombstoneCount: 0, expiringCount: 0, codec: 0, rawBytes: 0,
     smallest: bound(0, text.encode(from)),
     largest: bound(0, text.encode(to)),
     minVersion: versions[0] ?? 0,

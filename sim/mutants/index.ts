@@ -7,6 +7,7 @@ import type { Mutant } from "./mutant.ts";
 import { readMutants } from "./reads.ts";
 import { recoveryMutants } from "./recovery.ts";
 import { tableMutants } from "./tables.ts";
+import { toolMutants } from "./tools.ts";
 import { walMutants } from "./wal.ts";
 
 /** Every planted bug. `nokv mutants` measures how fast each is found. */
@@ -19,5 +20,6 @@ export const mutants: readonly Mutant[] = [
   ...readMutants,
   ...kvMutants,
   ...gatewayMutants,
+  ...toolMutants,
   ...ambientMutants,
 ];
