@@ -115,7 +115,9 @@ export class TableBuilder {
     this.#writeBloom();
     const ranges = this.#position;
     const index = this.#position;
-    this.#writeRange(this.#index.bytes, this.#index.finish(this.#number, index));
+    // Its buffer may grow in `finish`.
+    const indexBytes = this.#index.finish(this.#number, index);
+    this.#writeRange(this.#index.bytes, indexBytes);
     const properties = this.#position;
     const described: TableProperties = {
       number: this.#number,
