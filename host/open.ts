@@ -1,27 +1,61 @@
+import { fileURLToPath } from "node:url";
 import { type Db, openDb } from "../core/engine/db.ts";
 import type { EngineOptions } from "../core/engine/options.ts";
+import { NokvError } from "../core/errors.ts";
 import { openHostEnv } from "./env.ts";
+import { LeakTracker } from "./leak-tracker.ts";
 import { ownerText } from "./owner-text.ts";
 
+export type { Data, KeyRange, Lifetime } from "../core/engine/arguments.ts";
 export type {
   BatchOperation,
-  Data,
   Db,
-  Lifetime,
+  DbStats,
   ReadOptions,
   ScanOptions,
+  SignalOptions,
   WriteOptions,
 } from "../core/engine/db.ts";
+export type { DbIterator, Entries } from "../core/engine/db-iterator.ts";
+export type { OpenHandles } from "../core/engine/open-handles.ts";
 export type { Durability, EngineOptions } from "../core/engine/options.ts";
+export type { Snapshot } from "../core/engine/snapshot.ts";
+export type { WriteBatch } from "../core/engine/write-batch.ts";
 export { NokvError, type NokvErrorCode } from "../core/errors.ts";
 
-/** `owner` is what another process reads when it finds the directory locked; by default it names this one. */
-export type OpenOptions = Partial<EngineOptions>;
+export interface OpenOptions extends Partial<EngineOptions> {
+  /** What another process reads when it finds the directory locked; by default it names this one. */
+  readonly owner?: string;
+  /** An abort before or during the opening rejects with `NOKV_ABORTED`, and nothing stays open. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Remember where every iterator and snapshot is opened, so that `stats()`, `close()` and a warning of the
+   * process can say who forgot to close one. Costs a stack for each.
+   */
+  readonly trackLeaks?: boolean | undefined;
+}
 
 /**
  * Opens the database in `directory`, created if missing, on this machine's disk. One process at a time: a
  * second one gets `NOKV_LOCKED` with the first one's name. Rejects with `NokvError`; nothing is open then.
  */
-export function open(directory: string, options: OpenOptions = {}): Promise<Db> {
-  return openDb(openHostEnv(), directory, { owner: ownerText(), ...options });
+export async function open(directory: string | URL, options: OpenOptions = {}): Promise<Db> {
+  if (typeof (options as unknown) !== "object" || (options as unknown) === null) {
+    throw invalid("the options of open must be an object");
+  }
+  const { signal, trackLeaks = false, ...engineOptions } = options;
+  if (typeof (trackLeaks as unknown) !== "boolean") throw invalid("trackLeaks must be true or false");
+  const path = toPath(directory);
+  const tracker = trackLeaks ? new LeakTracker(path) : null;
+  return await openDb(openHostEnv(), path, { owner: ownerText(), ...engineOptions }, { signal, tracker });
+}
+
+function toPath(directory: string | URL): string {
+  if (directory instanceof URL && directory.protocol === "file:") return fileURLToPath(directory);
+  if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) return directory;
+  throw invalid("directory must be a path or a file: URL, not empty");
+}
+
+function invalid(message: string): NokvError {
+  return new NokvError("NOKV_INVALID_ARGUMENT", message);
 }

@@ -1,6 +1,7 @@
 // Goal: the promise facade says what the engine does, takes text and bytes, and refuses the rest by name.
 import { beforeEach, describe, expect, test } from "vitest";
-import { type Data, type Db, openDb } from "./db.ts";
+import type { Data } from "./arguments.ts";
+import { type Db, openDb } from "./db.ts";
 import { bytesOf, TestWorld, textOf } from "./test-world.test-support.ts";
 
 let world: TestWorld;
@@ -111,21 +112,54 @@ describe("db", () => {
     expect(db.stats().walSyncs).toBe(before + 1);
   });
 
-  test.each<[string, () => unknown, string]>([
-    ["no key", () => db.get(undefined as unknown as Data), "the key must be a Uint8Array or a string"],
-    ["a number as key", () => db.get(7 as unknown as Data), "the key must be a Uint8Array or a string"],
-    ["no array of keys", () => db.getMany("ab" as unknown as Data[]), "getMany expects an array"],
-    ["no value", () => db.set("a", null as unknown as Data), "the value must be a Uint8Array or a string"],
-    ["a lifetime of nothing", () => db.set("a", "1", { ttlMs: 0 }), "ttlMs is 0"],
-    ["half a millisecond", () => db.set("a", "1", { ttlMs: 0.5 }), "ttlMs is 0.5"],
-    ["two lifetimes", () => db.set("a", "1", { ttlMs: 1, expiresAtMs: 1 }), "exclude each other"],
-    ["a negative expiry", () => db.set("a", "1", { expiresAtMs: -1 }), "expiresAtMs is -1"],
-    ["no array of operations", () => db.batch({} as unknown as []), "batch expects an array"],
-    ["a long key", () => db.delete(new Uint8Array(65_536)), "key of 65536 bytes"],
-  ])("%s is refused", async (_, call, message) => {
-    const outcome = (async (): Promise<void> => void (await call()))();
-    await expect(outcome).rejects.toMatchObject({ code: "NOKV_INVALID_ARGUMENT" });
-    await expect(outcome).rejects.toThrow(message);
+  test("a batch filled by calls", async () => {
+    const batch = db.batch().set("a", "1").set("b", "2", { ttlMs: 5 }).delete("a");
+    expect(batch.count).toBe(3);
+    expect(batch.byteLength).toBeGreaterThan(0);
+    expect(entries(db.iterator())).toEqual([]);
+    await world.run(batch.commit());
+    expect(entries(db.iterator())).toEqual(["b=2"]);
+    await world.run(batch.clear().set("c", "3").commit());
+    expect(entries(db.iterator())).toEqual(["b=2", "c=3"]);
+    world.wallMs += 10;
+    expect(db.has("b")).toBe(false);
+    expect(db.has("c")).toBe(true);
+    const signal = AbortSignal.abort();
+    await expect(world.run(batch.commit({ signal }))).rejects.toMatchObject({ code: "NOKV_ABORTED" });
+  });
+
+  test("getMany judges lifetimes at one instant", async () => {
+    await world.run(db.set("a", "1", { expiresAtMs: world.wallMs + 10 }));
+    await world.run(db.set("b", "1", { expiresAtMs: world.wallMs + 10 }));
+    // The clock ticks at each reading.
+    const now = world.wallMs + 9;
+    let readings = 0;
+    Object.defineProperty(world, "wallMs", { get: () => now + readings++ });
+    const [a, b] = db.getMany(["a", "b"]);
+    expect(a === undefined).toBe(b === undefined);
+    expect(db.stats().openSnapshots).toBe(0);
+  });
+
+  test("an abort ends the wait for a flush, not the flush", async () => {
+    await world.run(db.set("a", "1"));
+    const abort = new AbortController();
+    const flushed = db.flush({ signal: abort.signal });
+    abort.abort();
+    await expect(world.run(flushed)).rejects.toThrow("aborted the wait for the flush, which goes on");
+    await world.until(() => db.stats().flushes === 1);
+    await expect(world.run(db.compact({ signal: abort.signal }))).rejects.toThrow("before the compact began");
+    await world.run(db.compact({ signal: new AbortController().signal }));
+  });
+
+  test("an abort while opening leaves nothing open", async () => {
+    await world.run(db.close());
+    const env = world.boot();
+    const abort = new AbortController();
+    const opening = openDb(env, "/db", {}, { signal: abort.signal });
+    abort.abort();
+    await expect(world.run(opening)).rejects.toMatchObject({ code: "NOKV_ABORTED" });
+    await expect(openDb(env, "/db", {}, { signal: abort.signal })).rejects.toThrow("before anything was opened");
+    await world.run((await world.run(openDb(env, "/db"))).close());
   });
 
   test("disposing closes", async () => {

@@ -1,145 +1,280 @@
+import type { Clock } from "../env/clock.ts";
 import type { Env } from "../env/env.ts";
-import { NokvError } from "../errors.ts";
+import {
+  aborted,
+  checkOptions,
+  checkSignal,
+  type Data,
+  type KeyRange,
+  type Lifetime,
+  lifetimeNames,
+  nameOf,
+  rangeNames,
+  toBounds,
+  toBytes,
+  toExpiresAtMs,
+} from "./arguments.ts";
 import { Batch } from "./batch.ts";
+import { DbIterator, Entries, entryOf } from "./db-iterator.ts";
 import { type Engine, openEngine } from "./engine.ts";
 import { invalidArgument } from "./failure.ts";
-import type { EngineIterator, IteratorOptions } from "./iterator.ts";
+import type { HandleTracker, OpenHandles } from "./open-handles.ts";
 import type { EngineOptions } from "./options.ts";
-import type { Snapshot } from "./snapshot.ts";
+import { Snapshot } from "./snapshot.ts";
 import type { EngineStats } from "./stats.ts";
-
-/** A key or a value: bytes, or text that is stored as UTF-8. */
-export type Data = Uint8Array | string;
+import { WriteBatch } from "./write-batch.ts";
 
 export interface ReadOptions {
   /** Read as of this snapshot instead of now. */
   readonly snapshot?: Snapshot | null | undefined;
 }
 
-export interface WriteOptions {
-  /** Aborting before the call takes effect rejects with `NOKV_ABORTED`; afterwards it has no effect. */
+export interface SignalOptions {
+  /** Each method says what an abort does to it. */
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface Lifetime {
-  /** The value is gone after so many milliseconds. */
-  readonly ttlMs?: number | undefined;
-  /** The value is gone from this instant on, Unix milliseconds. Not together with `ttlMs`. */
-  readonly expiresAtMs?: number | undefined;
-}
+/** An abort before the call rejects with `NOKV_ABORTED`: nothing was written. Later it has no effect. */
+export type WriteOptions = SignalOptions;
 
 export type BatchOperation =
   | ({ readonly type: "set"; readonly key: Data; readonly value: Data } & Lifetime)
   | { readonly type: "delete"; readonly key: Data };
 
-/** Bounds as in `abstract-level`: `gte` and `lte` count before `gt` and `lt`. */
-export interface ScanOptions extends Pick<IteratorOptions, "reverse" | "limit" | "keysOnly" | "snapshot"> {
-  readonly gt?: Data | undefined;
-  readonly gte?: Data | undefined;
-  readonly lt?: Data | undefined;
-  readonly lte?: Data | undefined;
-  /** Only keys that begin with it. Not together with bounds. */
-  readonly prefix?: Data | undefined;
+export interface ScanOptions extends KeyRange, ReadOptions, SignalOptions {
+  /** From the last key to the first. */
+  readonly reverse?: boolean | undefined;
+  /** At most so many entries; absent or -1: no bound. */
+  readonly limit?: number | undefined;
+  /** Values are not read: `value` is empty. */
+  readonly keysOnly?: boolean | undefined;
 }
+
+export interface DbStats extends EngineStats {
+  /** Iterators and snapshots that nobody has closed. */
+  readonly open: OpenHandles;
+}
+
+/** What is not the engine's business. */
+export interface DbContext extends SignalOptions {
+  readonly tracker?: HandleTracker | null | undefined;
+}
+
+const readNames = ["snapshot"];
+const signalNames = ["signal"];
+const writeNames = [...lifetimeNames, ...signalNames];
+const scanNames = [...rangeNames, ...readNames, ...signalNames, "reverse", "limit", "keysOnly"];
+const operationNames = ["type", "key", "value", ...lifetimeNames];
+
+const none = Object.freeze({});
 
 /** A buffer that one large write left behind is given back. */
 const keptBatchBytesMax = 1024 * 1024;
 
-export async function openDb(env: Env, directory: string, options: Partial<EngineOptions> = {}): Promise<Db> {
-  return new Db(await openEngine(env, directory, options));
+export async function openDb(
+  env: Env,
+  directory: string,
+  options: Partial<EngineOptions> = {},
+  context: DbContext = {},
+): Promise<Db> {
+  const { signal, tracker } = context;
+  checkSignal(signal, "before anything was opened");
+  const engine = await openEngine(env, directory, options);
+  if (signal?.aborted === true) {
+    await engine.close();
+    throw aborted(signal, "while opening; the database is closed again");
+  }
+  return new Db(engine, env.clock, tracker ?? null);
 }
 
 /**
- * The embedded database. Reads are synchronous and see what is durable at the chosen level; writes resolve
- * when that level is met. Everything rejects or throws `NokvError`, whose `code` says what happened.
+ * The embedded database: an ordered map from bytes to bytes. Keys order byte by byte. Reads are synchronous and
+ * see what is durable at the chosen level; writes take effect in the order of the calls, and resolve when that
+ * level is met.
+ *
+ * Whatever fails throws or rejects with `NokvError`; its `code` says what happened: `NOKV_INVALID_ARGUMENT` for a
+ * call that makes no sense, `NOKV_CLOSED` after `close`, `NOKV_CORRUPTION` and `NOKV_IO` for a disk that does not
+ * give back what was written, and for writes `NOKV_BUSY`, `NOKV_NO_SPACE` (nothing happened), `NOKV_UNDETERMINED`
+ * (it may or may not survive) and `NOKV_POISONED` (no more writes until it is reopened).
  */
 export class Db {
   readonly engine: Engine;
-  readonly #encoder = new TextEncoder();
+  readonly #clock: Clock;
+  readonly #tracker: HandleTracker | null;
   #batch = new Batch();
+  #closing: Promise<OpenHandles> | null = null;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, clock: Clock, tracker: HandleTracker | null = null) {
     this.engine = engine;
+    this.#clock = clock;
+    this.#tracker = tracker;
   }
 
   /** A copy of the value, or undefined. Copies may share one `ArrayBuffer`, as small `Buffer`s do. */
-  get(key: Data, options: ReadOptions = {}): Uint8Array | undefined {
-    return this.engine.get(this.#bytes(key, "key"), options.snapshot ?? null) ?? undefined;
+  get(key: Data, options: ReadOptions = none): Uint8Array | undefined {
+    return this.engine.get(toBytes(key, "key"), toSnapshot(options, "get")) ?? undefined;
   }
 
   /** The values of `keys` in their order, all as of one instant. */
-  getMany(keys: readonly Data[], options: ReadOptions = {}): (Uint8Array | undefined)[] {
-    if (!Array.isArray(keys)) throw invalidArgument("getMany expects an array of keys");
-    const snapshot = options.snapshot ?? null;
-    return keys.map((key) => this.engine.get(this.#bytes(key, "key"), snapshot) ?? undefined);
-  }
-
-  async set(key: Data, value: Data, options: WriteOptions & Lifetime = {}): Promise<void> {
-    checkSignal(options.signal);
-    const batch = this.#emptyBatch();
-    this.#add(batch, { type: "set", key, value, ttlMs: options.ttlMs, expiresAtMs: options.expiresAtMs });
-    await this.#commit(batch);
-  }
-
-  async delete(key: Data, options: WriteOptions = {}): Promise<void> {
-    checkSignal(options.signal);
-    const batch = this.#emptyBatch();
-    this.#add(batch, { type: "delete", key });
-    await this.#commit(batch);
-  }
-
-  /** All of `operations` or none, in their order. */
-  async batch(operations: readonly BatchOperation[], options: WriteOptions = {}): Promise<void> {
-    checkSignal(options.signal);
-    if (!Array.isArray(operations)) throw invalidArgument("batch expects an array of operations");
-    const batch = this.#emptyBatch();
-    for (const operation of operations) this.#add(batch, operation);
-    await this.#commit(batch);
-  }
-
-  /** The entries within bounds, in the order of their keys. Close it. */
-  iterator(options: ScanOptions = {}): EngineIterator {
-    const { prefix } = options;
-    if (prefix === undefined) {
-      return this.engine.iterator({
-        ...options,
-        gt: this.#bound(options.gt),
-        gte: this.#bound(options.gte),
-        lt: this.#bound(options.lt),
-        lte: this.#bound(options.lte),
-      });
+  getMany(keys: readonly Data[], options: ReadOptions = none): (Uint8Array | undefined)[] {
+    if (!Array.isArray(keys)) throw invalidArgument(`getMany takes an array of keys, not ${nameOf(keys)}`);
+    const snapshot = toSnapshot(options, "getMany");
+    const wanted = (keys as readonly Data[]).map((key) => toBytes(key, "key"));
+    // Time passes between two keys: without a pin one could be alive when another has expired.
+    const at = snapshot ?? this.engine.snapshot();
+    try {
+      return wanted.map((key) => this.engine.get(key, at) ?? undefined);
+    } finally {
+      if (snapshot === null) at.release();
     }
-    for (const name of ["gt", "gte", "lt", "lte"] as const) {
-      if (options[name] !== undefined) throw invalidArgument(`prefix and ${name} exclude each other`);
-    }
-    const gte = this.#bytes(prefix, "prefix");
-    const { reverse, limit, keysOnly, snapshot } = options;
-    return this.engine.iterator({ reverse, limit, keysOnly, snapshot, gte, lt: behindPrefix(gte) });
   }
 
-  /** A view of what is visible now. Release it. */
+  /** Whether `get` would return a value. Does not read the value. */
+  has(key: Data, options: ReadOptions = none): boolean {
+    return this.engine.has(toBytes(key, "key"), toSnapshot(options, "has"));
+  }
+
+  /** Writes `value` under `key`. Options: `ttlMs` or `expiresAtMs`, `signal`. */
+  async set(key: Data, value: Data, options: WriteOptions & Lifetime = none): Promise<void> {
+    if (options !== none) checkOptions(options, "set", writeNames);
+    checkSignal(options.signal, "before the write took effect");
+    const batch = this.#emptyBatch();
+    const keyBytes = toBytes(key, "key");
+    batch.set(keyBytes, toBytes(value, "value"), this.#expiresAtMs(options));
+    await this.#commit(batch);
+  }
+
+  /** Removes `key`; that it was not there is no error. */
+  async delete(key: Data, options: WriteOptions = none): Promise<void> {
+    if (options !== none) checkOptions(options, "delete", signalNames);
+    checkSignal(options.signal, "before the write took effect");
+    const batch = this.#emptyBatch();
+    batch.delete(toBytes(key, "key"));
+    await this.#commit(batch);
+  }
+
+  /**
+   * All of `operations` or none, in their order; of several for one key the last wins. Without arguments: an
+   * empty batch to fill by calls.
+   */
+  batch(): WriteBatch;
+  batch(operations: readonly BatchOperation[], options?: WriteOptions): Promise<void>;
+  batch(...given: [operations?: readonly BatchOperation[], options?: WriteOptions]): WriteBatch | Promise<void> {
+    const [operations, options = none] = given;
+    // Not by `undefined`: a variable that was forgotten must not pass for a wish.
+    if (given.length > 0) return this.#batchOf(operations, options);
+    return new WriteBatch(
+      {
+        nowMs: () => this.engine.nowMs(),
+        commit: (batch, options) => this.#commitFilled(batch, options),
+      },
+      new Batch(),
+    );
+  }
+
+  /** The entries within bounds, in the order of their keys, as of now or of a snapshot. Close it. */
+  iterator(options: ScanOptions = none): DbIterator {
+    if (options !== none) checkOptions(options, "iterator", scanNames);
+    const { reverse, limit, keysOnly, signal } = options;
+    checkSignal(signal, "before the iterator was made");
+    checkFlag(reverse, "reverse");
+    checkFlag(keysOnly, "keysOnly");
+    const iterator = new DbIterator({
+      iterator: this.engine.iterator({
+        ...toBounds(options),
+        reverse,
+        limit,
+        keysOnly,
+        snapshot: toSnapshotOf(options.snapshot),
+      }),
+      clock: this.#clock,
+      signal,
+    });
+    if (this.#tracker !== null) iterator.onClosed(this.#tracker.opened("iterator", iterator));
+    return iterator;
+  }
+
+  /** The keys within bounds, for `for` and `for await`: `for (const key of db.keys({ prefix: "user:" }))`. */
+  keys(options: ScanOptions = none): Entries<Uint8Array> {
+    return this.#entries({ ...options, keysOnly: true }, (iterator) => iterator.key);
+  }
+
+  /** The values within bounds, in the order of their keys. */
+  values(options: ScanOptions = none): Entries<Uint8Array> {
+    return this.#entries(options, (iterator) => iterator.value);
+  }
+
+  /** Key and value of every entry within bounds. */
+  entries(options: ScanOptions = none): Entries<[Uint8Array, Uint8Array]> {
+    return this.#entries(options, entryOf);
+  }
+
+  /** A view of what is visible now. It holds back the space of what it sees: release it, or use `using`. */
   snapshot(): Snapshot {
-    return this.engine.snapshot();
+    const snapshot = this.engine.snapshot();
+    if (this.#tracker !== null) snapshot.onReleased = this.#tracker.opened("snapshot", snapshot);
+    return snapshot;
   }
 
-  stats(): EngineStats {
-    return this.engine.stats();
+  /** What was done since the database was opened, and what it holds now. */
+  stats(): DbStats {
+    return { ...this.engine.stats(), open: this.#openHandles() };
   }
 
-  flush(): Promise<void> {
-    return this.engine.flush();
+  /** Moves everything in memory into tables. An abort rejects at once, and the flush goes on. */
+  flush(options: SignalOptions = none): Promise<void> {
+    return this.#abortable(options, "flush", () => this.engine.flush());
   }
 
-  compact(): Promise<void> {
-    return this.engine.compact();
+  /** Merges all tables into one sorted level. An abort rejects at once, and the merge goes on. */
+  compact(options: SignalOptions = none): Promise<void> {
+    return this.#abortable(options, "compact", () => this.engine.compact());
   }
 
-  close(): Promise<void> {
-    return this.engine.close();
+  /**
+   * Ends in order: everything written becomes durable, whatever the level, and the directory is free. Resolves
+   * to what the caller had left open; it is closed too. Rejects with `NOKV_UNDETERMINED` when writes may be
+   * lost. May be called again.
+   */
+  close(): Promise<OpenHandles> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async #close(): Promise<OpenHandles> {
+    const open = this.#openHandles();
+    if (open.iterators + open.snapshots > 0) this.#tracker?.leaked(open);
+    await this.engine.close();
+    return open;
+  }
+
+  #openHandles(): OpenHandles {
+    const { openIterators, openSnapshots } = this.engine.stats();
+    const openedAt = this.#tracker?.openedAt() ?? [];
+    return { iterators: openIterators, snapshots: openSnapshots, openedAt };
+  }
+
+  #entries<T>(options: ScanOptions, pick: (iterator: DbIterator) => T): Entries<T> {
+    return new Entries(() => this.iterator(options), this.#clock, pick);
+  }
+
+  async #batchOf(operations: readonly BatchOperation[] | undefined, options: WriteOptions): Promise<void> {
+    checkWriteOptions(options, "batch");
+    if (!Array.isArray(operations)) {
+      throw invalidArgument(`batch takes an array of operations, not ${nameOf(operations)}`);
+    }
+    const batch = this.#emptyBatch();
+    for (const operation of operations as readonly BatchOperation[]) this.#add(batch, operation);
+    await this.#commit(batch);
+  }
+
+  async #commitFilled(batch: Batch, options: WriteOptions): Promise<void> {
+    checkWriteOptions(options, "commit");
+    await this.#commit(batch);
   }
 
   #commit(batch: Batch): Promise<void> {
@@ -159,14 +294,15 @@ export class Db {
   }
 
   #add(batch: Batch, operation: BatchOperation): void {
+    checkOptions(operation, "a batch operation", operationNames);
     switch (operation.type) {
       case "set": {
-        const value = this.#bytes(operation.value, "value");
-        batch.set(this.#bytes(operation.key, "key"), value, this.#expiresAtMs(operation));
+        const key = toBytes(operation.key, "key");
+        batch.set(key, toBytes(operation.value, "value"), this.#expiresAtMs(operation));
         return;
       }
       case "delete":
-        batch.delete(this.#bytes(operation.key, "key"));
+        batch.delete(toBytes(operation.key, "key"));
         return;
       default: {
         const type: unknown = (operation as { type: unknown }).type;
@@ -176,39 +312,40 @@ export class Db {
   }
 
   #expiresAtMs(lifetime: Lifetime): number {
-    const { ttlMs, expiresAtMs } = lifetime;
-    if (ttlMs === undefined) return expiresAtMs ?? 0;
-    if (expiresAtMs !== undefined) throw invalidArgument("ttlMs and expiresAtMs exclude each other");
-    if (!Number.isSafeInteger(ttlMs) || ttlMs < 1) {
-      throw invalidArgument(`ttlMs is ${String(ttlMs)}; it must be an integer of at least 1`);
-    }
-    return this.engine.nowMs() + ttlMs;
+    return toExpiresAtMs(lifetime, () => this.engine.nowMs());
   }
 
-  #bound(data: Data | undefined): Uint8Array | undefined {
-    return data === undefined ? undefined : this.#bytes(data, "bound");
-  }
-
-  #bytes(data: Data, what: string): Uint8Array {
-    if (typeof data === "string") return this.#encoder.encode(data);
-    if (data instanceof Uint8Array) return data;
-    throw invalidArgument(`the ${what} must be a Uint8Array or a string`);
+  async #abortable(options: SignalOptions, call: string, run: () => Promise<void>): Promise<void> {
+    if (options !== none) checkOptions(options, call, signalNames);
+    const { signal } = options;
+    checkSignal(signal, `before the ${call} began`);
+    if (signal === undefined) return await run();
+    await new Promise<void>((resolve, reject) => {
+      const abort = (): void => reject(aborted(signal, `the wait for the ${call}, which goes on`));
+      signal.addEventListener("abort", abort, { once: true });
+      run().then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    });
   }
 }
 
-function checkSignal(signal: AbortSignal | undefined): void {
-  if (signal?.aborted !== true) return;
-  throw new NokvError("NOKV_ABORTED", "aborted before the write took effect", { cause: signal.reason });
+function checkWriteOptions(options: WriteOptions, call: string): void {
+  if (options !== none) checkOptions(options, call, signalNames);
+  checkSignal(options.signal, "before the write took effect");
 }
 
-/** The least key above all that begin with `prefix`; undefined when there is none. */
-function behindPrefix(prefix: Uint8Array): Uint8Array | undefined {
-  for (let length = prefix.length; length > 0; length--) {
-    const last = prefix[length - 1] ?? 0;
-    if (last === 0xff) continue;
-    const behind = prefix.slice(0, length);
-    behind[length - 1] = last + 1;
-    return behind;
-  }
-  return undefined;
+function checkFlag(flag: unknown, name: string): void {
+  if (flag === undefined || typeof flag === "boolean") return;
+  throw invalidArgument(`${name} must be true or false, not ${nameOf(flag)}`);
+}
+
+function toSnapshot(options: ReadOptions, call: string): Snapshot | null {
+  if (options === none) return null;
+  checkOptions(options, call, readNames);
+  return toSnapshotOf(options.snapshot);
+}
+
+function toSnapshotOf(snapshot: Snapshot | null | undefined): Snapshot | null {
+  if (snapshot === null || snapshot === undefined) return null;
+  if (snapshot instanceof Snapshot) return snapshot;
+  throw invalidArgument(`snapshot must be what db.snapshot() returned, not ${nameOf(snapshot)}`);
 }

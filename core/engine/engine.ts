@@ -114,6 +114,13 @@ export class Engine {
     return this.#reader.get(key, at);
   }
 
+  /** Is there a visible value? As `get`, without reading it. */
+  has(key: Uint8Array, at: Snapshot | null = null): boolean {
+    this.#checkRead(key);
+    if (at !== null) at.check(this.#pins);
+    return this.#reader.has(key, at);
+  }
+
   /** The newest record, whether or not a crash could still take it back. */
   latest(key: Uint8Array): Latest {
     this.#checkRead(key);

@@ -1,6 +1,7 @@
 // HOT: every scan steps through here.
 import { assert } from "../assert.ts";
 import type { ByteSlab } from "../bytes/byte-slab.ts";
+import { compareBytes } from "../bytes/compare.ts";
 import {
   columnFamily,
   readExpiresAtMs,
@@ -75,6 +76,9 @@ export class EngineIterator {
   readonly #toExcluded: boolean;
   #left: number;
   #started = false;
+  #ended = false;
+  /** Where the next step begins instead of at a bound; null: at the bound. */
+  #target: Uint8Array | null = null;
   #closedBy: "caller" | "engine" | null = null;
   #failure: NokvError | null = null;
   /** The current entry's record; meaningful while `#current` is true. */
@@ -100,7 +104,7 @@ export class EngineIterator {
   next(): boolean {
     if (this.#closedBy !== null) throw closed(this.#closedBy === "engine" ? "database" : "iterator");
     if (this.#failure !== null) throw this.#failure;
-    if (this.#left === 0) return this.#stop();
+    if (this.#left === 0 || this.#ended) return this.#stop();
     try {
       this.#current = this.#reverse ? this.#stepBack() : this.#stepForward();
     } catch (error) {
@@ -112,6 +116,18 @@ export class EngineIterator {
     if (!this.#current) return this.#stop();
     this.#left--;
     return true;
+  }
+
+  /**
+   * The next step goes to the entry at `target`, or to the nearest behind it in the direction of the walk. A
+   * target outside the bounds is the end. What was used up of `limit` stays used up.
+   */
+  seek(target: Uint8Array): void {
+    if (this.#closedBy !== null) throw closed(this.#closedBy === "engine" ? "database" : "iterator");
+    this.#current = false;
+    this.#started = false;
+    this.#target = target.slice();
+    this.#ended = !this.#isWithin(target);
   }
 
   /** A copy of the current key. */
@@ -165,7 +181,7 @@ export class EngineIterator {
   }
 
   #stop(): boolean {
-    this.#left = 0;
+    this.#ended = true;
     this.#current = false;
     return false;
   }
@@ -221,6 +237,10 @@ export class EngineIterator {
 
   #seekStart(): void {
     this.#started = true;
+    if (this.#target !== null) {
+      this.#cursor.seek(family, this.#target);
+      return;
+    }
     const from = this.#from ?? emptyBytes;
     this.#cursor.seek(family, this.#from !== null && this.#fromExcluded ? successor(from) : from);
   }
@@ -229,7 +249,8 @@ export class EngineIterator {
     this.#started = true;
     const cursor = this.#cursor;
     const to = this.#to;
-    if (to === null) cursor.seek(family + 1, emptyBytes);
+    if (this.#target !== null) cursor.seek(family, successor(this.#target));
+    else if (to === null) cursor.seek(family + 1, emptyBytes);
     else cursor.seek(family, this.#toExcluded ? to : successor(to));
     // It stands on the first record behind the range, if there is one.
     if (cursor.valid) cursor.prev();
@@ -260,6 +281,13 @@ export class EngineIterator {
     if (readKind(this.#recordView, this.#offset) !== recordKind.value) return false;
     const expiresAtMs = readExpiresAtMs(this.#recordView, this.#offset);
     return expiresAtMs === 0 || expiresAtMs > this.#view.nowMs;
+  }
+
+  #isWithin(key: Uint8Array): boolean {
+    const low = this.#from === null ? 1 : compareBytes(key, this.#from);
+    const high = this.#to === null ? -1 : compareBytes(key, this.#to);
+    if (low < 0 || (low === 0 && this.#fromExcluded)) return false;
+    return high < 0 || (high === 0 && !this.#toExcluded);
   }
 
   #isBeyondEnd(): boolean {

@@ -51,10 +51,14 @@ export class Reader {
 
   /** `at`: a snapshot that was checked; null: the present. */
   get(key: Uint8Array, at: Snapshot | null): Uint8Array | null {
+    return this.has(key, at) ? this.#copyValue() : null;
+  }
+
+  /** As `get`, without the value. */
+  has(key: Uint8Array, at: Snapshot | null): boolean {
     // Not the newest: what is not durable yet could be taken back by a crash after it was read.
     const version = at === null ? this.#write.visibleVersion : at.version;
-    if (!this.#find(key, version) || !this.#isLive(at)) return null;
-    return this.#copyValue();
+    return this.#find(key, version) && this.#isLive(at);
   }
 
   latest(key: Uint8Array): Latest {

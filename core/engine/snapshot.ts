@@ -43,6 +43,8 @@ export class Snapshot {
   readonly version: number;
   /** The instant at which it judges expiry, Unix milliseconds. */
   readonly readAtMs: number;
+  /** Called once, when it is released. */
+  onReleased: (() => void) | null = null;
   readonly #pins: Pins;
   #released = false;
 
@@ -63,6 +65,7 @@ export class Snapshot {
     if (this.#released) return;
     this.#released = true;
     this.#pins.unpin(this.version);
+    this.onReleased?.();
   }
 
   [Symbol.dispose](): void {
