@@ -180,9 +180,7 @@ export class EngineDriver {
 
   /** How many batches a plain read sees. Judges that nothing acknowledged is hidden. */
   visibleCount(): number {
-    const { visibleVersion } = this.engine;
-    let count = this.#versions.length;
-    while (count > 0 && (this.#versions[count - 1] as number) > visibleVersion) count--;
+    const count = this.countAt(this.engine.visibleVersion);
     if (count < this.model.acknowledgedCount) {
       this.world.fail("visibility", `batch ${count + 1} is acknowledged but not visible`);
     }
@@ -196,6 +194,13 @@ export class EngineDriver {
     const count = this.model.acknowledgedCount;
     await pause(env, intervalPatienceUs);
     if (session === this.#session && !this.poisoned) this.model.secure(count);
+  }
+
+  /** How many batches have a version up to `version`. */
+  countAt(version: number): number {
+    let count = this.#versions.length;
+    while (count > 0 && (this.#versions[count - 1] as number) > version) count--;
+    return count;
   }
 
   /** Asks to be told when everything handed over by now is visible, and judges that it then is. */
@@ -240,6 +245,25 @@ export class EngineDriver {
   secureAfter(promise: Promise<void>, failed: (error: NokvError) => void): Promise<void> {
     const session = this.#session;
     const count = this.model.acknowledgedCount;
+    return promise.then(
+      () => {
+        if (session === this.#session) this.model.secure(count);
+      },
+      (error: unknown) => {
+        if (!(error instanceof NokvError)) throw error;
+        failed(error);
+      },
+    );
+  }
+
+  /** Notes that everything up to `version` is durable once `promise` is kept. */
+  secureIssuedAfter(
+    promise: Promise<void>,
+    version: number,
+    failed: (error: NokvError) => void,
+  ): Promise<void> {
+    const session = this.#session;
+    const count = this.countAt(version);
     return promise.then(
       () => {
         if (session === this.#session) this.model.secure(count);

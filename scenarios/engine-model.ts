@@ -95,6 +95,7 @@ class EngineModelRun {
       return;
     }
     this.#workload.reads.everything();
+    await this.#workload.checkpoints.judgeLeft(env);
     while (this.#stepsLeft > 0 && !this.#driver.poisoned) {
       this.#stepsLeft--;
       await this.#workload.step(env);

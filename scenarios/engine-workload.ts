@@ -5,6 +5,7 @@ import type { ModelWrite } from "../sim/checkers/prefix-model.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { EngineDriver } from "./engine-driver.ts";
 import { pendingMax } from "./engine-driver.ts";
+import { EngineCheckpoints } from "./engine-checkpoints.ts";
 import { EngineReads } from "./engine-reads.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { pause } from "./recording-clock.ts";
@@ -39,6 +40,7 @@ export function withCorruption({ writes, reads, jobs }: Tolerance): Tolerance {
 export class EngineWorkload {
   readonly driver: EngineDriver;
   readonly reads: EngineReads;
+  readonly checkpoints: EngineCheckpoints;
   readonly #keyspace: Keyspace;
   readonly #dice: Dice;
   #tolerance = noErrors;
@@ -48,6 +50,9 @@ export class EngineWorkload {
   constructor(driver: EngineDriver, keyspace: Keyspace, dice: Dice) {
     this.driver = driver;
     this.reads = new EngineReads(driver, keyspace, dice);
+    this.checkpoints = new EngineCheckpoints(driver, (error) => {
+      this.#expect(error, this.#tolerance.jobs, "checkpoint");
+    });
     this.#keyspace = keyspace;
     this.#dice = dice;
   }
@@ -86,6 +91,8 @@ export class EngineWorkload {
     else if (choice < 88) this.reads.scanKeys(this.#keyspace.bounds());
     else if (choice < 89) await this.driver.openTwice(env);
     else if (choice < 90) await this.#outlast(env);
+    else if (choice < 91) await this.checkpoints.take(env);
+    else if (choice < 92) this.#inTables();
     else await pause(env, dice.skewed(1, dice.pick([100, 10_000, 1_000_000])));
     if (this.driver.pending >= pendingMax) await this.settled(env);
   }
@@ -119,6 +126,18 @@ export class EngineWorkload {
   async #outlast(env: Env): Promise<void> {
     await this.driver.outlastInterval(env);
     if (this.#dice.chance(1, 2)) this.#powerOff?.(1);
+  }
+
+  /** What is said to be in tables survives without the log. */
+  #inTables(): void {
+    const { driver } = this;
+    const version = driver.engine.pendingVersion;
+    const secured = new Promise<void>((resolve, reject) => {
+      driver.engine.whenInTables(version, (error) => (error === null ? resolve() : reject(error)));
+    });
+    void driver.secureIssuedAfter(secured, version, (error) => {
+      this.#expect(error, this.#tolerance.jobs, "in tables");
+    });
   }
 
   flush(): void {

@@ -114,7 +114,8 @@ function missing(directory: string): NokvError {
   return new NokvError("NOKV_NOT_FOUND", message, { path: directory });
 }
 
-async function createDirectories(env: Env, directory: string): Promise<void> {
+/** Creates what is missing on the way to `directory`, and makes each name durable in its parent. */
+export async function createDirectories(env: Env, directory: string): Promise<void> {
   const absent: string[] = [];
   let path = directory;
   while (path !== "" && path !== "/" && path !== "." && env.disk.kind(path) === null) {
@@ -144,7 +145,7 @@ function moveAway(env: Env, created: string): void {
   }
 }
 
-function parentOf(path: string): string {
+export function parentOf(path: string): string {
   const slash = path.lastIndexOf("/");
   if (slash < 0) return ".";
   return slash === 0 ? "/" : path.slice(0, slash);

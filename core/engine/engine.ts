@@ -10,12 +10,14 @@ import type { ManifestWriter } from "../manifest/writer.ts";
 import type { WalSegment } from "../wal/segment.ts";
 import type { BackgroundContext } from "./background.ts";
 import type { Batch } from "./batch.ts";
+import { type Checkpoint, writeCheckpoint } from "./checkpoint.ts";
 import { Compactor } from "./compactor.ts";
 import { closed, invalidArgument, poisoned, undetermined } from "./failure.ts";
 import { Flusher } from "./flusher.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import { checkIteratorOptions, EngineIterator, type IteratorOptions } from "./iterator.ts";
 import type { EngineOptions } from "./options.ts";
+import { type KeyRange, RangeEstimate, type RangeSize } from "./range-estimate.ts";
 import { type Latest, Reader } from "./reader.ts";
 import { type EngineParts, recover } from "./recovery.ts";
 import { Pins, type Snapshot } from "./snapshot.ts";
@@ -45,6 +47,7 @@ export async function openEngine(
  */
 export class Engine {
   readonly #env: Env;
+  readonly #directory: string;
   readonly #options: EngineOptions;
   readonly #lock: DiskLock;
   readonly #clock: HybridClock;
@@ -66,6 +69,7 @@ export class Engine {
 
   constructor(parts: EngineParts) {
     this.#env = parts.env;
+    this.#directory = parts.directory;
     this.#options = parts.options;
     this.#lock = parts.lock;
     this.#clock = parts.clock;
@@ -184,6 +188,41 @@ export class Engine {
     }
   }
 
+  /**
+   * Makes `target`, a directory that does not exist or is empty, a database of its own that holds everything
+   * committed before the call: hard links, so it takes no room until either side merges its tables. It must be
+   * on the same file system.
+   */
+  async checkpoint(target: string): Promise<Checkpoint> {
+    this.#checkWritable();
+    const version = this.#write.pendingVersion;
+    return writeCheckpoint(this.#env, target, async () => {
+      await this.flush();
+      assert(this.#flusher.flushedVersion >= version, "a flush brings everything into tables");
+      const { flushedVersion } = this.#flusher;
+      return { directory: this.#directory, tables: this.#tables.current.version, version: flushedVersion };
+    });
+  }
+
+  /** `done` when everything up to `version` is in durable tables, so that no log is needed for it. */
+  whenInTables(version: number, done: Done): void {
+    this.#checkWritable();
+    if (version > this.#write.pendingVersion) throw invalidArgument(`version ${version} was never given out`);
+    this.#flusher.whenFlushed(version, done);
+  }
+
+  /** How much data lies in a range: from indexes and samples, no block is read. */
+  sizeOf(range: KeyRange): RangeSize {
+    this.#checkOpen();
+    return new RangeEstimate(this.#write.memtables, this.#tables.current).size(range);
+  }
+
+  /** At most `count` keys that divide a range into parts of about equal size. */
+  sampleKeys(range: KeyRange, count: number): Uint8Array[] {
+    this.#checkOpen();
+    return new RangeEstimate(this.#write.memtables, this.#tables.current).sampleKeys(range, count);
+  }
+
   /** Flushes, then merges all tables into one sorted level. */
   async compact(): Promise<void> {
     await this.flush();
@@ -220,6 +259,7 @@ export class Engine {
       walGroups: wal.groupCount,
       walSyncs: wal.syncCount,
       flushes: this.#flusher.flushCount,
+      flushedVersion: this.#flusher.flushedVersion,
       flushFailures: this.#flusher.lane.failureCount,
       bytesFlushed: this.#flusher.bytesFlushed,
       compactions: this.#compactor.compactionCount,
@@ -332,7 +372,7 @@ export class Engine {
     this.#env.trace.emit("engine/poisoned", { code: error.code, path: error.path });
     this.#write.poison(error);
     this.#manifest.poison(error);
-    this.#flusher.lane.stop(poisoned(error));
+    this.#flusher.stop(poisoned(error));
     this.#compactor.stop(poisoned(error));
     for (const run of this.#poisonListeners.splice(0)) run(poisoned(error));
   }
@@ -342,7 +382,7 @@ export class Engine {
     const failedBefore = this.#failure;
     for (const iterator of this.#iterators) iterator.invalidate();
     this.#pins.close();
-    this.#flusher.lane.stop(closed("database"));
+    this.#flusher.stop(closed("database"));
     this.#compactor.stop(closed("database"));
     const sealed = this.#seal();
     await this.#idle(this.#flusher.lane.running, this.#flusher);

@@ -1,12 +1,14 @@
 import { flushAfterManifest, flushBeforeManifest } from "../../failpoints/catalog.ts";
 import { assert } from "../assert.ts";
 import { DiskError } from "../env/disk.ts";
+import type { NokvError } from "../errors.ts";
 import type { JobError, JobResult } from "../env/jobs.ts";
 import type { FlushJob, FlushResult } from "../lsm/flush-job.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
 import { type BackgroundContext, dropRules, jobFailure, Lane, tableOptions } from "./background.ts";
 import type { MemorySegment } from "./memtables.ts";
 import type { ChangeOutcome } from "./table-set.ts";
+import { type Done, Waiters } from "./waiters.ts";
 
 /** Turns full memtables into tables of level 0, the oldest first, and then drops their log segments. */
 export class Flusher {
@@ -14,10 +16,15 @@ export class Flusher {
   readonly lane: Lane;
   flushCount = 0;
   bytesFlushed = 0;
+  /** Every record up to this version is in durable tables. */
+  flushedVersion: number;
+  readonly #waiters = new Waiters();
 
   constructor(context: BackgroundContext) {
     this.#context = context;
     this.lane = new Lane(context, "flush");
+    // What recovery found in the log is in memory again, and newer.
+    this.flushedVersion = context.tables.current.version.maxVersion();
   }
 
   /** Begins a flush if one is due and none runs. */
@@ -79,7 +86,22 @@ export class Flusher {
     this.#removeSegment(flushed);
     this.flushCount++;
     for (const table of added) this.bytesFlushed += table.sizeBytes;
+    // A segment that took nothing has no version.
+    this.flushedVersion = Math.max(this.flushedVersion, flushed.segment.lastVersion);
+    this.#waiters.tell(this.flushedVersion);
     this.lane.succeed();
+  }
+
+  /** `done` when everything up to `version` is in durable tables; at once when it is already. */
+  whenFlushed(version: number, done: Done): void {
+    if (version <= this.flushedVersion) return done(null);
+    this.#waiters.add(version, done);
+  }
+
+  /** No further flush begins: who waits will not be served. */
+  stop(error: NokvError): void {
+    this.lane.stop(error);
+    this.#waiters.fail(error);
   }
 
   /** Only now: the manifest that is durable says that the segment is obsolete. */

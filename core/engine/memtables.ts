@@ -72,6 +72,11 @@ export class Memtables {
     return bytes;
   }
 
+  /** Newest first. */
+  all(): readonly MemorySegment[] {
+    return [this.#active, ...this.#immutables];
+  }
+
   rotate(next: MemorySegment): void {
     assert(next.segment.number > this.#active.segment.number, "segment numbers go up");
     this.#immutables.unshift(this.#active);

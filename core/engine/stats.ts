@@ -11,6 +11,8 @@ export interface EngineStats {
   readonly walGroups: number;
   readonly walSyncs: number;
   readonly flushes: number;
+  /** Every record up to this version is in durable tables. */
+  readonly flushedVersion: number;
   readonly flushFailures: number;
   readonly bytesFlushed: number;
   readonly compactions: number;

@@ -44,6 +44,12 @@ export class TestWorld {
     return this.#incarnation;
   }
 
+  /** The present incarnation. */
+  get live(): TestEnv {
+    if (this.#incarnation === null) throw new Error("nothing was booted");
+    return this.#incarnation;
+  }
+
   /** Another process beside the present incarnation. */
   neighbour(): TestEnv {
     return new TestEnv(this);

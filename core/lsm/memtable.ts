@@ -134,6 +134,14 @@ export class Memtable {
     return this.#offsets.slice(0, this.#count);
   }
 
+  /** Offsets of at most `most` records, spread evenly over the order of arrival. The caller owns it. */
+  sampleOffsets(most: number): Uint32Array {
+    const size = Math.min(most, this.#count);
+    const sample = new Uint32Array(size);
+    for (let i = 0; i < size; i++) sample[i] = this.#offsets[Math.floor((i * this.#count) / size)] as number;
+    return sample;
+  }
+
   #visible(newest: number, version: number): number {
     let entry = newest;
     while (entry !== 0) {

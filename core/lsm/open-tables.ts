@@ -111,6 +111,11 @@ export class OpenTables {
     return null;
   }
 
+  /** All readers, level by level. */
+  readers(): readonly TableReader[] {
+    return this.#levels.flat();
+  }
+
   /** One cursor per sorted run, newest first: what a merging cursor takes. */
   cursors(): RecordCursor[] {
     const cursors: RecordCursor[] = [];

@@ -73,8 +73,13 @@ export class TableIndex {
 
   /** The table's last (family, key). */
   largest(): Uint8Array {
+    return this.lastOf(this.blockCount - 1);
+  }
+
+  /** The last (family, key) of block `i`, as a bound. */
+  lastOf(i: number): Uint8Array {
     const { bytes, view } = this.#block;
-    const offset = this.#block.offsetAt(this.blockCount - 1);
+    const offset = this.#block.offsetAt(i);
     const keyStart = offset + recordHeaderBytes;
     return bound(readFamily(view, offset), bytes.subarray(keyStart, keyStart + readKeyLength(view, offset)));
   }

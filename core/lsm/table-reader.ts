@@ -117,6 +117,17 @@ export class TableReader {
     return this.#index.search(family, key, Number.MAX_SAFE_INTEGER);
   }
 
+  /** Where in the file the records at or after (family, key) begin. From the index alone: exact to a block. */
+  dataOffset(family: number, key: Uint8Array): number {
+    const i = this.searchBlock(family, key);
+    return i === this.#index.blockCount ? this.#layout.points : this.#index.blockOffset(i);
+  }
+
+  /** The last (family, key) of block `i`, as a bound. */
+  lastOf(i: number): Uint8Array {
+    return this.#index.lastOf(i);
+  }
+
   blockAt(i: number): Block {
     const cached = this.#blocks.slots[i] ?? null;
     if (cached === null) return this.#loadBlock(i);

@@ -85,6 +85,13 @@ export class Version {
     return this.levels.reduce((sum, tables) => sum + tables.length, 0);
   }
 
+  /** Newest version in any table; 0 when there is none. */
+  maxVersion(): number {
+    let newest = 0;
+    for (const table of this.tables()) newest = Math.max(newest, table.maxVersion);
+    return newest;
+  }
+
   levelBytes(level: number): number {
     return this.level(level).reduce((sum, table) => sum + table.sizeBytes, 0);
   }

@@ -1,4 +1,5 @@
 import { ambientMutants } from "./ambient.ts";
+import { checkpointMutants } from "./checkpoint.ts";
 import { compactionMutants } from "./compaction.ts";
 import { gatewayMutants } from "./gateway.ts";
 import { kvMutants } from "./kv.ts";
@@ -17,6 +18,7 @@ export const mutants: readonly Mutant[] = [
   ...manifestMutants,
   ...tableMutants,
   ...compactionMutants,
+  ...checkpointMutants,
   ...readMutants,
   ...kvMutants,
   ...gatewayMutants,

@@ -1,0 +1,93 @@
+import type { Engine } from "../core/engine/engine.ts";
+import { openEngine } from "../core/engine/engine.ts";
+import type { Env } from "../core/env/env.ts";
+import { DiskError } from "../core/env/disk.ts";
+import { NokvError } from "../core/errors.ts";
+import { judgeScan } from "../sim/checkers/expected-state.ts";
+import type { EngineDriver } from "./engine-driver.ts";
+import { scanAll } from "./engine-driver.ts";
+
+/** What an unfinished checkpoint says when somebody opens it. */
+const unfinishedCodes = ["NOKV_CORRUPTION", "NOKV_NOT_FOUND", "NOKV_IO", "NOKV_NO_SPACE", "NOKV_LOCKED"];
+
+/**
+ * Checkpoints of a running engine: a database of its own that holds what was written up to its version, or,
+ * after a crash or an error, a directory that is refused. Never half of one.
+ */
+export class EngineCheckpoints {
+  readonly #driver: EngineDriver;
+  readonly #onError: (error: NokvError) => void;
+  /** Directories that may be there, finished or not. */
+  #left: string[] = [];
+  #taken = 0;
+
+  /** `onError` judges the operating errors of a checkpoint. */
+  constructor(driver: EngineDriver, onError: (error: NokvError) => void) {
+    this.#driver = driver;
+    this.#onError = onError;
+  }
+
+  /** Takes one, opens it and compares it with the model. Writes go on meanwhile. */
+  async take(env: Env): Promise<void> {
+    const driver = this.#driver;
+    const { engine } = driver;
+    const path = `/checkpoint-${++this.#taken}`;
+    this.#left.push(path);
+    const issued = engine.pendingVersion;
+    try {
+      const { version } = await engine.checkpoint(path);
+      if (version < issued) driver.world.fail("checkpoint", `version ${version}, but ${issued} was committed before`);
+      if (!driver.isOpen || driver.engine !== engine) return;
+      await this.#compare(env, path, version);
+    } catch (error) {
+      if (!(error instanceof NokvError)) throw error;
+      this.#onError(error);
+    }
+  }
+
+  /** What earlier incarnations left opens whole or not at all. */
+  async judgeLeft(env: Env): Promise<void> {
+    for (const path of this.#left.splice(0)) {
+      try {
+        const copy = await openEngine(env, path, { createIfMissing: false });
+        await this.#read(copy);
+      } catch (error) {
+        if (!(error instanceof NokvError)) throw error;
+        if (unfinishedCodes.includes(error.code)) continue;
+        this.#driver.world.fail("checkpoint", `${path}: ${error.code} ${error.message}`);
+      }
+      removeFiles(env, path);
+    }
+  }
+
+  async #compare(env: Env, path: string, version: number): Promise<void> {
+    const driver = this.#driver;
+    const count = driver.countAt(version);
+    const copy = await openEngine(env, path, { createIfMissing: false });
+    if (driver.isOpen) {
+      const { value: seen, instant } = driver.timed(() => scanAll(copy));
+      const problem = driver.model.check(count, (state) => judgeScan(state, {}, seen, instant));
+      if (problem !== null) driver.world.fail("checkpoint", `${path} at version ${version}: ${problem}`);
+    }
+    await copy.close();
+    this.#left = this.#left.filter((left) => left !== path);
+    removeFiles(env, path);
+  }
+
+  /** A database that opens can be read to its end. */
+  async #read(copy: Engine): Promise<void> {
+    try {
+      scanAll(copy);
+    } finally {
+      await copy.close();
+    }
+  }
+}
+
+function removeFiles(env: Env, path: string): void {
+  try {
+    for (const name of env.disk.list(path)) env.disk.remove(`${path}/${name}`);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+  }
+}

@@ -1,0 +1,66 @@
+import type { Mutant } from "./mutant.ts";
+
+const scenario = "engine-model";
+
+/** What a checkpoint promises, and what "in tables" promises. */
+export const checkpointMutants: readonly Mutant[] = [
+  {
+    name: "checkpoint-without-flush",
+    file: "core/engine/engine.ts",
+    find: `      await this.flush();
+      assert(this.#flusher.flushedVersion >= version, "a flush brings everything into tables");`,
+    replace: `      assert(version >= 0, "a version is not negative");`,
+    oracles: ["checkpoint"],
+    scenario,
+    why: "A checkpoint lacks what was still in memory when it was taken.",
+  },
+  {
+    name: "checkpoint-leaves-a-table-out",
+    file: "core/engine/checkpoint.ts",
+    find: `  for (const table of tables) {`,
+    replace: `  for (const table of tables.slice(1)) {`,
+    oracles: ["checkpoint", "errors"],
+    scenario,
+    why: "A checkpoint that was reported complete does not open.",
+  },
+  {
+    name: "checkpoint-current-before-tables",
+    file: "core/engine/checkpoint.ts",
+    find: `    env.disk.link(tablePath(source.directory, table.number), path);
+    made.push(path);`,
+    replace: `    void Promise.resolve().then(() => env.disk.link(tablePath(source.directory, table.number), path));`,
+    oracles: ["checkpoint", "errors", "exception"],
+    scenario,
+    why: "A table merged away in between is missing from the checkpoint.",
+  },
+  {
+    name: "checkpoint-gives-versions-out-again",
+    file: "core/engine/checkpoint.ts",
+    find: `    lastVersion: source.version,`,
+    replace: `    lastVersion: 0,`,
+    oracles: ["checkpoint", "errors"],
+    scenario,
+    why: "The manifest of the checkpoint contradicts its tables: it is refused.",
+  },
+  {
+    name: "in-tables-told-before-the-manifest",
+    file: "core/engine/flusher.ts",
+    find: `    this.lane.begin();
+    if (oldest`,
+    replace: `    this.lane.begin();
+    this.#waiters.tell(oldest.segment.lastVersion);
+    if (oldest`,
+    oracles: ["prefix", "recovery"],
+    scenario,
+    why: "Who drops his own log because a batch is in tables loses it at the next power failure.",
+  },
+  {
+    name: "in-tables-of-a-younger-segment",
+    file: "core/engine/flusher.ts",
+    find: `Math.max(this.flushedVersion, flushed.segment.lastVersion);`,
+    replace: `Math.max(this.flushedVersion, write.pendingVersion);`,
+    oracles: ["prefix", "recovery", "checkpoint", "exception"],
+    scenario,
+    why: "Batches count as being in tables that are only in memory.",
+  },
+];
