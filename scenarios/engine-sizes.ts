@@ -23,6 +23,9 @@ export function drawEngineOptions(world: World, dice: Dice): Partial<EngineOptio
     level0TablesStop: dice.between(4, 12),
     levelBytesBase: dice.pick([1_024, 4_096, 32_768]),
     levelBytesFactor: dice.between(2, 6),
+    valueThresholdBytes: dice.pick([0, 16, 64, 300, 1_000]),
+    valueGarbagePercent: dice.pick([1, 20, 50, 80]),
+    valueFilesOpenMax: dice.pick([1, 3, 64]),
     jobRetryMs: dice.pick([1, 20, 500]),
   };
   const useSwarm = dice.chance(1, 3);

@@ -19,7 +19,11 @@ export const recordHeaderBytes = 24;
 export const keyLengthMax = 0xffff;
 export const versionMax = Number.MAX_SAFE_INTEGER;
 
-export const recordKind = { tombstone: 0, value: 1 } as const;
+/**
+ * 3, pointer: the record's value stands elsewhere, and what stands here is a value pointer (`core/vlog`). Only
+ * tables hold such records.
+ */
+export const recordKind = { tombstone: 0, value: 1, pointer: 3 } as const;
 
 /** What embedded writes and, later, Percolator's `write`, `lock` and `default` columns are kept in. */
 export const columnFamily = { data: 0, lock: 1, write: 2, meta: 3 } as const;

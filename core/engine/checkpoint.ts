@@ -6,6 +6,7 @@ import type { Version } from "../lsm/version.ts";
 import { currentName, currentTempName, manifestName, switchCurrent } from "../manifest/current.ts";
 import type { ManifestEdit } from "../manifest/edit.ts";
 import { createManifest, type ManifestLog } from "../manifest/log.ts";
+import { valueFilePath } from "../vlog/value-file.ts";
 import { DirectorySync } from "../wal/directory-sync.ts";
 import { createDirectories, lockDirectory, parentOf, syncDirectory } from "./directory.ts";
 import { invalidArgument, refusal } from "./failure.ts";
@@ -29,9 +30,9 @@ export interface Checkpoint {
 }
 
 /**
- * Makes `target` a database of its own with the tables of `take()`, as hard links: they never change, so both
- * databases may go on independently. CURRENT comes last, so that a crash leaves a checkpoint or a directory
- * that is refused, never half of one that opens.
+ * Makes `target` a database of its own with the tables and value files of `take()`, as hard links: they never
+ * change, so both databases may go on independently. CURRENT comes last, so that a crash leaves a checkpoint or
+ * a directory that is refused, never half of one that opens.
  *
  * `take` brings everything into tables and says which they are; they are linked before anything else runs.
  * Rejects with `NokvError`; then what was made is removed again as far as the disk lets it.
@@ -81,15 +82,22 @@ async function make(env: Env, source: CheckpointSource, target: string, made: st
     made.push(path);
     bytes += table.sizeBytes;
   }
+  for (const file of source.tables.valueFiles()) {
+    const path = valueFilePath(target, file);
+    env.disk.link(valueFilePath(source.directory, file), path);
+    made.push(path);
+    bytes += file.sizeBytes;
+  }
   await publish(env, source, target, made);
   return { directory: target, version: source.version, tables: tables.length, bytes };
 }
 
-/** Manifest and CURRENT; the manifest's number is above every table's, as in any database. */
+/** Manifest and CURRENT; the manifest's number is above every other file's, as in any database. */
 async function publish(env: Env, source: CheckpointSource, target: string, made: string[]): Promise<void> {
   const directory = new DirectorySync(env.disk, target);
   const tables = [...source.tables.tables()].sort((a, b) => a.number - b.number);
-  const number = (tables.at(-1)?.number ?? 0) + 1;
+  const values = source.tables.valueFiles();
+  const number = Math.max(tables.at(-1)?.number ?? 0, values.at(-1)?.number ?? 0) + 1;
   const wallMs = Math.max(0, Math.floor(env.clock.wallMs()));
   const epoch = env.random.u32("core/engine/checkpoint", number, wallMs);
   const base: ManifestEdit = {
@@ -101,6 +109,8 @@ async function publish(env: Env, source: CheckpointSource, target: string, made:
     listed: [],
     removed: [],
     added: tables,
+    valuesRemoved: [],
+    valuesAdded: values,
   };
   made.push(`${target}/${manifestName(number)}`, `${target}/${currentTempName}`, `${target}/${currentName}`);
   const log = await new Promise<ManifestLog>((resolve, reject) => {

@@ -8,8 +8,12 @@ import {
   outputTablesMax,
   pickCompaction,
   pickFullCompaction,
+  pickValueGarbage,
+  relocatedBytesMax,
 } from "../lsm/compaction-picker.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
+import { valueFilePath } from "../vlog/value-file.ts";
+import type { ValueRules } from "../vlog/value-separator.ts";
 import { type BackgroundContext, dropRules, jobFailure, Lane, tableOptions } from "./background.ts";
 import type { ChangeOutcome } from "./table-set.ts";
 import type { Done } from "./waiters.ts";
@@ -23,6 +27,17 @@ export class Compactor {
   compactionCount = 0;
   movedCount = 0;
   bytesCompacted = 0;
+  /** Compactions that began because of garbage in value files. */
+  collectionCount = 0;
+  valuesSeparated = 0;
+  valuesRelocated = 0;
+  valueBytesRelocated = 0;
+  valueBytesWritten = 0;
+  /** Callers whose tables are merged, and who wait for the garbage of that to be collected. */
+  #collecting: Done[] = [];
+  /** Value files that could not be read: whatever is still good in them stays there. */
+  readonly #spoiled = new Set<number>();
+  #stopped = false;
 
   constructor(context: BackgroundContext) {
     this.#context = context;
@@ -35,14 +50,18 @@ export class Compactor {
     const { tables, options } = this.#context;
     const manual = this.#manual;
     const version = tables.current.version;
-    const compaction = manual.length > 0 ? pickFullCompaction(version) : pickCompaction(version, options);
+    if (manual.length === 0) this.#tellCollected();
+    const compaction =
+      manual.length > 0
+        ? pickFullCompaction(version, options, this.#spoiled)
+        : pickCompaction(version, options, [], this.#spoiled);
     this.#manual = [];
     if (compaction === null) {
       for (const done of manual) done(null);
       return;
     }
     this.lane.begin();
-    for (const done of manual) this.lane.afterNext(done);
+    for (const done of manual) this.lane.afterNext((error) => this.#merged(done, error));
     if (compaction.trivialMove) return this.#move(compaction);
     this.#context.env.jobs.run(this.#job(compaction), (error, result) => {
       this.#ended(compaction, error, result);
@@ -58,7 +77,36 @@ export class Compactor {
   /** No further compaction begins. */
   stop(error: NokvError): void {
     this.lane.stop(error);
+    this.#stopped = true;
     for (const done of this.#manual.splice(0)) done(error);
+    for (const done of this.#collecting.splice(0)) done(error);
+  }
+
+  /** A merge of everything ended; what it made garbage of is still to be collected. */
+  #merged(done: Done, error: NokvError | null): void {
+    if (error !== null || this.#stopped) return done(error);
+    this.#collecting.push(done);
+  }
+
+  #tellCollected(): void {
+    if (this.#collecting.length === 0) return;
+    const { tables, options } = this.#context;
+    if (pickValueGarbage(tables.current.version, options, [], this.#spoiled) !== null) return;
+    for (const done of this.#collecting.splice(0)) done(null);
+  }
+
+  #fail(error: NokvError): void {
+    for (const done of this.#collecting.splice(0)) done(error);
+    this.lane.fail(error, () => this.kick());
+  }
+
+  /** A value that can not be read must not keep everything else from being merged. */
+  #noteSpoiled(compaction: Compaction, error: NokvError): void {
+    if (error.code !== "NOKV_CORRUPTION") return;
+    for (const { file } of this.#context.tables.current.version.values) {
+      const path = valueFilePath(this.#context.directory, file);
+      if (error.path === path && compaction.relocate.includes(file.number)) this.#spoiled.add(file.number);
+    }
   }
 
   #job(compaction: Compaction): CompactionJob {
@@ -74,36 +122,66 @@ export class Compactor {
       tableBytes: options.tableBytes,
       table: tableOptions(options),
       drop: dropRules(this.#context, compaction.bottom),
+      values: this.#valueRules(compaction),
+    };
+  }
+
+  #valueRules(compaction: Compaction): ValueRules {
+    const { options, numbers, tables } = this.#context;
+    const { inputs, relocate } = compaction;
+    const pointed = new Set(inputs.flatMap((table) => table.valueRefs.map((ref) => ref.file)));
+    const fileBytes = options.tableBytes;
+    const fileNumbers = Math.floor(relocatedBytesMax(inputs, relocate) / fileBytes) + 1;
+    return {
+      thresholdBytes: options.valueThresholdBytes,
+      files: tables.current.version.valueFiles().filter((file) => pointed.has(file.number)),
+      relocate,
+      firstNumber: numbers.allocate(fileNumbers),
+      numbers: fileNumbers,
+      fileBytes,
     };
   }
 
   #ended(compaction: Compaction, error: JobError | null, result: JobResult | null): void {
     if (error !== null) {
-      return this.lane.fail(jobFailure(error, "a compaction failed"), () => this.kick());
+      const failure = jobFailure(error, "a compaction failed");
+      this.#noteSpoiled(compaction, failure);
+      return this.#fail(failure);
     }
     assert(result !== null, "a job that ends without an error has a result");
     assert(result.kind === "compaction", "the result is that of the job");
-    const added = (result as CompactionResult).tables;
+    const made = result as CompactionResult;
     const { env, tables } = this.#context;
     env.failpoints.hit(compactionBeforeManifest);
     const removed = numbersOf(compaction.inputs);
     // One edit: inputs and outputs are never both there, nor both gone.
-    tables.change({ added, removed }, (outcome) => this.#changed(compaction, added, outcome));
+    const change = { added: made.tables, removed, valuesAdded: made.values };
+    tables.change(change, (outcome) => this.#changed(compaction, made, outcome));
   }
 
-  #changed(compaction: Compaction, added: readonly TableMeta[], outcome: ChangeOutcome): void {
+  #changed(compaction: Compaction, made: CompactionResult, outcome: ChangeOutcome): void {
     const { env, tables } = this.#context;
     if (outcome.kind === "poisoned") return this.lane.abandon(outcome.error);
     if (outcome.kind === "refused") {
-      tables.removeFiles(added);
-      return this.lane.fail(outcome.error, () => this.kick());
+      tables.removeFiles(made.tables);
+      tables.removeValues(made.values);
+      return this.#fail(outcome.error);
     }
     env.failpoints.hit(compactionAfterManifest);
     // Only now: the manifest that is durable no longer names them.
     tables.removeFiles(compaction.inputs);
-    this.compactionCount++;
-    for (const table of added) this.bytesCompacted += table.sizeBytes;
+    this.#count(compaction, made);
     this.lane.succeed();
+  }
+
+  #count(compaction: Compaction, made: CompactionResult): void {
+    this.compactionCount++;
+    if (compaction.reason === "value-garbage") this.collectionCount++;
+    for (const table of made.tables) this.bytesCompacted += table.sizeBytes;
+    for (const file of made.values) this.valueBytesWritten += file.sizeBytes;
+    this.valuesSeparated += made.separatedCount;
+    this.valuesRelocated += made.relocatedCount;
+    this.valueBytesRelocated += made.relocatedBytes;
   }
 
   /** A table that overlaps nothing below changes its level as it is. */
@@ -111,7 +189,7 @@ export class Compactor {
     const added = compaction.inputs.map((table) => ({ ...table, level: compaction.outputLevel }));
     this.#context.tables.change({ added, removed: numbersOf(compaction.inputs) }, (outcome) => {
       if (outcome.kind === "poisoned") return this.lane.abandon(outcome.error);
-      if (outcome.kind === "refused") return this.lane.fail(outcome.error, () => this.kick());
+      if (outcome.kind === "refused") return this.#fail(outcome.error);
       this.movedCount++;
       this.lane.succeed();
     });

@@ -89,7 +89,7 @@ export function syncDirectory(env: Env, directory: string): Promise<void> {
 }
 
 function isData(file: OwnFile): boolean {
-  return file.kind === "manifest" || file.kind === "wal" || file.kind === "table";
+  return file.kind === "manifest" || file.kind === "wal" || file.kind === "table" || file.kind === "value";
 }
 
 /** What a first opening may leave before CURRENT is there: the first two files, with nothing in the log. */

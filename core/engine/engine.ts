@@ -7,6 +7,7 @@ import type { NokvError } from "../errors.ts";
 import type { BlockCache } from "../lsm/block-cache.ts";
 import { MergingCursor } from "../lsm/merging-cursor.ts";
 import type { ManifestWriter } from "../manifest/writer.ts";
+import type { ValueFileMeta } from "../vlog/value-file.ts";
 import type { WalSegment } from "../wal/segment.ts";
 import type { BackgroundContext } from "./background.ts";
 import type { Batch } from "./batch.ts";
@@ -21,7 +22,7 @@ import { type KeyRange, RangeEstimate, type RangeSize } from "./range-estimate.t
 import { type Latest, Reader } from "./reader.ts";
 import { type EngineParts, recover } from "./recovery.ts";
 import { Pins, type Snapshot } from "./snapshot.ts";
-import type { EngineStats, RecoveryStats } from "./stats.ts";
+import type { EngineStats, RecoveryStats, ValueStats } from "./stats.ts";
 import type { TableSet } from "./table-set.ts";
 import type { Done } from "./waiters.ts";
 import type { Pressure, WriteListener, WritePath } from "./write-path.ts";
@@ -157,6 +158,7 @@ export class Engine {
         version: snapshot === null ? newest : snapshot.version,
         nowMs: snapshot === null ? this.#clock.nowMs() : snapshot.readAtMs,
         slab: this.#slab,
+        values: this.#tables.values,
         release: (released) => {
           this.#iterators.delete(released);
           tables.release();
@@ -223,7 +225,7 @@ export class Engine {
     return new RangeEstimate(this.#write.memtables, this.#tables.current).sampleKeys(range, count);
   }
 
-  /** Flushes, then merges all tables into one sorted level. */
+  /** Flushes, merges all tables into one sorted level, and collects what that made garbage of in value files. */
   async compact(): Promise<void> {
     await this.flush();
     this.#checkWritable();
@@ -268,6 +270,7 @@ export class Engine {
       bytesCompacted: this.#compactor.bytesCompacted,
       tablesPerLevel: version.levels.map((tables) => tables.length),
       tableBytesPerLevel: version.levels.map((_, level) => version.levelBytes(level)),
+      ...this.#valueStats(),
       memtableBytes: memtables.usedBytes,
       immutableMemtables: memtables.immutableCount,
       blockCacheHits: this.#cache.hits,
@@ -280,6 +283,31 @@ export class Engine {
       visibleVersion: this.#write.visibleVersion,
       pendingVersion: this.#write.pendingVersion,
       recovery: this.#recovery,
+    };
+  }
+
+  #valueStats(): ValueStats {
+    const { current, values } = this.#tables;
+    const { lingering } = values;
+    const usage = current.version.values;
+    const sizeBytes = usage.reduce((sum, { file }) => sum + file.sizeBytes, 0);
+    const liveBytes = usage.reduce((sum, used) => sum + used.liveBytes, 0);
+    const isSegment = (file: ValueFileMeta): boolean => file.kind === "log";
+    return {
+      valueFiles: usage.length,
+      valueFilesLingering: lingering.length,
+      valueSegments: [...current.version.valueFiles(), ...lingering].filter(isSegment).length,
+      valueBytes: sizeBytes,
+      valueLiveBytes: liveBytes,
+      valueGarbageBytes: usage.reduce((sum, used) => sum + used.file.separableBytes - used.liveBytes, 0),
+      valuesSeparated: this.#flusher.valuesSeparated + this.#compactor.valuesSeparated,
+      valueSegmentsKept: this.#flusher.segmentsKept,
+      valueBytesWritten: this.#flusher.valueBytesWritten + this.#compactor.valueBytesWritten,
+      valueReads: values.readCount,
+      valueFilesRemoved: values.removedCount,
+      valuesRelocated: this.#compactor.valuesRelocated,
+      valueBytesRelocated: this.#compactor.valueBytesRelocated,
+      gcRuns: this.#compactor.collectionCount,
     };
   }
 

@@ -1,6 +1,7 @@
 // Goal: what is removed as garbage is what this program named, to the letter.
 import { describe, expect, test } from "vitest";
-import { ownFile, walName } from "./file-names.ts";
+import { walName } from "../wal/segment-name.ts";
+import { ownFile } from "./file-names.ts";
 
 describe("file names", () => {
   test.each([

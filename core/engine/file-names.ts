@@ -1,12 +1,14 @@
 import { currentName, currentTempName, manifestName } from "../manifest/current.ts";
 import { tableFileName } from "../lsm/table-meta.ts";
+import { valueFileName } from "../vlog/value-file.ts";
 import { fileNumberMax } from "../wal/file-header.ts";
+import { walName } from "../wal/segment-name.ts";
 
 export const lockName = "LOCK";
 /** Reserved for the mode of a directory that was promoted into a cluster. */
 export const modeName = "MODE";
 
-export type OwnFileKind = "current" | "lock" | "mode" | "manifest" | "wal" | "table" | "temp";
+export type OwnFileKind = "current" | "lock" | "mode" | "manifest" | "wal" | "table" | "value" | "temp";
 
 export interface OwnFile {
   readonly name: string;
@@ -15,11 +17,7 @@ export interface OwnFile {
   readonly number: number;
 }
 
-export function walName(number: number): string {
-  return `wal-${String(number).padStart(6, "0")}.log`;
-}
-
-const numbered = /^(?:MANIFEST-|wal-|table-)(\d{6,10})(?:\.log|\.sst)?$/;
+const numbered = /^(?:MANIFEST-|wal-|table-|value-)(\d{6,10})(?:\.log|\.sst|\.vlog)?$/;
 
 /** What of ours `name` is; null for a foreign file. Only exactly the names this program writes are ours. */
 export function ownFile(name: string): OwnFile | null {
@@ -32,5 +30,6 @@ export function ownFile(name: string): OwnFile | null {
   if (name === manifestName(number)) return { name, kind: "manifest", number };
   if (name === walName(number)) return { name, kind: "wal", number };
   if (name === tableFileName(number)) return { name, kind: "table", number };
+  if (name === valueFileName(number)) return { name, kind: "value", number };
   return null;
 }

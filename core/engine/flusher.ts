@@ -4,8 +4,8 @@ import { DiskError } from "../env/disk.ts";
 import type { NokvError } from "../errors.ts";
 import type { JobError, JobResult } from "../env/jobs.ts";
 import type { FlushJob, FlushResult } from "../lsm/flush-job.ts";
-import type { TableMeta } from "../lsm/table-meta.ts";
 import { type BackgroundContext, dropRules, jobFailure, Lane, tableOptions } from "./background.ts";
+import { poisoned } from "./failure.ts";
 import type { MemorySegment } from "./memtables.ts";
 import type { ChangeOutcome } from "./table-set.ts";
 import { type Done, Waiters } from "./waiters.ts";
@@ -16,6 +16,10 @@ export class Flusher {
   readonly lane: Lane;
   flushCount = 0;
   bytesFlushed = 0;
+  valuesSeparated = 0;
+  /** Log segments that became value files, and bytes of values that were copied into others. */
+  segmentsKept = 0;
+  valueBytesWritten = 0;
   /** Every record up to this version is in durable tables. */
   flushedVersion: number;
   readonly #waiters = new Waiters();
@@ -36,7 +40,7 @@ export class Flusher {
     // What may still be taken back by a crash must not become durable by another way.
     if (oldest.segment.lastVersion > write.visibleVersion) return;
     this.lane.begin();
-    if (oldest.memtable.count === 0) return this.#install(oldest, []);
+    if (oldest.memtable.count === 0) return this.#install(oldest, noResult);
     this.#context.env.jobs.run(this.#job(oldest), (error, result) => {
       this.#ended(oldest, error, result);
     });
@@ -53,6 +57,12 @@ export class Flusher {
       table: tableOptions(options),
       // Older versions of a key may lie in older tables: a tombstone must stay.
       drop: dropRules(this.#context, false),
+      values: {
+        thresholdBytes: options.valueThresholdBytes,
+        fileNumber: options.valueThresholdBytes === 0 ? 0 : numbers.allocate(),
+        segmentNumber: flushed.segment.number,
+        segmentBytes: flushed.segment.endBytes,
+      },
     };
   }
 
@@ -62,34 +72,59 @@ export class Flusher {
     }
     assert(result !== null, "a job that ends without an error has a result");
     assert(result.kind === "flush", "the result is that of the job");
-    this.#install(flushed, (result as FlushResult).tables);
+    this.#keepSegment(flushed, result as FlushResult);
   }
 
-  #install(flushed: MemorySegment, added: readonly TableMeta[]): void {
+  /**
+   * A segment that a table points into is durable to its last byte before the manifest names the table: where the
+   * log is not synced, a power loss would otherwise take values of records that are in tables.
+   */
+  #keepSegment(flushed: MemorySegment, result: FlushResult): void {
+    if (!isKept(result)) return this.#install(flushed, result);
+    const { env, write } = this.#context;
+    write.wal.keep(flushed.segment, (error) => {
+      if (error === null) return this.#install(flushed, result);
+      // Whoever owns the log hears of its failure first, and stops everything.
+      env.clock.soon(() => this.lane.abandon(poisoned(error)));
+    });
+  }
+
+  #install(flushed: MemorySegment, result: FlushResult): void {
     const { env, tables, write } = this.#context;
     env.failpoints.hit(flushBeforeManifest);
     // One edit: a table without its segment's end, or the other way round, would show records twice or never.
     const logNumber = write.memtables.segmentAfter(flushed).number;
-    tables.change({ added, logNumber }, (outcome) => this.#changed(flushed, added, outcome));
+    const change = { added: result.tables, valuesAdded: result.values, logNumber };
+    tables.change(change, (outcome) => this.#changed(flushed, result, outcome));
   }
 
-  #changed(flushed: MemorySegment, added: readonly TableMeta[], outcome: ChangeOutcome): void {
+  #changed(flushed: MemorySegment, result: FlushResult, outcome: ChangeOutcome): void {
     const { env, tables, write } = this.#context;
     if (outcome.kind === "poisoned") return this.lane.abandon(outcome.error);
     if (outcome.kind === "refused") {
-      tables.removeFiles(added);
+      tables.removeFiles(result.tables);
+      tables.removeValues(result.values);
       return this.lane.fail(outcome.error, () => this.kick());
     }
     env.failpoints.hit(flushAfterManifest);
     write.memtables.dropOldest(flushed);
     write.wal.forget(flushed.segment);
-    this.#removeSegment(flushed);
-    this.flushCount++;
-    for (const table of added) this.bytesFlushed += table.sizeBytes;
+    if (!isKept(result)) this.#removeSegment(flushed);
+    this.#count(result);
     // A segment that took nothing has no version.
     this.flushedVersion = Math.max(this.flushedVersion, flushed.segment.lastVersion);
     this.#waiters.tell(this.flushedVersion);
     this.lane.succeed();
+  }
+
+  #count(result: FlushResult): void {
+    this.flushCount++;
+    for (const table of result.tables) this.bytesFlushed += table.sizeBytes;
+    this.valuesSeparated += result.separatedCount;
+    for (const file of result.values) {
+      if (file.kind === "log") this.segmentsKept++;
+      else this.valueBytesWritten += file.sizeBytes;
+    }
   }
 
   /** `done` when everything up to `version` is in durable tables; at once when it is already. */
@@ -113,4 +148,10 @@ export class Flusher {
       if (!(error instanceof DiskError)) throw error;
     }
   }
+}
+
+const noResult: FlushResult = { kind: "flush", tables: [], values: [], separatedCount: 0 };
+
+function isKept(result: FlushResult): boolean {
+  return result.values.some((file) => file.kind === "log");
 }

@@ -16,6 +16,7 @@ import {
 import { NokvError } from "../errors.ts";
 import type { RecordCursor } from "../lsm/record-cursor.ts";
 import { compareRecordKeys, compareRecordToKey } from "../lsm/record-order.ts";
+import type { ValueFiles } from "../vlog/value-files.ts";
 import { closed, invalidArgument } from "./failure.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -42,6 +43,8 @@ export interface IteratorView {
   readonly nowMs: number;
   /** Where copies of keys and values are cut from. */
   readonly slab: ByteSlab;
+  /** Where values stand that are not in tables. */
+  readonly values: ValueFiles;
   /** Gives back what the cursor holds. Called once. */
   release(iterator: EngineIterator): void;
 }
@@ -137,10 +140,14 @@ export class EngineIterator {
     return this.#view.slab.copy(this.#bytes, start, start + readKeyLength(this.#recordView, this.#offset));
   }
 
-  /** A copy of the current value. */
+  /** A copy of the current value. May throw `NOKV_CORRUPTION` or `NOKV_IO` when it stands outside its table. */
   get value(): Uint8Array {
     this.#checkCurrent();
     if (this.#keysOnly) return emptyBytes;
+    // Only now: whoever looks at keys alone never reads a value file.
+    if (readKind(this.#recordView, this.#offset) === recordKind.pointer) {
+      return this.#view.values.read(this.#bytes, this.#recordView, this.#offset);
+    }
     const start = this.#offset + recordHeaderBytes + readKeyLength(this.#recordView, this.#offset);
     return this.#view.slab.copy(this.#bytes, start, start + readValueLength(this.#recordView, this.#offset));
   }
@@ -278,7 +285,7 @@ export class EngineIterator {
   }
 
   #isLive(): boolean {
-    if (readKind(this.#recordView, this.#offset) !== recordKind.value) return false;
+    if (readKind(this.#recordView, this.#offset) === recordKind.tombstone) return false;
     const expiresAtMs = readExpiresAtMs(this.#recordView, this.#offset);
     return expiresAtMs === 0 || expiresAtMs > this.#view.nowMs;
   }

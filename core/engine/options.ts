@@ -47,6 +47,15 @@ export interface EngineOptions {
   readonly level0TablesStop: number;
   readonly levelBytesBase: number;
   readonly levelBytesFactor: number;
+  /**
+   * Values of at least so many bytes leave the tables and stand in value files, where merges of tables do not copy
+   * them; 0: none do. A value that was separated with another threshold stays where it is until it is moved.
+   */
+  readonly valueThresholdBytes: number;
+  /** A value file of which so much, in percent, belongs to no table any more is emptied and removed. */
+  readonly valueGarbagePercent: number;
+  /** Value files that are open for reading at a time. */
+  readonly valueFilesOpenMax: number;
   /** First delay after a failed flush or compaction; it doubles up to 64 times that. */
   readonly jobRetryMs: number;
 }
@@ -77,6 +86,9 @@ export const engineOptionsDefault: EngineOptions = {
   level0TablesStop: 20,
   levelBytesBase: 256 * MiB,
   levelBytesFactor: 10,
+  valueThresholdBytes: 2 * KiB,
+  valueGarbagePercent: 50,
+  valueFilesOpenMax: 256,
   jobRetryMs: 500,
 };
 
@@ -102,6 +114,9 @@ const bounds: Readonly<Record<NumericOption, readonly [number, number]>> = {
   level0TablesStop: [1, 256],
   levelBytesBase: [KiB, 1024 * GiB],
   levelBytesFactor: [2, 100],
+  valueThresholdBytes: [0, GiB],
+  valueGarbagePercent: [1, 100],
+  valueFilesOpenMax: [1, 65_536],
   jobRetryMs: [1, 60_000],
 };
 
@@ -121,6 +136,9 @@ export const engineOptionExtremes: Readonly<Partial<Record<keyof EngineOptions, 
   level0TablesStop: [2, 4, 20],
   levelBytesBase: [KiB, 16 * KiB, MiB],
   levelBytesFactor: [2, 4, 10],
+  valueThresholdBytes: [0, 1, 16, 256, 2 * KiB],
+  valueGarbagePercent: [1, 20, 50, 100],
+  valueFilesOpenMax: [1, 2, 64],
   jobRetryMs: [1, 50, 500],
 };
 

@@ -4,6 +4,8 @@ import { corruption } from "../errors.ts";
 import { tableFileName } from "../lsm/table-meta.ts";
 import { readManifest } from "../manifest/reader.ts";
 import { ManifestState } from "../manifest/state.ts";
+import { valueFilePath } from "../vlog/value-file.ts";
+import { closeFile } from "../wal/close-file.ts";
 import { FrameReader, frameType } from "../wal/frame.ts";
 import { judgeLog, type LogVerdict } from "../wal/log-verdict.ts";
 import { scanSegment, type SegmentScan } from "../wal/segment-scan.ts";
@@ -46,6 +48,7 @@ export function readPast(env: Env, directory: string, files: readonly OwnFile[])
   const manifest = readManifest(env.disk, directory);
   const { state, epoch } = manifest;
   checkTables(env, directory, state, files);
+  checkValueFiles(env, directory, state);
   const images = new Map<number, Uint8Array>();
   const scans: SegmentScan[] = [];
   for (const file of files) {
@@ -89,6 +92,26 @@ function checkTables(env: Env, directory: string, state: ManifestState, files: r
     const path = `${directory}/${tableFileName(table.number)}`;
     // Opening a FIFO would wait for ever.
     if (env.disk.kind(path) !== "file") throw corruption(path, 0, "this is not a regular file");
+  }
+}
+
+/** A value file has the size that it had when it came into use: it was durable then. */
+function checkValueFiles(env: Env, directory: string, state: ManifestState): void {
+  for (const file of state.valuesInOrder()) {
+    const path = valueFilePath(directory, file);
+    const kind = env.disk.kind(path);
+    if (kind === null) {
+      const what = "the value file, named by the manifest, is missing";
+      throw corruption(path, 0, what, "restore it from a copy; nothing was changed");
+    }
+    // Opening a FIFO would wait for ever.
+    if (kind !== "file") throw corruption(path, 0, "this is not a regular file");
+    const opened = env.disk.open(path, "read");
+    const sizeBytes = opened.sizeBytes();
+    closeFile(opened);
+    if (sizeBytes === file.sizeBytes) continue;
+    const what = `the value file has ${sizeBytes} bytes; the manifest says ${file.sizeBytes}`;
+    throw corruption(path, Math.min(sizeBytes, file.sizeBytes), what);
   }
 }
 

@@ -89,13 +89,16 @@ export class Reader {
   }
 
   #isLive(at: Snapshot | null): boolean {
-    if (readKind(this.#view, this.#offset) !== recordKind.value) return false;
+    if (readKind(this.#view, this.#offset) === recordKind.tombstone) return false;
     const expiresAtMs = readExpiresAtMs(this.#view, this.#offset);
     if (expiresAtMs === 0) return true;
     return expiresAtMs > (at === null ? this.#clock.nowMs() : at.readAtMs);
   }
 
   #copyValue(): Uint8Array {
+    if (readKind(this.#view, this.#offset) === recordKind.pointer) {
+      return this.#tables.values.read(this.#bytes, this.#view, this.#offset);
+    }
     const start = this.#offset + recordHeaderBytes + readKeyLength(this.#view, this.#offset);
     return this.#slab.copy(this.#bytes, start, start + readValueLength(this.#view, this.#offset));
   }

@@ -6,12 +6,14 @@ import { NokvError } from "../errors.ts";
 import { BlockCache } from "../lsm/block-cache.ts";
 import { type OpenTables, TablePool } from "../lsm/open-tables.ts";
 import { TableReader } from "../lsm/table-reader.ts";
+import type { TableMeta } from "../lsm/table-meta.ts";
 import { Version } from "../lsm/version.ts";
 import { manifestName, switchCurrent } from "../manifest/current.ts";
 import type { ManifestEdit } from "../manifest/edit.ts";
 import { createManifest, type ManifestLog } from "../manifest/log.ts";
 import { ManifestState } from "../manifest/state.ts";
 import { type ManifestOwner, ManifestWriter } from "../manifest/writer.ts";
+import { ValueFiles } from "../vlog/value-files.ts";
 import { DirectorySync } from "../wal/directory-sync.ts";
 import {
   checkSurvey,
@@ -23,7 +25,8 @@ import {
 } from "./directory.ts";
 import { invalidArgument, refusal } from "./failure.ts";
 import { FileNumbers } from "./file-numbers.ts";
-import { type OwnFile, walName } from "./file-names.ts";
+import { walName } from "../wal/segment-name.ts";
+import type { OwnFile } from "./file-names.ts";
 import { HybridClock } from "./hybrid-clock.ts";
 import { checkOptions, type EngineOptions } from "./options.ts";
 import { noPast, type Past, readPast } from "./past.ts";
@@ -99,7 +102,8 @@ class Opening {
     this.#options = options;
     this.#sync = new DirectorySync(env.disk, directory);
     this.#cache = new BlockCache(options.blockCacheBytes);
-    this.#pool = new TablePool((meta) => TableReader.openAs(env.disk, directory, meta, this.#cache));
+    const open = (meta: TableMeta): TableReader => TableReader.openAs(env.disk, directory, meta, this.#cache);
+    this.#pool = new TablePool(open, new ValueFiles(env.disk, directory, options.valueFilesOpenMax));
   }
 
   async run(): Promise<EngineParts> {
@@ -122,7 +126,7 @@ class Opening {
     // Again, now that nobody else can change the answer.
     checkSurvey(env, this.#directory, found, this.#options);
     const past = found.hasCurrent ? readPast(env, this.#directory, found.files) : noPast();
-    this.#tables = this.#pool.retain(Version.of(past.state.tablesInOrder()));
+    this.#tables = this.#pool.retain(Version.of(past.state.tablesInOrder(), past.state.valuesInOrder()));
     if (!found.hasCurrent) this.#removeUnfinished(found);
     await this.#vouchForFirst(past);
 
@@ -243,6 +247,8 @@ class Opening {
       listed: segments,
       removed: [],
       added: past.state.tablesInOrder(),
+      valuesRemoved: [],
+      valuesAdded: past.state.valuesInOrder(),
     };
   }
 
@@ -267,9 +273,12 @@ class Opening {
       case "manifest":
         return file.number !== this.#manifestNumber;
       case "wal":
-        return !state.listed.includes(file.number);
+        // A kept segment is no log any more, but tables point into it.
+        return !state.listed.includes(file.number) && !state.values.has(file.number);
       case "table":
         return !state.tables.has(file.number);
+      case "value":
+        return !state.values.has(file.number);
       case "temp":
         return true;
       case "current":

@@ -1,5 +1,5 @@
 /** What an engine did since it was opened, and what it holds now. Plain numbers. */
-export interface EngineStats {
+export interface EngineStats extends ValueStats {
   /** Values and tombstones committed, and the batches they came in. */
   readonly puts: number;
   readonly deletes: number;
@@ -46,4 +46,32 @@ export interface RecoveryStats {
   readonly bytesTorn: number;
   /** Files that belonged to nothing any more. */
   readonly filesRemoved: number;
+}
+
+/** Values that stand outside tables. */
+export interface ValueStats {
+  /** Files that tables point into, and files that left the manifest while a reader still holds them. */
+  readonly valueFiles: number;
+  readonly valueFilesLingering: number;
+  /** Of both, those that are kept log segments. */
+  readonly valueSegments: number;
+  /** Bytes of the files that tables point into, headers and frames included. */
+  readonly valueBytes: number;
+  /** Bytes of the record images in them that tables point to; `valueBytes` over this is the space amplification. */
+  readonly valueLiveBytes: number;
+  /** Bytes of images that tables once pointed to and no longer do. */
+  readonly valueGarbageBytes: number;
+  /** Values that flushes and compactions moved out of tables. */
+  readonly valuesSeparated: number;
+  /** Log segments that were kept: their values were never copied. */
+  readonly valueSegmentsKept: number;
+  /** Bytes written to value files by flushes and compactions. */
+  readonly valueBytesWritten: number;
+  /** Values that reads fetched from value files. */
+  readonly valueReads: number;
+  readonly valueFilesRemoved: number;
+  /** Values that were moved out of files full of garbage, their bytes, and compactions that began for that. */
+  readonly valuesRelocated: number;
+  readonly valueBytesRelocated: number;
+  readonly gcRuns: number;
 }

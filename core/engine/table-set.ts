@@ -5,6 +5,8 @@ import { NokvError } from "../errors.ts";
 import type { OpenTables, TablePool } from "../lsm/open-tables.ts";
 import { type TableMeta, tablePath } from "../lsm/table-meta.ts";
 import type { ManifestChange, ManifestWriter } from "../manifest/writer.ts";
+import { type ValueFileMeta, valueFilePath } from "../vlog/value-file.ts";
+import type { ValueFiles } from "../vlog/value-files.ts";
 import type { DirectorySync } from "../wal/directory-sync.ts";
 import { poisoned, refusal } from "./failure.ts";
 
@@ -63,6 +65,11 @@ export class TableSet {
     return this.#current.version.level(0).length;
   }
 
+  /** What tables point into. */
+  get values(): ValueFiles {
+    return this.#pool.values;
+  }
+
   get openCount(): number {
     return this.#pool.openCount;
   }
@@ -88,10 +95,11 @@ export class TableSet {
   #start(change: Change): void {
     const added = change.manifest.added ?? [];
     const removed = change.manifest.removed ?? [];
+    const valuesAdded = change.manifest.valuesAdded ?? [];
     let next: OpenTables;
     try {
       // Before the manifest names them: a new table that can not be opened must not replace its inputs.
-      next = this.#pool.retain(this.#current.version.apply({ added, removed }));
+      next = this.#pool.retain(this.#current.version.apply({ added, removed, valuesAdded }));
     } catch (error) {
       if (error instanceof NokvError) return this.#finish(change, { kind: "refused", error });
       if (!(error instanceof DiskError)) throw error;
@@ -113,14 +121,19 @@ export class TableSet {
   }
 
   #write(change: Change, next: OpenTables): void {
+    const before = this.#current;
+    const kept = new Set(next.version.valueFiles().map((file) => file.number));
+    const unused = before.version.valueFiles().filter((file) => !kept.has(file.number));
+    const manifest = { ...change.manifest, valuesRemoved: unused.map((file) => file.number) };
     // Durable before reads see it, and before anything is removed: without that a crash loses the inputs.
-    this.#manifest.append(change.manifest, (error) => {
+    this.#manifest.append(manifest, (error) => {
       if (error !== null) {
         next.release();
         return this.#finish(change, { kind: "poisoned", error: poisoned(error) });
       }
-      const before = this.#current;
       this.#current = next;
+      // Iterators may still hold the version before, and with it these files.
+      for (const file of unused) this.values.doom(file);
       before.release();
       this.#finish(change, { kind: "done" });
     });
@@ -138,13 +151,22 @@ export class TableSet {
    * file, and with it the bytes; the next opening removes what could not be removed now.
    */
   removeFiles(tables: readonly TableMeta[]): void {
-    for (const table of tables) {
-      try {
-        this.#env.disk.remove(tablePath(this.#directory.path, table.number));
-      } catch (error) {
-        if (!(error instanceof DiskError)) throw error;
-        this.removeFailures++;
-      }
+    for (const table of tables) this.#remove(tablePath(this.#directory.path, table.number));
+  }
+
+  /** Removes value files that a refused change would have brought into use; a kept segment is still the log. */
+  removeValues(files: readonly ValueFileMeta[]): void {
+    for (const file of files) {
+      if (file.kind === "values") this.#remove(valueFilePath(this.#directory.path, file));
+    }
+  }
+
+  #remove(path: string): void {
+    try {
+      this.#env.disk.remove(path);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.removeFailures++;
     }
   }
 }

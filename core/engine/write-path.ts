@@ -9,7 +9,7 @@ import { WalSegment } from "../wal/segment.ts";
 import { type WalConfig, type WalOwner, WalWriter } from "../wal/writer.ts";
 import type { Batch } from "./batch.ts";
 import { invalidArgument, poisoned, undetermined } from "./failure.ts";
-import { walName } from "./file-names.ts";
+import { walName } from "../wal/segment-name.ts";
 import type { FileNumbers } from "./file-numbers.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import { Memtables, memorySegment } from "./memtables.ts";

@@ -1,5 +1,6 @@
 // HOT: every read from a table ends in a block.
 import { recordHeaderBytes, recordKind } from "../bytes/record.ts";
+import { pointedLengthMax, readPointedLength, valuePointerBytes } from "../vlog/value-pointer.ts";
 import { KeyPrefixes } from "./key-prefixes.ts";
 import { compareRecordToKey, recordHasKey } from "./record-order.ts";
 import { blockTrailerBytes, viewOf } from "./table-format.ts";
@@ -109,10 +110,16 @@ export function blockFault(bytes: Uint8Array): string | null {
     const keyLength = view.getUint16(offset + 4, true);
     const valueLength = view.getUint32(offset, true);
     const end = Math.ceil((offset + recordHeaderBytes + keyLength + valueLength) / 4) * 4;
-    if (view.getUint8(offset + 6) > recordKind.value) return "a record is of an unknown kind";
+    const kind = view.getUint8(offset + 6);
+    if (kind > recordKind.value && kind !== recordKind.pointer) return "a record is of an unknown kind";
     if (view.getUint32(offset + 12, true) > versionHighMax) return "a version is out of range";
     if (view.getUint32(offset + 20, true) > versionHighMax) return "an expiry is out of range";
     expected = end;
+    if (kind !== recordKind.pointer || expected > offsetsAt) continue;
+    const pointer = offset + recordHeaderBytes + keyLength;
+    if (valueLength !== valuePointerBytes) return "a value pointer is of another length";
+    if (readPointedLength(view, pointer) > pointedLengthMax) return "a value pointer's length is out of range";
+    if (view.getUint32(pointer + 8, true) > versionHighMax) return "a value pointer's offset is out of range";
   }
   return expected === offsetsAt ? null : "the records do not fill the block";
 }

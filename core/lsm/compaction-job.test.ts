@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DiskError } from "../env/disk.ts";
 import { NokvError } from "../errors.ts";
+import { noValueRules } from "../vlog/value-separator.ts";
 import type { CompactionJob, CompactionResult } from "./compaction-job.ts";
 import { outputTablesMax } from "./compaction-picker.ts";
 import type { DropRules } from "./drop-rules.ts";
@@ -37,7 +38,7 @@ function deal(disk: MemoryDisk, history: readonly PlainRecord[], cuts: readonly 
 function jobOf(inputs: readonly TableMeta[], drop: DropRules, tableBytes = 1 << 20): CompactionJob {
   return {
     kind: "compaction", directory, inputs, outputLevel: 2, firstTableNumber: 100,
-    tableNumbers: outputTablesMax(inputs, tableBytes), tableBytes, table: smallBlocks, drop,
+    tableNumbers: outputTablesMax(inputs, tableBytes), tableBytes, table: smallBlocks, drop, values: noValueRules,
   };
 }
 

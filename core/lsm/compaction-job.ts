@@ -3,6 +3,8 @@ import type { Disk } from "../env/disk.ts";
 import type { Job, JobMachine, JobResult, JobState } from "../env/jobs.ts";
 import { BlockCache } from "./block-cache.ts";
 import { runsOf } from "./compaction-picker.ts";
+import type { ValueFileMeta } from "../vlog/value-file.ts";
+import { type ValueRules, ValueSeparator } from "../vlog/value-separator.ts";
 import type { DropRules } from "./drop-rules.ts";
 import { LevelCursor } from "./level-cursor.ts";
 import { MergeJob } from "./merge-job.ts";
@@ -27,16 +29,23 @@ export interface CompactionJob extends Job {
   readonly tableBytes: number;
   readonly table: TableOptions;
   readonly drop: DropRules;
+  readonly values: ValueRules;
 }
 
 export interface CompactionResult extends JobResult {
   readonly kind: "compaction";
   /** Durable in content; the caller syncs the directory. Empty when nobody needs any record. */
   readonly tables: readonly TableMeta[];
+  /** Value files that came into use, durable in content as well. */
+  readonly values: readonly ValueFileMeta[];
+  readonly separatedCount: number;
+  readonly relocatedCount: number;
+  readonly relocatedBytes: number;
 }
 
 export class CompactionMachine implements JobMachine {
   readonly #merge: MergeJob;
+  readonly #values: ValueSeparator;
   result: CompactionResult | null = null;
 
   constructor(disk: Disk, job: CompactionJob, wake: () => void) {
@@ -50,12 +59,18 @@ export class CompactionMachine implements JobMachine {
       table: job.table,
     };
     const output = new TableOutput(disk, place, wake);
-    this.#merge = new MergeJob(new CompactionInput(disk, job), output, job.drop, job.tableBytes);
+    this.#values = new ValueSeparator(disk, job.directory, job.values, wake);
+    const input = new CompactionInput(disk, job);
+    const parts = { input, output, values: this.#values, tableBytes: job.tableBytes };
+    this.#merge = new MergeJob(parts, job.drop);
   }
 
   step(budgetBytes: number): JobState {
     const state = this.#merge.step(budgetBytes);
-    if (state === "done") this.result = { kind: "compaction", tables: this.#merge.tables };
+    if (state !== "done") return state;
+    const { files, separatedCount, relocatedCount, relocatedBytes } = this.#values;
+    const { tables } = this.#merge;
+    this.result = { kind: "compaction", tables, values: files, separatedCount, relocatedCount, relocatedBytes };
     return state;
   }
 }

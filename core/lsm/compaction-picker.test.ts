@@ -18,10 +18,13 @@ function meta(number: number, level: number, from: number, to: number, sizeBytes
     number, level, sizeBytes, recordCount: 10,
     smallest: Uint8Array.of(0, from), largest: Uint8Array.of(0, to),
     minVersion: number, maxVersion: number, tombstoneCount: number % 3, expiringCount: 0, codec: 0, rawBytes: 0,
+    valueRefs: [],
   };
 }
 
-const options: PickOptions = { level0TablesMax: 3, levelBytesBase: 500, levelBytesFactor: 2 };
+const options: PickOptions = {
+  level0TablesMax: 3, levelBytesBase: 500, levelBytesFactor: 2, valueGarbagePercent: 50, tableBytes: 100,
+};
 
 const levelZeroArbitrary = fc.array(fc.tuple(fc.nat(255), fc.nat(60)), { maxLength: 12 });
 const gapsArbitrary = fc.array(
@@ -187,15 +190,15 @@ describe("picking", () => {
 });
 
 test("the full compaction takes everything to the deepest level in use", () => {
-  expect(pickFullCompaction(Version.empty())).toBe(null);
+  expect(pickFullCompaction(Version.empty(), options)).toBe(null);
   const tables = [meta(7, 0, 0, 9), meta(6, 0, 3, 4), meta(2, 1, 5, 6), meta(3, 1, 1, 2), meta(1, 3, 0, 99)];
-  const compaction = pickFullCompaction(Version.of(tables));
+  const compaction = pickFullCompaction(Version.of(tables), options);
   expect(compaction?.outputLevel).toBe(3);
   expect(compaction?.bottom).toBe(true);
   expect(compaction?.inputs).toHaveLength(5);
   const runs = runsOf(compaction?.inputs ?? []);
   expect(runs.map((run) => run.map((table) => table.number))).toEqual([[7], [6], [3, 2], [1]]);
-  expect(pickFullCompaction(Version.of([meta(1, 0, 0, 9)]))?.outputLevel).toBe(1);
+  expect(pickFullCompaction(Version.of([meta(1, 0, 0, 9)]), options)?.outputLevel).toBe(1);
   expect(outputTablesMax(tables, 200)).toBe(3);
   const keys = tables.map((table) => table.smallest).sort(compareKeys);
   expect(compaction?.smallest).toEqual(keys[0]);

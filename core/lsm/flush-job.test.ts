@@ -6,7 +6,7 @@ import { DiskError } from "../env/disk.ts";
 import type { DropRules } from "./drop-rules.ts";
 import type { FlushJob, FlushResult } from "./flush-job.ts";
 import {
-  dropRulesArbitrary, firstSeenDifference, readPoints, runJob, timedRecordsArbitrary,
+  dropRulesArbitrary, firstSeenDifference, noFlushValues, readPoints, runJob, timedRecordsArbitrary,
 } from "./jobs.test-support.ts";
 import { startJob } from "./job-starter.ts";
 import { MemoryDisk } from "./memory-disk.test-support.ts";
@@ -23,7 +23,10 @@ function flushOf(records: readonly PlainRecord[], drop: DropRules, sorted = fals
   const memtable = new Memtable(arena.bytes, 1);
   for (const record of records) memtable.add(arena.append(record));
   const offsets = sorted ? memtable.sortedOffsets() : memtable.arrivalOffsets();
-  return { kind: "flush", directory, tableNumber: 4, arena: arena.bytes, offsets, table: smallBlocks, drop };
+  return {
+    kind: "flush", directory, tableNumber: 4, arena: arena.bytes, offsets, table: smallBlocks, drop,
+    values: noFlushValues,
+  };
 }
 
 function contents(disk: MemoryDisk, result: FlushResult): PlainRecord[] {

@@ -4,12 +4,15 @@ import { compareKeys } from "../bytes/record.ts";
 import type { Job, JobResult } from "../env/jobs.ts";
 import type { DropRules } from "./drop-rules.ts";
 import { versionEpochMs, versionMs } from "./drop-rules.ts";
+import type { FlushValues } from "./flush-job.ts";
 import { startJob } from "./job-starter.ts";
 import type { MemoryDisk } from "./memory-disk.test-support.ts";
 import type { PlainRecord } from "./records.test-support.ts";
 import { newestUpTo } from "./records.test-support.ts";
 
 export type Readers = Omit<DropRules, "bottom">;
+
+export const noFlushValues: FlushValues = { thresholdBytes: 0, fileNumber: 0, segmentNumber: 0, segmentBytes: 0 };
 
 /** Steps `job` to its end with `budgetBytes` per step; throws what it throws. */
 export function runJob(disk: MemoryDisk, job: Job, budgetBytes: number): JobResult {

@@ -6,6 +6,7 @@ import type { JobState } from "../env/jobs.ts";
 import { NokvError } from "../errors.ts";
 import { DropJudge } from "./drop-rules.ts";
 import type { DropRules } from "./drop-rules.ts";
+import type { ValueSeparator } from "../vlog/value-separator.ts";
 import type { RecordCursor } from "./record-cursor.ts";
 import type { TableMeta } from "./table-meta.ts";
 import type { TableOutput } from "./table-output.ts";
@@ -15,6 +16,15 @@ export interface MergeInput {
   /** A cursor over all records, in record order; called in the first step. Throws as reading does. */
   open(): RecordCursor;
   close(): void;
+}
+
+/** What a merge is made of. */
+export interface MergeParts {
+  readonly input: MergeInput;
+  readonly output: TableOutput;
+  readonly values: ValueSeparator;
+  /** A table ends here, at the next key. */
+  readonly tableBytes: number;
 }
 
 type Phase = "opening" | "copying" | "syncing-tables" | "done" | "failed";
@@ -27,15 +37,17 @@ type Phase = "opening" | "copying" | "syncing-tables" | "done" | "failed";
 export class MergeJob {
   readonly #input: MergeInput;
   readonly #output: TableOutput;
+  readonly #values: ValueSeparator;
   readonly #tableBytes: number;
   readonly #judge: DropJudge;
   #cursor: RecordCursor | null = null;
   #phase: Phase = "opening";
 
-  constructor(input: MergeInput, output: TableOutput, rules: DropRules, tableBytes: number) {
-    this.#input = input;
-    this.#output = output;
-    this.#tableBytes = tableBytes;
+  constructor(parts: MergeParts, rules: DropRules) {
+    this.#input = parts.input;
+    this.#output = parts.output;
+    this.#values = parts.values;
+    this.#tableBytes = parts.tableBytes;
     this.#judge = new DropJudge(rules);
   }
 
@@ -61,7 +73,7 @@ export class MergeJob {
       this.#cursor.seekFirst();
       this.#phase = "copying";
     }
-    const settled = this.#output.settled;
+    const settled = this.#output.settled && this.#values.settled;
     if (this.#phase === "copying") return this.#copy(budgetBytes);
     if (!settled) return "waiting";
     this.#phase = "done";
@@ -74,29 +86,38 @@ export class MergeJob {
     let leftBytes = budgetBytes;
     while (cursor.valid && leftBytes > 0) {
       leftBytes -= recordBytesAt(cursor.view, cursor.offset);
-      this.#copyRecord(cursor);
+      leftBytes -= this.#copyRecord(cursor);
       cursor.next();
     }
     if (cursor.valid) return "more";
     this.#phase = "syncing-tables";
     this.#input.close();
+    this.#values.finish();
     this.#output.finishTable();
-    return this.#output.settled ? "more" : "waiting";
+    return this.#output.settled && this.#values.settled ? "more" : "waiting";
   }
 
-  #copyRecord(cursor: RecordCursor): void {
+  /** Returns how many bytes that took outside tables. */
+  #copyRecord(cursor: RecordCursor): number {
     const { bytes, view, offset } = cursor;
     const verdict = this.#judge.judge(bytes, view, offset);
-    if (verdict === "drop") return;
+    if (verdict === "drop") return 0;
     this.#output.cutAt(this.#tableBytes, bytes, view, offset);
-    if (verdict === "keep") this.#output.add(bytes, view, offset);
-    else this.#output.addBuried(bytes, view, offset);
+    if (verdict === "bury") {
+      this.#output.addBuried(bytes, view, offset);
+      return 0;
+    }
+    const values = this.#values;
+    values.place(bytes, view, offset);
+    this.#output.add(values.bytes, values.view, values.offset);
+    return values.movedBytes;
   }
 
   #fail(): void {
     const opened = this.#phase === "opening" || this.#phase === "copying";
     this.#phase = "failed";
     if (opened) this.#input.close();
+    this.#values.abandon();
     this.#output.abandon();
   }
 }

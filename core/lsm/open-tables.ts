@@ -1,5 +1,6 @@
 // HOT: every point read that leaves memory walks the levels here.
 import { assert } from "../assert.ts";
+import type { ValueFiles } from "../vlog/value-files.ts";
 import { firstReaching, LevelCursor } from "./level-cursor.ts";
 import type { RecordCursor } from "./record-cursor.ts";
 import type { TableMeta } from "./table-meta.ts";
@@ -10,10 +11,13 @@ import type { Version } from "./version.ts";
 export class TablePool {
   readonly #open: (meta: TableMeta) => TableReader;
   readonly #readers = new Map<number, PooledTable>();
+  /** What the tables point into. */
+  readonly values: ValueFiles;
 
   /** `open` is called for a table that is not open yet. */
-  constructor(open: (meta: TableMeta) => TableReader) {
+  constructor(open: (meta: TableMeta) => TableReader, values: ValueFiles) {
     this.#open = open;
+    this.values = values;
   }
 
   get openCount(): number {
@@ -37,6 +41,7 @@ export class TablePool {
       for (const number of retained) this.release(number);
       throw error;
     }
+    this.values.retain(version.valueFiles());
     return new OpenTables(version, levels, this);
   }
 
@@ -89,6 +94,7 @@ export class OpenTables {
     this.#holders--;
     if (this.#holders > 0) return;
     for (const table of this.version.tables()) this.#pool.release(table.number);
+    this.#pool.values.release(this.version.valueFiles());
   }
 
   /**

@@ -8,6 +8,7 @@ import {
 } from "../bytes/record.ts";
 import type { DiskFile } from "../env/disk.ts";
 import { writeFully } from "../env/whole-io.ts";
+import { pointedImageBytes, pointerAt, readPointedFile } from "../vlog/value-pointer.ts";
 import { BlockBuilder } from "./block-builder.ts";
 import { BlockPacker } from "./block-packer.ts";
 import { bloomAdd, bloomLineBytes, bloomLines, bloomProbes } from "./bloom.ts";
@@ -52,6 +53,8 @@ export class TableBuilder {
   #minVersion = Number.MAX_SAFE_INTEGER;
   #maxVersion = 0;
   #smallest: Uint8Array = new Uint8Array(0);
+  /** What the pointers of this table point to, by file. */
+  readonly #valueRefs = new Map<number, { file: number; records: number; bytes: number }>();
   #finished = false;
 
   constructor(file: DiskFile, number: number, options: TableOptions) {
@@ -131,6 +134,7 @@ export class TableBuilder {
       expiringCount: this.#expiringCount,
       codec: codecId[this.#options.compression],
       rawBytes: this.#rawBytes,
+      valueRefs: [...this.#valueRefs.values()].sort((a, b) => a.file - b.file),
     };
     this.#write(encodeProperties(described, properties));
     const footer = this.#position;
@@ -141,10 +145,23 @@ export class TableBuilder {
 
   #count(view: DataView, offset: number, version: number): void {
     this.#recordCount++;
-    if (readKind(view, offset) === recordKind.tombstone) this.#tombstoneCount++;
+    const kind = readKind(view, offset);
+    if (kind === recordKind.tombstone) this.#tombstoneCount++;
+    else if (kind === recordKind.pointer) this.#countPointer(view, offset);
     if (readExpiresAtMs(view, offset) !== 0) this.#expiringCount++;
     if (version < this.#minVersion) this.#minVersion = version;
     if (version > this.#maxVersion) this.#maxVersion = version;
+  }
+
+  #countPointer(view: DataView, offset: number): void {
+    const file = readPointedFile(view, pointerAt(view, offset));
+    let ref = this.#valueRefs.get(file);
+    if (ref === undefined) {
+      ref = { file, records: 0, bytes: 0 };
+      this.#valueRefs.set(file, ref);
+    }
+    ref.records++;
+    ref.bytes += pointedImageBytes(view, offset);
   }
 
   #addHash(bytes: Uint8Array, view: DataView, offset: number): void {

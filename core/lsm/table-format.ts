@@ -2,6 +2,7 @@ import { assert } from "../assert.ts";
 import { missingCodec } from "../bytes/codec.ts";
 import { crc32, salt } from "../bytes/crc32.ts";
 import { NokvError, corruption } from "../errors.ts";
+import type { ValueRef } from "../vlog/value-file.ts";
 import type { TableProperties } from "./table-meta.ts";
 
 /*
@@ -31,7 +32,8 @@ export const sectionBytesMax = 0x4000_0000;
 
 const headerMagic = Uint8Array.of(0x4e, 0x4f, 0x4b, 0x56, 0x54, 0x42, 0x4c, 0x0a); // NOKVTBL\n
 const footerMagic = Uint8Array.of(0x4e, 0x4f, 0x4b, 0x56, 0x45, 0x4e, 0x44, 0x0a); // NOKVEND\n
-const propertiesFixedBytes = 60;
+const propertiesFixedBytes = 64;
+const valueRefBytes = 20;
 const keyBoundBytesMax = 1 + 0xffff;
 const twoTo32 = 0x1_0000_0000;
 
@@ -124,13 +126,15 @@ export function decodeFooter(
 /**
  *     0  record, tombstone and expiring count, min and max version, u64 each
  *     40 length u32 of smallest and of largest
- *     48 raw bytes u64, codec u32
- *     60 smallest, largest, zeros up to a multiple of 4, crc u32
+ *     48 raw bytes u64, codec u32, count u32 of value files
+ *     64 smallest, largest, zeros up to a multiple of 4
+ *        per value file that the table points into, ascending: number u32, records u64, bytes u64
+ *        crc u32
  */
 export function encodeProperties(properties: TableProperties, offset: number): Uint8Array {
-  const { smallest, largest } = properties;
-  const keysEnd = propertiesFixedBytes + smallest.length + largest.length;
-  const bytes = new Uint8Array(((keysEnd + 3) & ~3) + checksumBytes);
+  const { smallest, largest, valueRefs } = properties;
+  const refsAt = (propertiesFixedBytes + smallest.length + largest.length + 3) & ~3;
+  const bytes = new Uint8Array(refsAt + valueRefs.length * valueRefBytes + checksumBytes);
   const view = viewOf(bytes);
   writeU53(view, 0, properties.recordCount);
   writeU53(view, 8, properties.tombstoneCount);
@@ -141,8 +145,15 @@ export function encodeProperties(properties: TableProperties, offset: number): U
   view.setUint32(44, largest.length, true);
   writeU53(view, 48, properties.rawBytes);
   view.setUint32(56, properties.codec, true);
+  view.setUint32(60, valueRefs.length, true);
   bytes.set(smallest, propertiesFixedBytes);
   bytes.set(largest, propertiesFixedBytes + smallest.length);
+  valueRefs.forEach((ref, i) => {
+    const at = refsAt + i * valueRefBytes;
+    view.setUint32(at, ref.file, true);
+    writeU53(view, at + 4, ref.records);
+    writeU53(view, at + 12, ref.bytes);
+  });
   seal(bytes, properties.number, offset);
   return bytes;
 }
@@ -166,13 +177,15 @@ export function decodeProperties(
   }
   const smallestBytes = view.getUint32(40, true);
   const largestBytes = view.getUint32(44, true);
-  const keysEnd = propertiesFixedBytes + smallestBytes + largestBytes;
+  const refCount = view.getUint32(60, true);
+  // Not in 32 bits: the lengths and the count are as large as the file says.
+  const refsAt = Math.ceil((propertiesFixedBytes + smallestBytes + largestBytes) / 4) * 4;
   const fits =
     smallestBytes >= 1 &&
     smallestBytes <= keyBoundBytesMax &&
     largestBytes >= 1 &&
     largestBytes <= keyBoundBytesMax &&
-    ((keysEnd + 3) & ~3) + checksumBytes === bytes.length;
+    refsAt + refCount * valueRefBytes + checksumBytes === bytes.length;
   if (!fits) throw corruption(path, offset, "the table properties contradict their length");
   const codec = view.getUint32(56, true);
   const missing = missingCodec(codec);
@@ -192,7 +205,12 @@ export function decodeProperties(
     rawBytes: readU53(view, 48),
     smallest: bytes.slice(propertiesFixedBytes, smallestEnd),
     largest: bytes.slice(smallestEnd, smallestEnd + largestBytes),
+    valueRefs: Array.from({ length: refCount }, (_, i) => decodeValueRef(view, refsAt + i * valueRefBytes)),
   };
+}
+
+function decodeValueRef(view: DataView, at: number): ValueRef {
+  return { file: view.getUint32(at, true), records: readU53(view, at + 4), bytes: readU53(view, at + 12) };
 }
 
 /** Writes the checksum of a part that begins at `offset` of the file into its last four bytes. */

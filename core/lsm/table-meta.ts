@@ -1,3 +1,4 @@
+import type { ValueRef } from "../vlog/value-file.ts";
 import { compareRanges, compareKeys } from "../bytes/record.ts";
 
 /** What a table's own file says of it. Plain data: it crosses threads and goes into the manifest. */
@@ -17,6 +18,8 @@ export interface TableProperties {
   readonly codec: number;
   /** Length of all blocks before compression. */
   readonly rawBytes: number;
+  /** What its pointers point to, ascending by file. */
+  readonly valueRefs: readonly ValueRef[];
 }
 
 /** And where it stands: a table changes level without being rewritten. */

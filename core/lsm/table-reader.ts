@@ -4,6 +4,7 @@ import { type Codec, codecOf } from "../bytes/codec.ts";
 import { compareKeys } from "../bytes/record.ts";
 import type { Disk } from "../env/disk.ts";
 import { corruption } from "../errors.ts";
+import type { ValueRef } from "../vlog/value-file.ts";
 import { Block, blockFault } from "./block.ts";
 import { CachedBlocks } from "./block-cache.ts";
 import type { BlockCache } from "./block-cache.ts";
@@ -220,5 +221,13 @@ function firstDifference(found: TableProperties, meta: TableMeta): string | null
   if (found.minVersion !== meta.minVersion || found.maxVersion !== meta.maxVersion) return "versions";
   if (compareKeys(found.smallest, meta.smallest) !== 0) return "smallest key";
   if (compareKeys(found.largest, meta.largest) !== 0) return "largest key";
-  return null;
+  return sameValueRefs(found.valueRefs, meta.valueRefs) ? null : "value files";
+}
+
+function sameValueRefs(a: readonly ValueRef[], b: readonly ValueRef[]): boolean {
+  if (a.length !== b.length) return false;
+  return a.every((ref, i) => {
+    const other = b[i];
+    return ref.file === other?.file && ref.records === other.records && ref.bytes === other.bytes;
+  });
 }

@@ -114,6 +114,7 @@ describe("table round trip", () => {
           codec: 0,
           // Between header and points there are only blocks.
           rawBytes: blocksEnd(disk.bytesOf(tablePath(directory, 7))) - tableHeaderBytes,
+          valueRefs: [],
         });
         expect({ ...openTable(disk, meta).properties, level: 0 }).toEqual(meta);
       }),

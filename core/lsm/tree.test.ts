@@ -6,6 +6,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { hashKey } from "../bytes/hash.ts";
 import type { JobMachine } from "../env/jobs.ts";
+import { ValueFiles } from "../vlog/value-files.ts";
+import { noValueRules } from "../vlog/value-separator.ts";
 import { BlockCache } from "./block-cache.ts";
 import type { CompactionJob, CompactionResult } from "./compaction-job.ts";
 import { outputTablesMax, pickCompaction, pickFullCompaction } from "./compaction-picker.ts";
@@ -13,7 +15,7 @@ import type { Compaction } from "./compaction-picker.ts";
 import { versionEpochMs, versionMs } from "./drop-rules.ts";
 import type { FlushJob, FlushResult } from "./flush-job.ts";
 import { startJob } from "./job-starter.ts";
-import { runJob, visible } from "./jobs.test-support.ts";
+import { noFlushValues, runJob, visible } from "./jobs.test-support.ts";
 import { MemoryDisk } from "./memory-disk.test-support.ts";
 import { Memtable } from "./memtable.ts";
 import { MergingCursor } from "./merging-cursor.ts";
@@ -28,8 +30,10 @@ import { directory, smallBlocks } from "./tables.test-support.ts";
 import type { VersionEdit } from "./version.ts";
 import { Version } from "./version.ts";
 
-const pickOptions = { level0TablesMax: 2, levelBytesBase: 700, levelBytesFactor: 2 };
 const tableBytes = 300;
+const pickOptions = {
+  level0TablesMax: 2, levelBytesBase: 700, levelBytesFactor: 2, valueGarbagePercent: 50, tableBytes,
+};
 const keysMax = 24;
 
 interface Running {
@@ -44,7 +48,8 @@ class Tree {
   readonly pins: number[] = [];
   readonly running: Running[] = [];
   readonly #cache = new BlockCache(2000);
-  readonly #pool = new TablePool((meta) => TableReader.openAs(this.disk, directory, meta, this.#cache));
+  readonly #values = new ValueFiles(this.disk, directory, 4);
+  readonly #pool = new TablePool((meta) => TableReader.openAs(this.disk, directory, meta, this.#cache), this.#values);
   tables: OpenTables = this.#pool.retain(Version.empty());
   #arena = new Arena(1 << 14);
   #memtable = new Memtable(this.#arena.bytes, 1);
@@ -67,6 +72,7 @@ class Tree {
       kind: "flush", directory, tableNumber: this.#nextNumber++, arena: this.#arena.bytes,
       offsets: this.#memtable.arrivalOffsets(), table: smallBlocks,
       drop: { ...this.#readers(), bottom: this.tables.version.tableCount() === 0 },
+      values: noFlushValues,
     };
     const result = runJob(this.disk, job, 500) as FlushResult;
     this.#install({ added: result.tables, removed: [] });
@@ -86,6 +92,7 @@ class Tree {
     const job: CompactionJob = {
       kind: "compaction", directory, inputs, outputLevel, firstTableNumber: this.#nextNumber, tableNumbers,
       tableBytes, table: smallBlocks, drop: { ...this.#readers(), bottom: compaction.bottom },
+      values: noValueRules,
     };
     this.#nextNumber += tableNumbers;
     this.running.push({ compaction, machine: startJob(this.disk, job, () => {}) });
@@ -211,7 +218,7 @@ test("a small tree under all its work reads like a list", () => {
         else if (step === "pin") tree.pins.push(tree.version);
         else if (step === "unpin") tree.pins.shift();
         else if (step === "full") {
-          if (tree.running.length === 0) tree.startCompaction(pickFullCompaction(tree.tables.version));
+          if (tree.running.length === 0) tree.startCompaction(pickFullCompaction(tree.tables.version, pickOptions));
         } else if ("count" in step) {
           for (let i = 0; i < step.count; i++) tree.stepCompaction(step.step);
         } else {
@@ -250,7 +257,7 @@ test("a version in use keeps its tables readable after they are gone", () => {
   const held = tree.tables.retain();
   const [cursor] = [new MergingCursor(held.cursors())];
   cursor.seekFirst();
-  tree.startCompaction(pickFullCompaction(tree.tables.version));
+  tree.startCompaction(pickFullCompaction(tree.tables.version, pickOptions));
   while (tree.running.length > 0) tree.stepCompaction(0);
   expect(tree.openReaders).toBe(7);
   expect(listOf(cursor)).toHaveLength(6);

@@ -1,5 +1,6 @@
 import { assert } from "../assert.ts";
 import { compareKeys } from "../bytes/record.ts";
+import type { ValueFileMeta, ValueUsage } from "../vlog/value-file.ts";
 import type { TableMeta } from "./table-meta.ts";
 
 /** One change of the set of tables, as the manifest records it. */
@@ -7,6 +8,8 @@ export interface VersionEdit {
   readonly added: readonly TableMeta[];
   /** Numbers of tables that leave; a table that changes level is removed and added. */
   readonly removed: readonly number[];
+  /** Value files that the added tables point into and none before did. */
+  readonly valuesAdded?: readonly ValueFileMeta[];
 }
 
 /** No sane tree is deeper: with a factor of 10 the last of them holds 10^6 times the first. */
@@ -19,17 +22,20 @@ export const levelsMax = 7;
  */
 export class Version {
   readonly levels: readonly (readonly TableMeta[])[];
+  /** The value files that its tables point into, and no others; ascending. */
+  readonly values: readonly ValueUsage[];
 
-  private constructor(levels: readonly (readonly TableMeta[])[]) {
+  private constructor(levels: readonly (readonly TableMeta[])[], values: readonly ValueUsage[]) {
     this.levels = levels;
+    this.values = values;
   }
 
   static empty(): Version {
-    return new Version(Array.from({ length: levelsMax }, () => []));
+    return new Version(Array.from({ length: levelsMax }, () => []), []);
   }
 
-  static of(tables: readonly TableMeta[]): Version {
-    return Version.empty().apply({ added: tables, removed: [] });
+  static of(tables: readonly TableMeta[], values: readonly ValueFileMeta[] = []): Version {
+    return Version.empty().apply({ added: tables, removed: [], valuesAdded: values });
   }
 
   /** The edit is all or nothing; one that does not fit this version is a defect of its author. */
@@ -46,7 +52,8 @@ export class Version {
     }
     levels[0]?.sort((a, b) => b.number - a.number);
     for (const level of levels.slice(1)) level.sort((a, b) => compareKeys(a.smallest, b.smallest));
-    const next = new Version(levels);
+    const files = [...this.valueFiles(), ...(edit.valuesAdded ?? [])];
+    const next = new Version(levels, valueUsage(levels.flat(), files));
     next.check();
     return next;
   }
@@ -54,6 +61,9 @@ export class Version {
   /** Asserts what the class promises. */
   check(): void {
     assert(this.levels.length === levelsMax, "a version has all levels");
+    for (const { file, liveBytes } of this.values) {
+      assert(liveBytes <= file.separableBytes, "tables point to no more than a value file was made for");
+    }
     const numbers = new Set<number>();
     for (const [level, tables] of this.levels.entries()) {
       for (const [i, table] of tables.entries()) {
@@ -81,6 +91,10 @@ export class Version {
     return this.levels.flat();
   }
 
+  valueFiles(): ValueFileMeta[] {
+    return this.values.map((usage) => usage.file);
+  }
+
   tableCount(): number {
     return this.levels.reduce((sum, tables) => sum + tables.length, 0);
   }
@@ -100,4 +114,21 @@ export class Version {
   deepestLevel(): number {
     return Math.max(0, this.levels.findLastIndex((tables) => tables.length > 0));
   }
+}
+
+/** Of `files` those that `tables` point into, with what they point to. */
+function valueUsage(tables: readonly TableMeta[], files: readonly ValueFileMeta[]): ValueUsage[] {
+  const usage = new Map(files.map((file) => [file.number, { file, liveRecords: 0, liveBytes: 0 }]));
+  assert(usage.size === files.length, "a value file is added once");
+  for (const table of tables) {
+    for (const ref of table.valueRefs) {
+      const used = usage.get(ref.file);
+      assert(used !== undefined, "a table points into value files that are there");
+      used.liveRecords += ref.records;
+      used.liveBytes += ref.bytes;
+    }
+  }
+  return [...usage.values()]
+    .filter((used) => used.liveRecords > 0)
+    .sort((a, b) => a.file.number - b.file.number);
 }

@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bound, type TableMeta } from "../lsm/table-meta.ts";
+import type { ValueFileMeta } from "../vlog/value-file.ts";
 import { decodeEdit, editBytes, encodeEdit, type ManifestEdit } from "./edit.ts";
 
 const u53 = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
@@ -10,13 +11,19 @@ const key = fc.uint8Array({ maxLength: 20 }).map((bytes) => bound(0, bytes));
 const table: fc.Arbitrary<TableMeta> = fc.record({
   number: u32, level: fc.nat(6), sizeBytes: u53, recordCount: u53, tombstoneCount: u53, expiringCount: u53,
   minVersion: u53, maxVersion: u53, codec: u32, rawBytes: u53, smallest: key, largest: key,
+  valueRefs: fc.array(fc.record({ file: u32, records: u53, bytes: u53 }), { maxLength: 3 }),
 });
+const valueFile: fc.Arbitrary<ValueFileMeta> = fc
+  .record({ number: u32, kind: fc.constantFrom("log", "values"), sizeBytes: u53, share: fc.nat(100) })
+  .map(({ share, ...file }) => ({ ...file, separableBytes: Math.floor(file.sizeBytes / 100) * share }));
 const edits: fc.Arbitrary<ManifestEdit> = fc.record({
   kind: fc.constantFrom("base", "change"),
   logNumber: u32, nextFile: u53, lastVersion: u53, closedBytes: u32,
   listed: fc.array(u32, { maxLength: 4 }),
   removed: fc.array(u32, { maxLength: 4 }),
   added: fc.array(table, { maxLength: 3 }),
+  valuesRemoved: fc.array(u32, { maxLength: 4 }),
+  valuesAdded: fc.array(valueFile, { maxLength: 3 }),
 });
 
 function encoded(edit: ManifestEdit, margin = 0): Uint8Array {

@@ -1,6 +1,7 @@
 import { assert } from "../assert.ts";
 import { keyLengthMax, versionMax } from "../bytes/record.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
+import type { ValueFileMeta, ValueRef } from "../vlog/value-file.ts";
 
 /**
  * One step of a database's structure, the payload of one manifest frame. All integers are little-endian;
@@ -14,11 +15,18 @@ import type { TableMeta } from "../lsm/table-meta.ts";
  *     28  listedCount   u32
  *     32  removedCount  u32
  *     36  addedCount    u32
- *     40  listed        u32 each: WAL segments that are durable, and every segment before them
+ *     40  valuesRemovedCount u32
+ *     44  valuesAddedCount   u32
+ *     48  listed        u32 each: WAL segments that are durable, and every segment before them
  *         removed       u32 each: numbers of tables
  *         added         per table: number u32, level u32, smallestBytes u32, largestBytes u32, sizeBytes
  *                       u64, recordCount u64, tombstoneCount u64, expiringCount u64, minVersion u64,
- *                       maxVersion u64, rawBytes u64, codec u32, smallest, largest, zeros up to a multiple of 4
+ *                       maxVersion u64, rawBytes u64, codec u32, refCount u32, smallest, largest, zeros up
+ *                       to a multiple of 4, then per value file it points into: number u32, records u64,
+ *                       bytes u64
+ *         valuesRemoved u32 each: numbers of value files
+ *         valuesAdded   per value file: number u32, kind u32 (1: log, 2: values), sizeBytes u64,
+ *                       separableBytes u64
  */
 export interface ManifestEdit {
   readonly kind: "base" | "change";
@@ -30,20 +38,27 @@ export interface ManifestEdit {
   /** Tables that leave, before `added` is looked at: a table may change its level in one edit. */
   readonly removed: readonly number[];
   readonly added: readonly TableMeta[];
+  /** Value files that no table points into any more, and those that the added tables are the first to. */
+  readonly valuesRemoved: readonly number[];
+  readonly valuesAdded: readonly ValueFileMeta[];
 }
 
 const kindCode = { base: 1, change: 2 } as const;
-const fixedBytes = 40;
-const tableFixedBytes = 76;
+const valueKindCode = { log: 1, values: 2 } as const;
+const fixedBytes = 48;
+const tableFixedBytes = 80;
 const integerCount = 7;
 const codecAt = 72;
+const refCountAt = 76;
+const valueRefBytes = 20;
+const valueFileBytes = 24;
 const boundBytesMax = 1 + keyLengthMax;
 const twoTo32 = 0x1_0000_0000;
 
 export function editBytes(edit: ManifestEdit): number {
-  let bytes = fixedBytes + 4 * (edit.listed.length + edit.removed.length);
-  for (const table of edit.added) bytes += tableBytes(table.smallest.length, table.largest.length);
-  return bytes;
+  let bytes = fixedBytes + 4 * (edit.listed.length + edit.removed.length + edit.valuesRemoved.length);
+  for (const table of edit.added) bytes += tableBytes(table);
+  return bytes + valueFileBytes * edit.valuesAdded.length;
 }
 
 /** Writes `editBytes(edit)` bytes at `offset`. */
@@ -56,18 +71,19 @@ export function encodeEdit(edit: ManifestEdit, bytes: Uint8Array, view: DataView
   view.setUint32(offset + 28, edit.listed.length, true);
   view.setUint32(offset + 32, edit.removed.length, true);
   view.setUint32(offset + 36, edit.added.length, true);
+  view.setUint32(offset + 40, edit.valuesRemoved.length, true);
+  view.setUint32(offset + 44, edit.valuesAdded.length, true);
   let at = offset + fixedBytes;
-  for (const number of edit.listed) {
-    view.setUint32(at, number, true);
-    at += 4;
-  }
-  for (const number of edit.removed) {
-    view.setUint32(at, number, true);
-    at += 4;
-  }
+  at = writeNumbers(edit.listed, view, at);
+  at = writeNumbers(edit.removed, view, at);
   for (const table of edit.added) {
     encodeTable(table, bytes, view, at);
-    at += tableBytes(table.smallest.length, table.largest.length);
+    at += tableBytes(table);
+  }
+  at = writeNumbers(edit.valuesRemoved, view, at);
+  for (const file of edit.valuesAdded) {
+    encodeValueFile(file, view, at);
+    at += valueFileBytes;
   }
   assert(at === offset + editBytes(edit), "an edit takes the bytes it said");
 }
@@ -84,8 +100,11 @@ export function decodeEdit(bytes: Uint8Array, start: number, end: number): Manif
   const listedCount = view.getUint32(start + 28, true);
   const removedCount = view.getUint32(start + 32, true);
   const addedCount = view.getUint32(start + 36, true);
+  const valuesRemovedCount = view.getUint32(start + 40, true);
+  const valuesAddedCount = view.getUint32(start + 44, true);
   let at = start + fixedBytes;
-  if ((listedCount + removedCount) * 4 + addedCount * tableFixedBytes > end - at) {
+  const numbersBytes = (listedCount + removedCount + valuesRemovedCount) * 4;
+  if (numbersBytes + addedCount * tableFixedBytes + valuesAddedCount * valueFileBytes > end - at) {
     return "an edit counts more than it holds";
   }
   const listed = readNumbers(view, at, listedCount);
@@ -97,8 +116,15 @@ export function decodeEdit(bytes: Uint8Array, start: number, end: number): Manif
     const table = decodeTable(bytes, view, at, end);
     if (typeof table === "string") return table;
     added.push(table);
-    at += tableBytes(table.smallest.length, table.largest.length);
+    at += tableBytes(table);
   }
+  // Tables may be longer than the least that was reckoned with above.
+  if (valuesRemovedCount * 4 + valuesAddedCount * valueFileBytes > end - at) return "an edit's values are cut off";
+  const valuesRemoved = readNumbers(view, at, valuesRemovedCount);
+  at += valuesRemovedCount * 4;
+  const valuesAdded = readValueFiles(view, at, valuesAddedCount);
+  if (typeof valuesAdded === "string") return valuesAdded;
+  at += valuesAddedCount * valueFileBytes;
   if (at !== end) return "an edit is longer than what it holds";
   const nextFile = readU64(view, start + 8);
   const lastVersion = readU64(view, start + 16);
@@ -112,11 +138,13 @@ export function decodeEdit(bytes: Uint8Array, start: number, end: number): Manif
     listed,
     removed,
     added,
+    valuesRemoved,
+    valuesAdded,
   };
 }
 
 function encodeTable(table: TableMeta, bytes: Uint8Array, view: DataView, at: number): void {
-  const { smallest, largest } = table;
+  const { smallest, largest, valueRefs } = table;
   const integers = [
     table.sizeBytes, table.recordCount, table.tombstoneCount,
     table.expiringCount, table.minVersion, table.maxVersion, table.rawBytes,
@@ -127,10 +155,42 @@ function encodeTable(table: TableMeta, bytes: Uint8Array, view: DataView, at: nu
   view.setUint32(at + 12, largest.length, true);
   integers.forEach((value, i) => writeU64(view, at + 16 + 8 * i, value));
   view.setUint32(at + codecAt, table.codec, true);
+  view.setUint32(at + refCountAt, valueRefs.length, true);
   bytes.set(smallest, at + tableFixedBytes);
   bytes.set(largest, at + tableFixedBytes + smallest.length);
-  const keysEnd = at + tableFixedBytes + smallest.length + largest.length;
-  bytes.fill(0, keysEnd, at + tableBytes(smallest.length, largest.length));
+  const refsAt = at + refsOffset(smallest.length, largest.length);
+  bytes.fill(0, at + tableFixedBytes + smallest.length + largest.length, refsAt);
+  valueRefs.forEach((ref, i) => {
+    view.setUint32(refsAt + i * valueRefBytes, ref.file, true);
+    writeU64(view, refsAt + i * valueRefBytes + 4, ref.records);
+    writeU64(view, refsAt + i * valueRefBytes + 12, ref.bytes);
+  });
+}
+
+function encodeValueFile(file: ValueFileMeta, view: DataView, at: number): void {
+  view.setUint32(at, file.number, true);
+  view.setUint32(at + 4, valueKindCode[file.kind], true);
+  writeU64(view, at + 8, file.sizeBytes);
+  writeU64(view, at + 16, file.separableBytes);
+}
+
+function readValueFiles(view: DataView, start: number, count: number): ValueFileMeta[] | string {
+  const files: ValueFileMeta[] = [];
+  for (let i = 0; i < count; i++) {
+    const at = start + i * valueFileBytes;
+    const kind = view.getUint32(at + 4, true);
+    if (kind !== valueKindCode.log && kind !== valueKindCode.values) return "a value file is of an unknown kind";
+    const sizeBytes = readU64(view, at + 8);
+    const separableBytes = readU64(view, at + 16);
+    if (sizeBytes > versionMax || separableBytes > sizeBytes) return "a value file is of an impossible size";
+    files.push({
+      number: view.getUint32(at, true),
+      kind: kind === valueKindCode.log ? "log" : "values",
+      sizeBytes,
+      separableBytes,
+    });
+  }
+  return files;
 }
 
 function decodeTable(bytes: Uint8Array, view: DataView, at: number, end: number): TableMeta | string {
@@ -139,13 +199,17 @@ function decodeTable(bytes: Uint8Array, view: DataView, at: number, end: number)
   const largestBytes = view.getUint32(at + 12, true);
   if (!isBoundLength(smallestBytes)) return "a table's smallest key has an impossible length";
   if (!isBoundLength(largestBytes)) return "a table's largest key has an impossible length";
-  if (tableBytes(smallestBytes, largestBytes) > end - at) return "a table's keys are cut off";
+  const refCount = view.getUint32(at + refCountAt, true);
+  const refsAt = refsOffset(smallestBytes, largestBytes);
+  if (refsAt + refCount * valueRefBytes > end - at) return "a table's keys are cut off";
   const integers: number[] = [];
   for (let i = 0; i < integerCount; i++) integers.push(readU64(view, at + 16 + 8 * i));
   if (integers.some((value) => value > versionMax)) return "a table's entry holds a number above 2^53 - 1";
   const [sizeBytes = 0, recordCount = 0, tombstoneCount = 0] = integers;
   const [expiringCount = 0, minVersion = 0, maxVersion = 0, rawBytes = 0] = integers.slice(3);
   const keys = at + tableFixedBytes;
+  const valueRefs = readRefs(view, at + refsAt, refCount);
+  if (typeof valueRefs === "string") return valueRefs;
   return {
     number: view.getUint32(at, true),
     level: view.getUint32(at + 4, true),
@@ -153,7 +217,19 @@ function decodeTable(bytes: Uint8Array, view: DataView, at: number, end: number)
     codec: view.getUint32(at + codecAt, true),
     smallest: bytes.slice(keys, keys + smallestBytes),
     largest: bytes.slice(keys + smallestBytes, keys + smallestBytes + largestBytes),
+    valueRefs,
   };
+}
+
+function readRefs(view: DataView, start: number, count: number): ValueRef[] | string {
+  const refs: ValueRef[] = [];
+  for (let i = 0; i < count; i++) {
+    const at = start + i * valueRefBytes;
+    const ref = { file: view.getUint32(at, true), records: readU64(view, at + 4), bytes: readU64(view, at + 12) };
+    if (ref.records > versionMax || ref.bytes > versionMax) return "a table counts values above 2^53 - 1";
+    refs.push(ref);
+  }
+  return refs;
 }
 
 /** A family byte and a key. */
@@ -161,8 +237,18 @@ function isBoundLength(length: number): boolean {
   return length >= 1 && length <= boundBytesMax;
 }
 
-function tableBytes(smallestBytes: number, largestBytes: number): number {
+/** Where in a table's entry its value files stand. */
+function refsOffset(smallestBytes: number, largestBytes: number): number {
   return (tableFixedBytes + smallestBytes + largestBytes + 3) & ~3;
+}
+
+function tableBytes(table: TableMeta): number {
+  return refsOffset(table.smallest.length, table.largest.length) + table.valueRefs.length * valueRefBytes;
+}
+
+function writeNumbers(numbers: readonly number[], view: DataView, start: number): number {
+  numbers.forEach((number, i) => view.setUint32(start + 4 * i, number, true));
+  return start + 4 * numbers.length;
 }
 
 function readNumbers(view: DataView, at: number, count: number): number[] {

@@ -18,13 +18,14 @@ import { ManifestWriter } from "./writer.ts";
 const epoch = 77;
 const base: ManifestEdit = {
   kind: "base", logNumber: 2, nextFile: 10, lastVersion: 1, closedBytes: 0,
-  listed: [], removed: [], added: [],
+  listed: [], removed: [], added: [], valuesRemoved: [], valuesAdded: [],
 };
 
 function table(number: number): TableMeta {
   const key = bound(0, Uint8Array.of(number));
   return {
     number, level: 0, sizeBytes: 1, recordCount: 1, tombstoneCount: 0, expiringCount: 0, codec: 0, rawBytes: 0,
+    valueRefs: [],
     smallest: key, largest: key, minVersion: 1, maxVersion: 1,
   };
 }

@@ -75,7 +75,7 @@ function replay(path: string, bytes: Uint8Array, header: FileHeader): ManifestIm
   }
   // The base was durable before CURRENT named this manifest: without it this is damage, not a crash.
   if (state.nextFile === 0) throw corruption(path, fileHeaderBytes, reader.problem || "no base edit", remedy);
-  const overlap = state.overlap();
+  const overlap = state.overlap() ?? state.valueProblem();
   if (overlap !== null) throw corruption(path, goodBytes, overlap, remedy);
   assert(goodBytes <= bytes.length, "good frames lie inside the image");
   return { path, number: header.fileNumber, epoch: header.epoch, state, tornBytes: bytes.length - goodBytes };

@@ -10,6 +10,7 @@ const text = new TextEncoder();
 function table(number: number, level: number, from: string, to: string, versions = [1, 5]): TableMeta {
   return {
     number, level, sizeBytes: 100, recordCount: 2, tombstoneCount: 0, expiringCount: 0, codec: 0, rawBytes: 0,
+    valueRefs: [],
     smallest: bound(0, text.encode(from)),
     largest: bound(0, text.encode(to)),
     minVersion: versions[0] ?? 0,
@@ -19,7 +20,7 @@ function table(number: number, level: number, from: string, to: string, versions
 
 const base: ManifestEdit = {
   kind: "base", logNumber: 5, nextFile: 20, lastVersion: 100, closedBytes: 0, listed: [5, 7], removed: [],
-  added: [table(3, 1, "a", "m"), table(4, 1, "n", "z")],
+  added: [table(3, 1, "a", "m"), table(4, 1, "n", "z")], valuesRemoved: [], valuesAdded: [],
 };
 const change: ManifestEdit = { ...base, kind: "change", listed: [], added: [] };
 

@@ -1,6 +1,7 @@
 import { assert } from "../assert.ts";
 import { compareKeys } from "../bytes/record.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
+import type { ValueFileMeta } from "../vlog/value-file.ts";
 import { levelsMax } from "../lsm/version.ts";
 import type { ManifestEdit } from "./edit.ts";
 
@@ -13,6 +14,7 @@ export class ManifestState {
   /** Ascending. */
   listed: number[] = [];
   readonly tables = new Map<number, TableMeta>();
+  readonly values = new Map<number, ValueFileMeta>();
 
   /** Takes `edit` in, or says why it can not follow; the state is then of no use. */
   apply(edit: ManifestEdit): string | null {
@@ -25,7 +27,7 @@ export class ManifestState {
     this.lastVersion = edit.lastVersion;
     this.logNumber = edit.logNumber;
     this.closedBytes = edit.closedBytes;
-    return this.#applySegments(edit) ?? this.#applyTables(edit);
+    return this.#applySegments(edit) ?? this.#applyTables(edit) ?? this.#applyValues(edit);
   }
 
   /** All of it as one edit. */
@@ -40,12 +42,36 @@ export class ManifestState {
       listed: this.listed,
       removed: [],
       added: this.tablesInOrder(),
+      valuesRemoved: [],
+      valuesAdded: this.valuesInOrder(),
     };
   }
 
   /** By number, so that equal states give equal bytes. */
   tablesInOrder(): TableMeta[] {
     return [...this.tables.values()].sort((a, b) => a.number - b.number);
+  }
+
+  valuesInOrder(): ValueFileMeta[] {
+    return [...this.values.values()].sort((a, b) => a.number - b.number);
+  }
+
+  /** What tables say of value files must be what the manifest says of them. Null: it is. */
+  valueProblem(): string | null {
+    const liveBytes = new Map([...this.values.keys()].map((number) => [number, 0]));
+    for (const table of this.tablesInOrder()) {
+      for (const { file, bytes } of table.valueRefs) {
+        const before = liveBytes.get(file);
+        if (before === undefined) return `table ${table.number} points into value file ${file}, which is unknown`;
+        liveBytes.set(file, before + bytes);
+      }
+    }
+    for (const { number, separableBytes } of this.valuesInOrder()) {
+      const bytes = liveBytes.get(number) ?? 0;
+      if (bytes === 0) return `no table points into value file ${number}`;
+      if (bytes > separableBytes) return `tables point to more than value file ${number} holds`;
+    }
+    return null;
   }
 
   /** Tables of one level below the first never overlap: a read looks into one of them only. */
@@ -91,6 +117,22 @@ export class ManifestState {
         return `table ${table.number} holds versions not given out yet`;
       }
       this.tables.set(table.number, table);
+    }
+    return null;
+  }
+
+  #applyValues(edit: ManifestEdit): string | null {
+    for (const number of edit.valuesRemoved) {
+      if (!this.values.delete(number)) return `value file ${number} is removed but was never added`;
+    }
+    for (const file of edit.valuesAdded) {
+      if (this.values.has(file.number)) return `value file ${file.number} is added twice`;
+      if (file.number < 1 || file.number >= edit.nextFile) return `value file ${file.number} is out of range`;
+      // A segment that is still replayed must not be one that values are read from.
+      if (file.kind === "log" && file.number >= edit.logNumber) {
+        return `value file ${file.number} is a segment of the log in use`;
+      }
+      this.values.set(file.number, file);
     }
     return null;
   }

@@ -2,6 +2,7 @@ import { assert } from "../assert.ts";
 import { DiskError, type SyncDone } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
+import type { ValueFileMeta } from "../vlog/value-file.ts";
 import type { DirectorySync } from "../wal/directory-sync.ts";
 import { manifestName, switchCurrent } from "./current.ts";
 import type { ManifestEdit } from "./edit.ts";
@@ -15,6 +16,8 @@ export interface ManifestChange {
   readonly listed?: readonly number[];
   readonly removed?: readonly number[];
   readonly added?: readonly TableMeta[];
+  readonly valuesRemoved?: readonly number[];
+  readonly valuesAdded?: readonly ValueFileMeta[];
 }
 
 /** Who owns the manifest. */
@@ -128,6 +131,8 @@ export class ManifestWriter {
       listed: (change.listed ?? []).filter((number) => number >= logNumber && number > newest),
       removed: change.removed ?? [],
       added: change.added ?? [],
+      valuesRemoved: change.valuesRemoved ?? [],
+      valuesAdded: change.valuesAdded ?? [],
     };
   }
 

@@ -41,6 +41,8 @@ export class WalSegment {
   sealed = false;
   /** Its records are in a durable table: it needs no sync any more. */
   forgotten = false;
+  /** Its file will be needed for its values: it becomes durable, whatever holds other groups back. */
+  kept = false;
   #openOffset = -1;
   #openBatches = 0;
 
@@ -128,6 +130,11 @@ export class WalSegment {
       previousNumber: this.previousNumber,
       previousBytes: this.previousBytes,
     });
+  }
+
+  /** Sealed, and durable to its last byte. */
+  get isDurable(): boolean {
+    return this.sealed && this.durableBytes === this.endBytes;
   }
 
   get hasOpenFrame(): boolean {

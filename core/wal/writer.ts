@@ -161,6 +161,23 @@ export class WalWriter {
     this.#schedule();
   }
 
+  /**
+   * `done` once `segment`, which is sealed, is durable to its last byte, whatever the level and however far the
+   * background is behind: its file is about to be needed for its values.
+   */
+  keep(segment: WalSegment, done: (error: DiskError | null) => void): void {
+    assert(segment.sealed, "a segment is kept when nothing follows in it");
+    const failure = this.#failure;
+    if (failure !== null || segment.isDurable) {
+      this.#env.clock.soon(() => done(failure));
+      return;
+    }
+    segment.kept = true;
+    segment.demandedBytes = segment.endBytes;
+    this.#waiters.push({ segment, bytes: segment.endBytes, done });
+    this.#schedule();
+  }
+
   /** The records of `segment` are in a durable table: the log no longer answers for them. */
   forget(segment: WalSegment): void {
     assert(segment !== this.active, "the active segment is never forgotten");
@@ -207,8 +224,8 @@ export class WalWriter {
     const level = this.#config.level;
     // Level "sync": batches gather while a sync is in flight, and the next one carries them all.
     const gathering = level === "sync" && this.#syncing !== null;
-    if (!gathering && this.#owner.mayWrite()) {
-      if (!this.#writeGroup()) return;
+    if (!gathering) {
+      if (!this.#writeGroup(this.#owner.mayWrite())) return;
       if (level !== "sync") this.#tell(this.#writtenVersion());
     }
     // Whoever was told may have closed or poisoned the log.
@@ -218,14 +235,16 @@ export class WalWriter {
     if (level === "interval") this.#armSyncTimer();
   }
 
-  /** False when the log failed or waits for room. */
-  #writeGroup(): boolean {
+  /** Not `mayWrite`: only what a kept segment lacks. False when the log failed or waits for room. */
+  #writeGroup(mayWrite: boolean): boolean {
     for (let i = 0; i < this.#segments.length; i++) {
       const segment = this.#segments[i] as WalSegment;
       // A durable segment leaves the list, so behind the first one something older is not durable yet.
       // Without this line a crash could keep new commits and lose older ones that were acknowledged.
       if (this.#config.level === "sync" && i > 0) break;
       if (segment.forgotten || segment.writtenBytes === segment.endBytes) continue;
+      // What holds groups back may be the very flush that waits for this one.
+      if (!mayWrite && !segment.kept) continue;
       if (!this.#writeSegment(segment)) return false;
     }
     return true;
@@ -331,7 +350,7 @@ export class WalWriter {
   #dropDone(): void {
     while (this.#segments.length > 1) {
       const oldest = this.#segments[0] as WalSegment;
-      const durable = oldest.sealed && oldest.durableBytes === oldest.endBytes;
+      const durable = oldest.isDurable;
       if (oldest === this.#syncing || (!durable && !oldest.forgotten)) return;
       this.#segments.shift();
       if (oldest.file !== null) closeFile(oldest.file);

@@ -12,6 +12,9 @@ const stats = {
   pendingVersion: 6,
   openIterators: 1,
   openSnapshots: 2,
+  valueFiles: 2,
+  valueFilesLingering: 1,
+  valueSegments: 1,
 } as unknown as EngineStats;
 const held = { iterators: 1, snapshots: 2 };
 
@@ -24,6 +27,9 @@ const right = [
   "table-000003.sst",
   "wal-000005.log",
   "wal-000006.log",
+  "value-000007.vlog",
+  "value-000008.vlog",
+  "wal-000009.log",
 ];
 
 test("the directory holds what the engine knows, and nothing else", () => {

@@ -9,14 +9,17 @@ export function judgeDirectory(names: readonly string[], stats: EngineStats): st
   const tables = count(/^table-\d+\.sst$/);
   const segments = count(/^wal-\d+\.log$/);
   const tablesKnown = stats.tablesPerLevel.reduce((sum, some) => sum + some, 0);
-  const segmentsKnown = stats.immutableMemtables + 1;
+  const segmentsKnown = stats.immutableMemtables + 1 + stats.valueSegments;
+  const values = count(/^value-\d+\.vlog$/);
+  const valuesKnown = stats.valueFiles + stats.valueFilesLingering - stats.valueSegments;
   const list = names.join(" ");
   if (count(/^CURRENT$/) !== 1) return `no CURRENT among ${list}`;
   if (count(/^LOCK$/) !== 1) return `no LOCK among ${list}`;
   if (count(/^MANIFEST-\d+$/) !== 1) return `not exactly one manifest among ${list}`;
   if (tables !== tablesKnown) return `${tables} tables, of which ${tablesKnown} are known: ${list}`;
   if (segments !== segmentsKnown) return `${segments} log segments, ${segmentsKnown} in use: ${list}`;
-  if (names.length !== tables + segments + 3) return `unknown files among ${list}`;
+  if (values !== valuesKnown) return `${values} value files, of which ${valuesKnown} are known: ${list}`;
+  if (names.length !== tables + segments + values + 3) return `unknown files among ${list}`;
   return null;
 }
 
