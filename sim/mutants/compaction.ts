@@ -16,8 +16,8 @@ export const compactionMutants: readonly Mutant[] = [
   {
     name: "compaction-bottom-one-level-off",
     file: "core/lsm/compaction-picker.ts",
-    find: `below > outputLevel && overlapping`,
-    replace: `below > outputLevel + 1 && overlapping`,
+    find: `below > level && overlapping`,
+    replace: `below > level + 1 && overlapping`,
     oracles: wrong,
     scenario: null,
     why: "A tombstone is dropped although the value it hides lies in the level below: the key comes back.",
@@ -79,7 +79,7 @@ export const compactionMutants: readonly Mutant[] = [
   {
     name: "expired-value-leaves-no-tombstone",
     file: "core/lsm/merge-job.ts",
-    find: `    else this.#output.addBuried(bytes, view, offset);`,
+    find: `      this.#output.addBuried(bytes, view, offset);`,
     replace: ``,
     oracles: wrong,
     scenario: null,

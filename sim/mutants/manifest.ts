@@ -82,9 +82,9 @@ export const manifestMutants: readonly Mutant[] = [
   {
     name: "segment-removed-before-manifest",
     file: "core/engine/flusher.ts",
-    find: `    tables.change({ added, logNumber }, `,
+    find: `    const change = { added: result.tables, valuesAdded: result.values, logNumber };`,
     replace: `    this.#removeSegment(flushed);
-    tables.change({ added, logNumber }, `,
+    const change = { added: result.tables, valuesAdded: result.values, logNumber };`,
     oracles: refused,
     scenario: null,
     why: "A crash at the end of a flush finds neither the log segment nor a manifest that names the table.",
@@ -92,9 +92,9 @@ export const manifestMutants: readonly Mutant[] = [
   {
     name: "inputs-removed-before-manifest",
     file: "core/engine/compactor.ts",
-    find: `    tables.change({ added, removed }, `,
+    find: `    const change = { added: made.tables, removed, valuesAdded: made.values };`,
     replace: `    tables.removeFiles(compaction.inputs);
-    tables.change({ added, removed }, `,
+    const change = { added: made.tables, removed, valuesAdded: made.values };`,
     oracles: refused,
     scenario: null,
     why: "A crash at the end of a compaction leaves a manifest that names removed tables.",
