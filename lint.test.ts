@@ -20,11 +20,18 @@ const order = [
   "sim",
   "scenarios",
   "host",
+  "adapters",
   "cli",
   "bench",
 ];
 /** Narrower than the order: the pure protocol, and the real adapters, which must do without the simulator. */
-const narrower = ["raft>net", "raft>failpoints", "host>scenarios", "host>sim"];
+const narrower = [
+  "raft>net",
+  "raft>failpoints",
+  "host>scenarios",
+  "host>sim",
+  ...["failpoints", "net", "raft", "coordinator", "txn", "node", "sim", "scenarios"].map((room) => `adapters>${room}`),
+];
 const imports = "eslint(no-restricted-imports)";
 
 interface Plant {
@@ -96,6 +103,10 @@ function importPlants(): Plant[] {
     ["scenarios/a.ts", "seedrandom", false],
     ["host/a.ts", "node:fs", true],
     ["host/b.ts", "ts-pattern", false],
+    ["adapters/a.ts", "abstract-level", true],
+    ["adapters/b.ts", "keyv", true],
+    ["adapters/c.ts", "seedrandom", false],
+    ["host/c.ts", "abstract-level", false],
     ["cli/a.ts", "node:util", true],
     ["cli/b.ts", "ts-pattern", true],
     ["cli/c.ts", "seedrandom", false],
@@ -145,7 +156,7 @@ function ambientPlants(): Plant[] {
       plants.push(plant(`${room}/ambient-${index}.ts`, `export const x: unknown = ${expression};\n`, rule));
     }
   }
-  for (const room of ["host", "cli", "bench"]) {
+  for (const room of ["host", "adapters", "cli", "bench"]) {
     for (const [index, [expression]] of rows.entries()) {
       plants.push(plant(`${room}/ambient-${index}.ts`, `export const x: unknown = ${expression};\n`, null));
     }
@@ -252,7 +263,7 @@ function verdictOf({ path, rule }: Plant): string {
 test.each([
   ["rooms import only leftwards", orderPlants()],
   ["imports are allow-lists: what is not named is forbidden", importPlants()],
-  ["time, randomness, timers and I/O exist only in host, cli and bench", ambientPlants()],
+  ["time, randomness, timers and I/O exist only in host, adapters, cli and bench", ambientPlants()],
   ["style rules are alive", stylePlants()],
 ])("%s", (_name, plants) => {
   const wrong = plants.map(verdictOf).filter((verdict) => verdict !== "as expected");

@@ -53,7 +53,7 @@ export async function enterDirectory(env: Env, directory: string, options: Engin
  */
 export function checkSurvey(env: Env, directory: string, found: Survey, options: EngineOptions): void {
   if (found.hasCurrent) {
-    if (options.errorIfExists) throw invalidArgument(`${directory} holds a database (errorIfExists is true)`);
+    if (options.errorIfExists) throw invalidArgument(`a database exists in ${directory} (errorIfExists is true)`);
     return;
   }
   const data = found.files.filter((file) => isData(file));
@@ -110,7 +110,7 @@ export const firstManifestNumber = 1;
 export const firstWalNumber = 2;
 
 function missing(directory: string): NokvError {
-  const message = `${directory} holds no database (createIfMissing is false)`;
+  const message = `a database does not exist in ${directory} (createIfMissing is false)`;
   return new NokvError("NOKV_NOT_FOUND", message, { path: directory });
 }
 

@@ -54,6 +54,10 @@ export class Snapshot {
     this.readAtMs = readAtMs;
   }
 
+  get released(): boolean {
+    return this.#released;
+  }
+
   /** Throws `NOKV_CLOSED` when it can not be read any more. */
   check(pins: Pins): void {
     if (this.#released || this.#pins.isClosed) throw closed("snapshot");
