@@ -165,7 +165,6 @@ function ambientPlants(): Plant[] {
   plants.push(
     plant("core/bytes/crc32.ts", zlib, null),
     plant("core/bytes/codec.ts", 'import * as zlib from "node:zlib";\nexport const c: unknown = zlib;\n', null),
-    plant("core/bytes/codec.ts", 'import { rmSync } from "node:fs";\nexport const c: unknown = rmSync;\n', imports),
     plant("core/bytes/crc64.ts", zlib, imports),
     plant("core/engine/zlib.ts", zlib, imports),
     plant("host/log.ts", 'console.log("x");\n', "eslint(no-console)"),
