@@ -362,7 +362,12 @@ export function collect(iterator: EngineIterator, seen: SeenEntry[]): void {
   }
 }
 
+/** The current entry, copied from what the iterator lends: its own copies are compared with that. */
 export function entryOf(iterator: EngineIterator): SeenEntry {
-  const { key, value, expiresAtMs } = iterator;
-  return { key: toText(key), value: toText(value), expiresAtMs };
+  const { keyView, valueView, expiresAtMs } = iterator;
+  const entry = { key: toText(keyView), value: toText(valueView), expiresAtMs };
+  const { key, value, valueLength } = iterator;
+  assert(toText(key) === entry.key && toText(value) === entry.value, "a copy is what was lent");
+  assert(valueLength === value.length, "a value is as long as its copy");
+  return entry;
 }

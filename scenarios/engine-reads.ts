@@ -31,6 +31,8 @@ interface HeldIterator {
   readonly states: readonly ModelState[];
   readonly instant: ReadInstant;
   readonly seen: SeenEntry[];
+  /** What it lent at its last step, which must stay as it was until the next. */
+  lent: { readonly key: Uint8Array; readonly value: Uint8Array } | null;
 }
 
 /** Reads of every kind, each judged against the model at once. Lives as long as the engine is open. */
@@ -174,7 +176,7 @@ export class EngineReads {
       const states = this.#driver.model.at(this.#driver.visibleCount());
       this.#guard(() => {
         const opened = this.#driver.timed(() => engine.iterator(bytesOf(bounds)));
-        held.push({ iterator: opened.value, bounds, states, instant: opened.instant, seen: [] });
+        held.push({ iterator: opened.value, bounds, states, instant: opened.instant, seen: [], lent: null });
       });
       return;
     }
@@ -230,7 +232,9 @@ export class EngineReads {
 
   /** True: the iterator reached its end and what it returned was right. */
   #advance(held: HeldIterator, steps: number): boolean {
+    this.#checkLent(held);
     for (let i = 0; i < steps; i++) {
+      held.lent = null;
       if (!held.iterator.next()) {
         const { seen, bounds, instant } = held;
         const problem = judgeAll(held.states, (state) => judgeScan(state, bounds, seen, instant));
@@ -240,8 +244,17 @@ export class EngineReads {
         return true;
       }
       held.seen.push(entryOf(held.iterator));
+      held.lent = { key: held.iterator.keyView, value: held.iterator.valueView };
     }
     return false;
+  }
+
+  /** Other reads, writes and merges happened since the iterator's last step. */
+  #checkLent({ lent, seen, bounds }: HeldIterator): void {
+    const last = seen.at(-1);
+    if (lent === null || last === undefined) return;
+    if (toText(lent.key) === last.key && toText(lent.value) === last.value) return;
+    this.#driver.world.fail("iterator", `${describe(bounds)}, held open: what it lent at ${last.key} changed`);
   }
 
   #collect(bounds: ScanBounds, snapshot: Snapshot | null, seen: SeenEntry[]): void {

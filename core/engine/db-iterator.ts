@@ -49,6 +49,24 @@ export class DbIterator implements Iterable<[Uint8Array, Uint8Array]>, AsyncIter
     return this.#iterator.value;
   }
 
+  /**
+   * The current key where it lies, without a copy: valid until the next step, `seek` or `close`. After that its
+   * memory may hold anything. Do not write to it.
+   */
+  get keyView(): Uint8Array {
+    return this.#iterator.keyView;
+  }
+
+  /** The current value, as `keyView`. */
+  get valueView(): Uint8Array {
+    return this.#iterator.valueView;
+  }
+
+  /** Bytes of the current value, which is not read for that. */
+  get valueLength(): number {
+    return this.#iterator.valueLength;
+  }
+
   /** When the current value will be gone, Unix milliseconds; 0: never. */
   get expiresAtMs(): number {
     return this.#iterator.expiresAtMs;

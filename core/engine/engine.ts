@@ -154,7 +154,10 @@ export class Engine {
     const newest = options.latest === true ? this.#write.pendingVersion : this.#write.visibleVersion;
     const iterator = new EngineIterator(
       {
-        cursor: new MergingCursor([...this.#write.memtables.cursors(), ...tables.cursors()]),
+        cursor: new MergingCursor([
+          ...this.#write.memtables.cursors(),
+          ...tables.cursors(Math.max(0, options.limit ?? 0), options.reverse === true),
+        ]),
         version: snapshot === null ? newest : snapshot.version,
         nowMs: snapshot === null ? this.#clock.nowMs() : snapshot.readAtMs,
         slab: this.#slab,
@@ -276,6 +279,8 @@ export class Engine {
       blockCacheHits: this.#cache.hits,
       blockCacheMisses: this.#cache.misses,
       blockCacheBytes: this.#cache.usedBytes,
+      blockCacheEvictions: this.#cache.evictions,
+      blockCachePins: this.#cache.pinCount,
       openIterators: this.#iterators.size,
       openSnapshots: this.#pins.count,
       stallCount: this.#write.stallCount,

@@ -10,6 +10,7 @@ import {
   readKind,
   readValueLength,
   readVersion,
+  recordBytesAt,
   recordHeaderBytes,
   recordKind,
 } from "../bytes/record.ts";
@@ -17,6 +18,7 @@ import { NokvError } from "../errors.ts";
 import type { RecordCursor } from "../lsm/record-cursor.ts";
 import { compareRecordKeys, compareRecordToKey } from "../lsm/record-order.ts";
 import type { ValueFiles } from "../vlog/value-files.ts";
+import { readPointedLength } from "../vlog/value-pointer.ts";
 import { closed, invalidArgument } from "./failure.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -89,6 +91,8 @@ export class EngineIterator {
   #bytes: Uint8Array = emptyBytes;
   #recordView: DataView = new DataView(emptyBytes.buffer);
   #offset = 0;
+  /** A copy of a record that the cursor left behind. */
+  #kept: Uint8Array = emptyBytes;
 
   constructor(view: IteratorView, options: IteratorOptions) {
     this.#view = view;
@@ -152,6 +156,36 @@ export class EngineIterator {
     return this.#view.slab.copy(this.#bytes, start, start + readValueLength(this.#recordView, this.#offset));
   }
 
+  /**
+   * The current key where it lies, without a copy: valid until the next call of `next` or `close`. After that
+   * its memory may hold anything. Do not write to it.
+   */
+  get keyView(): Uint8Array {
+    this.#checkCurrent();
+    const start = this.#offset + recordHeaderBytes;
+    return viewInto(this.#bytes, start, readKeyLength(this.#recordView, this.#offset));
+  }
+
+  /** The current value, as `keyView`; a copy when it stands outside its table, and then as `value`. */
+  get valueView(): Uint8Array {
+    this.#checkCurrent();
+    if (this.#keysOnly) return emptyBytes;
+    if (readKind(this.#recordView, this.#offset) === recordKind.pointer) {
+      return this.#view.values.read(this.#bytes, this.#recordView, this.#offset);
+    }
+    const start = this.#offset + recordHeaderBytes + readKeyLength(this.#recordView, this.#offset);
+    return viewInto(this.#bytes, start, readValueLength(this.#recordView, this.#offset));
+  }
+
+  /** Bytes of the current value; 0 when the iterator shows keys only. */
+  get valueLength(): number {
+    this.#checkCurrent();
+    if (this.#keysOnly) return 0;
+    const view = this.#recordView;
+    if (readKind(view, this.#offset) !== recordKind.pointer) return readValueLength(view, this.#offset);
+    return readPointedLength(view, this.#offset + recordHeaderBytes + readKeyLength(view, this.#offset));
+  }
+
   get expiresAtMs(): number {
     this.#checkCurrent();
     return readExpiresAtMs(this.#recordView, this.#offset);
@@ -184,6 +218,7 @@ export class EngineIterator {
     this.#closedBy = by;
     this.#current = false;
     this.#bytes = emptyBytes;
+    this.#cursor.release();
     this.#view.release(this);
   }
 
@@ -221,25 +256,41 @@ export class EngineIterator {
     const cursor = this.#cursor;
     if (!this.#started) this.#seekEnd();
     while (cursor.valid && readFamily(cursor.view, cursor.offset) === family) {
-      const bytes = cursor.bytes;
-      const view = cursor.view;
-      const offset = cursor.offset;
-      let seen = false;
-      while (
-        cursor.valid &&
-        compareRecordKeys(bytes, view, offset, cursor.bytes, cursor.view, cursor.offset) === 0
-      ) {
-        if (readVersion(cursor.view, cursor.offset) <= this.#view.version) {
-          this.#take(cursor);
-          seen = true;
-        }
-        cursor.prev();
-      }
-      if (!seen) continue;
+      if (!this.#takeNewestVisible()) continue;
       if (this.#isBeforeStart()) return false;
       if (this.#isLive()) return true;
     }
     return false;
+  }
+
+  /** Passes all versions of the key where the cursor stands; false: none of them may be seen. */
+  #takeNewestVisible(): boolean {
+    const cursor = this.#cursor;
+    let seen = false;
+    for (;;) {
+      const { bytes, view, offset } = cursor;
+      if (readVersion(view, offset) <= this.#view.version) {
+        this.#take(cursor);
+        seen = true;
+      } else if (seen) {
+        // The cursor is one move past what was taken, and would leave it behind with the next.
+        this.#keep();
+      }
+      cursor.prev();
+      if (!cursor.valid) return seen;
+      if (compareRecordKeys(bytes, view, offset, cursor.bytes, cursor.view, cursor.offset) !== 0) return seen;
+    }
+  }
+
+  /** Makes the record taken last independent of the cursor. */
+  #keep(): void {
+    if (this.#bytes === this.#kept) return;
+    const length = recordBytesAt(this.#recordView, this.#offset);
+    if (this.#kept.length < length) this.#kept = new Uint8Array(length);
+    this.#kept.set(this.#bytes.subarray(this.#offset, this.#offset + length));
+    this.#bytes = this.#kept;
+    this.#recordView = new DataView(this.#kept.buffer);
+    this.#offset = 0;
   }
 
   #seekStart(): void {
@@ -264,16 +315,18 @@ export class EngineIterator {
     else cursor.seekLast();
   }
 
-  /** Past all versions of the record taken last. */
+  /** From the record taken last, where the cursor stands, past all versions of its key. */
   #skipKeyForward(): void {
     const cursor = this.#cursor;
-    while (
-      cursor.valid &&
-      compareRecordKeys(
-        this.#bytes, this.#recordView, this.#offset, cursor.bytes, cursor.view, cursor.offset,
-      ) === 0
-    ) {
+    for (;;) {
       cursor.next();
+      if (!cursor.valid) return;
+      const order = compareRecordKeys(
+        this.#bytes, this.#recordView, this.#offset, cursor.bytes, cursor.view, cursor.offset,
+      );
+      if (order !== 0) return;
+      // Only the record before the last move is sure to be still there.
+      this.#take(cursor);
     }
   }
 
@@ -312,6 +365,10 @@ export class EngineIterator {
   #compareTo(key: Uint8Array): number {
     return compareRecordToKey(this.#bytes, this.#recordView, this.#offset, family, key);
   }
+}
+
+function viewInto(bytes: Uint8Array, start: number, length: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
 }
 
 /** The least key above `key`. */

@@ -101,7 +101,7 @@ class Opening {
     this.#directory = directory;
     this.#options = options;
     this.#sync = new DirectorySync(env.disk, directory);
-    this.#cache = new BlockCache(options.blockCacheBytes);
+    this.#cache = new BlockCache(options.blockCacheBytes, options.blockBytes);
     const open = (meta: TableMeta): TableReader => TableReader.openAs(env.disk, directory, meta, this.#cache);
     this.#pool = new TablePool(open, new ValueFiles(env.disk, directory, options.valueFilesOpenMax));
   }

@@ -28,7 +28,11 @@ export interface EngineStats extends ValueStats {
   readonly immutableMemtables: number;
   readonly blockCacheHits: number;
   readonly blockCacheMisses: number;
+  /** Memory that the cache took, of its budget; it keeps it for other blocks. */
   readonly blockCacheBytes: number;
+  readonly blockCacheEvictions: number;
+  /** How often open iterators hold a block: such a block is not evicted. */
+  readonly blockCachePins: number;
   readonly openIterators: number;
   readonly openSnapshots: number;
   /** How often groups began to be held back because the background was behind. */

@@ -1,68 +1,131 @@
-// Goal: the cache stays within its budget, forgets closed tables, keeps what is read often, and evicts the
-// same blocks for the same calls. Method: fast-check drives it with random reads; a slot is filled exactly
-// while cached.
+// Goal: the cache stays within its budget, forgets closed tables, keeps what is read often, evicts the same
+// blocks for the same calls, and never reuses the memory of a block that is pinned. Method: fast-check drives it
+// with random reads; a slot is filled exactly while cached; every block carries what it should hold.
 import fc from "fast-check";
-import { expect, test } from "vitest";
-import { Block } from "./block.ts";
+import { describe, expect, test } from "vitest";
+import type { Block } from "./block.ts";
 import { BlockBuilder } from "./block-builder.ts";
 import { BlockCache, CachedBlocks } from "./block-cache.ts";
 import { arenaFor } from "./records.test-support.ts";
 
-function blockOf(index: number, valueBytes: number): Block {
-  const value = new Uint8Array(valueBytes);
+/** A block of one record, whose value says which it is. */
+function imageOf(tag: number, valueBytes: number): Uint8Array {
+  const value = new Uint8Array(valueBytes).fill(tag);
   const record = { family: 0, key: Uint8Array.of(1), version: 1, value, expiresAtMs: 0 };
   const arena = arenaFor([record]);
   const builder = new BlockBuilder(64);
   const offset = arena.append(record);
   builder.append(arena.bytes, arena.view, offset, arena.end - offset);
   const length = builder.finish(1, 32);
-  return new Block(builder.bytes.slice(0, length), index);
+  return builder.bytes.slice(0, length);
 }
 
-/** Reads block `i` of `owner` through the cache; false: it was a miss. */
-function read(cache: BlockCache, owner: CachedBlocks, i: number, valueBytes: number): boolean {
-  const cached = owner.slots[i];
-  if (cached !== null && cached !== undefined) {
+/** Reads block `i` of `owner` through the cache. */
+function read(cache: BlockCache, owner: CachedBlocks, i: number, image: Uint8Array): [Block, "hit" | "miss"] {
+  const cached = owner.slots[i] ?? null;
+  if (cached !== null) {
     cache.noteHit(cached);
-    return true;
+    return [cached, "hit"];
   }
+  const block = cache.take(image.length);
+  block.bytes.set(image);
   cache.noteMiss();
-  cache.admit(blockOf(i, valueBytes), owner);
-  return false;
+  cache.admit(block.hold(image.length, i), owner);
+  return [block, "miss"];
 }
 
-test("counts what it holds, within its budget, and evicts alike for alike calls", () => {
-  const budgetArbitrary = fc.constantFrom(0, 1000, 3000, 100_000);
-  const operation = fc.record({ table: fc.nat(2), index: fc.nat(9), drop: fc.nat(15) });
-  fc.assert(
-    fc.property(fc.array(operation, { maxLength: 120 }), budgetArbitrary, (calls, budget) => {
-      const runs = [0, 1].map(() => {
-        const cache = new BlockCache(budget);
-        const owners = [0, 1, 2].map(() => new CachedBlocks(10));
-        const trace: boolean[] = [];
-        for (const { table, index, drop } of calls) {
-          const owner = owners[table] as CachedBlocks;
-          if (drop === 0) cache.drop(owner);
-          else trace.push(read(cache, owner, index, (index * 97) % 700));
-          const held = owners.flatMap((each) => each.slots.filter((slot) => slot !== null));
-          expect(held.reduce((sum, block) => sum + block.chargeBytes, 0)).toBe(cache.usedBytes);
-          expect(cache.usedBytes).toBeLessThanOrEqual(budget);
-        }
-        expect(cache.hits + cache.misses).toBe(trace.length);
-        return trace;
-      });
-      expect(runs[0]).toEqual(runs[1]);
-    }),
-  );
+interface Call {
+  readonly table: number;
+  readonly index: number;
+  readonly what: "read" | "pin" | "unpin" | "drop";
+}
+
+const callArbitrary: fc.Arbitrary<Call> = fc.record({
+  table: fc.nat(2),
+  index: fc.nat(9),
+  what: fc.constantFrom("read", "read", "read", "read", "pin", "pin", "unpin", "unpin", "drop"),
 });
 
-test("a block read between every two others stays", () => {
-  const owner = new CachedBlocks(1001);
-  const cache = new BlockCache(10 * blockOf(0, 100).chargeBytes);
-  read(cache, owner, 1000, 100);
-  for (let i = 0; i < 1000; i++) {
-    read(cache, owner, i, 100);
-    expect(read(cache, owner, 1000, 100)).toBe(true);
+interface Pinned {
+  readonly block: Block;
+  readonly image: Uint8Array;
+}
+
+/** Makes all calls on a fresh cache and checks it after each. Returns what hit and what missed. */
+function drive(calls: readonly Call[], budgetBytes: number): string[] {
+  const cache = new BlockCache(budgetBytes, 300);
+  const owners = [0, 1, 2].map(() => new CachedBlocks(10));
+  const pinned: Pinned[] = [];
+  const trace: string[] = [];
+  for (const { table, index, what } of calls) {
+    const owner = owners[table] as CachedBlocks;
+    const image = imageOf(table * 16 + index, (index * 97) % 700);
+    if (what === "drop") {
+      cache.drop(owner);
+    } else if (what === "unpin") {
+      for (const { block } of pinned.splice(index % Math.max(1, pinned.length), 1)) cache.unpin(block);
+    } else {
+      const [block, outcome] = read(cache, owner, index, image);
+      trace.push(outcome);
+      if (what === "pin") {
+        cache.pin(block);
+        pinned.push({ block, image });
+      }
+    }
+    check(cache, owners, pinned);
   }
-  expect(cache.evictions).toBe(991);
+  expect(cache.hits + cache.misses).toBe(trace.length);
+  return trace;
+}
+
+function check(cache: BlockCache, owners: readonly CachedBlocks[], pinned: readonly Pinned[]): void {
+  const held = owners.flatMap((each) => each.slots.filter((slot) => slot !== null));
+  const memory = new Set([...held, ...pinned.map(({ block }) => block)].map((block) => block.bytes));
+  expect(new Set(held).size).toBe(held.length);
+  expect(held.reduce((sum, block) => sum + block.bytes.length, 0)).toBeLessThanOrEqual(cache.usedBytes);
+  expect(cache.usedBytes).toBeLessThanOrEqual(cache.budgetBytes);
+  expect(cache.pinCount).toBe(pinned.length);
+  expect(memory.size).toBe(new Set([...held, ...pinned.map(({ block }) => block)]).size);
+  for (const { block, image } of pinned) expect(block.bytes.subarray(0, image.length)).toEqual(image);
+  for (const [table, owner] of owners.entries()) {
+    for (const [i, block] of owner.slots.entries()) {
+      if (block === null) continue;
+      expect(block.bytes.subarray(0, block.length)).toEqual(imageOf(table * 16 + i, (i * 97) % 700));
+    }
+  }
+}
+
+describe("a cache of blocks", () => {
+  test("keeps its budget and its pins, and evicts alike for alike calls", () => {
+    const budgetArbitrary = fc.constantFrom(0, 1000, 3000, 6000, 100_000);
+    fc.assert(
+      fc.property(fc.array(callArbitrary, { maxLength: 80 }), budgetArbitrary, (calls, budgetBytes) => {
+        expect(drive(calls, budgetBytes)).toEqual(drive(calls, budgetBytes));
+      }),
+    );
+  });
+
+  test("a block read between every two others stays", () => {
+    const owner = new CachedBlocks(1001);
+    const cache = new BlockCache(10 * 1024, 512);
+    const image = imageOf(1, 100);
+    read(cache, owner, 1000, image);
+    for (let i = 0; i < 1000; i++) {
+      read(cache, owner, i, image);
+      expect(read(cache, owner, 1000, image)[1]).toBe("hit");
+    }
+    expect(cache.evictions).toBe(991);
+  });
+
+  test("uses its memory again", () => {
+    const owner = new CachedBlocks(1000);
+    const cache = new BlockCache(10 * 1024, 512);
+    const image = imageOf(1, 100);
+    const memory = new Set<ArrayBufferLike>();
+    for (let i = 0; i < 1000; i++) memory.add(read(cache, owner, i, image)[0].bytes.buffer);
+    expect(memory.size).toBe(10);
+    cache.drop(owner);
+    for (let i = 0; i < 1000; i++) memory.add(read(cache, owner, i, image)[0].bytes.buffer);
+    expect(memory.size).toBe(10);
+  });
 });

@@ -1,6 +1,6 @@
 // HOT: every miss passes here; a hit does not, it finds the block in its table's own slots.
 import { assert } from "../assert.ts";
-import type { Block } from "./block.ts";
+import { Block, blockOverheadBytes } from "./block.ts";
 
 /**
  * The blocks of one table that are in memory, by block index. A slot holds a block exactly while it is
@@ -14,35 +14,60 @@ export class CachedBlocks {
   }
 }
 
+/** A block read so often survives as many passes of the clock hand. */
+const heatMax = 3;
+/** What a read ahead brought and nobody asked for yet: its first read is not a second one. */
+export const heatAhead = -1;
+const frameBytesMin = 256;
+/** Read-ahead reads at most so much at once, and a share of the cache that leaves room for others. */
+const aheadBytesMax = 256 * 1024;
+const aheadShare = 4;
+
 /**
  * Keeps blocks of all tables within a budget of bytes, by CLOCK: the hand goes round a ring, spares a block
- * that was read since it last passed, and evicts the first that was not. What is evicted depends on the
- * sequence of calls alone. An evicted block stays usable for whoever holds it.
+ * that was read again since it last passed, and evicts the first that was not. What is evicted depends on
+ * the sequence of calls alone.
+ *
+ * Memory comes in frames of one size, made once and used again: an allocation per block costs more than
+ * reading it. A block larger than a frame has memory of its own. Who holds a block beyond the next call pins
+ * it; a pinned block is neither evicted nor written again, whatever happens to its table.
  */
 export class BlockCache {
   readonly budgetBytes: number;
+  readonly frameBytes: number;
+  /** The most that one read ahead is worth; 0: none. */
+  readonly aheadBytes: number;
   #usedBytes = 0;
   #hits = 0;
   #misses = 0;
   #evictions = 0;
+  #pinCount = 0;
   #hand = 0;
   readonly #ring: (Block | null)[] = [];
-  readonly #owners: (CachedBlocks | null)[] = [];
   /** Places of the ring that are free, the last freed on top. */
   readonly #free: number[] = [];
+  /** Frames that hold nothing. */
+  readonly #spare: Block[] = [];
+  /** Where reads ahead arrive before their blocks are verified and taken over. */
+  #staging = new Block(new Uint8Array(0));
 
-  constructor(budgetBytes: number) {
+  /** `blockBytes`: the length of nearly all blocks. */
+  constructor(budgetBytes: number, blockBytes: number) {
     this.budgetBytes = budgetBytes;
+    this.frameBytes = Math.max(frameBytesMin, blockBytes);
+    this.aheadBytes = Math.min(aheadBytesMax, Math.floor(budgetBytes / aheadShare));
   }
 
   get usedBytes(): number {
     return this.#usedBytes;
   }
 
+  /** Reads of a block that was read before; a read ahead and its first read count as one. */
   get hits(): number {
     return this.#hits;
   }
 
+  /** Blocks that were read from a file, ahead or not. */
   get misses(): number {
     return this.#misses;
   }
@@ -51,60 +76,138 @@ export class BlockCache {
     return this.#evictions;
   }
 
+  /** Pins that are held; 0 when no cursor is open. */
+  get pinCount(): number {
+    return this.#pinCount;
+  }
+
   noteHit(block: Block): void {
+    if (block.heat === heatAhead) {
+      block.heat = 0;
+      return;
+    }
     this.#hits++;
-    block.referenced = true;
+    if (block.heat < heatMax) block.heat++;
   }
 
   noteMiss(): void {
     this.#misses++;
   }
 
-  /** Takes `block` in, evicting others; leaves it out when it alone exceeds the budget. */
+  pin(block: Block): void {
+    block.pins++;
+    this.#pinCount++;
+  }
+
+  unpin(block: Block): void {
+    assert(block.pins > 0, "a block is unpinned as often as it was pinned");
+    block.pins--;
+    this.#pinCount--;
+    // Its table was closed, or it never came into the cache: nobody else can find it.
+    if (block.pins === 0 && block.ringAt < 0) this.giveBack(block);
+  }
+
+  /**
+   * Memory for a block of `length` bytes; the caller fills it and passes it to `admit` or `giveBack`. Beyond
+   * the budget, memory that nobody will use again.
+   */
+  take(length: number): Block {
+    return this.takeFrame(length) ?? new Block(new Uint8Array(length));
+  }
+
+  /** As `take`, but null when there is no frame for it. */
+  takeFrame(length: number): Block | null {
+    if (length > this.frameBytes) return null;
+    const spare = this.#spare.pop();
+    if (spare !== undefined) return spare;
+    const charge = this.frameBytes + blockOverheadBytes;
+    while (this.#usedBytes + charge > this.budgetBytes) {
+      const evicted = this.#evictOne();
+      if (evicted === null) return null;
+      if (evicted.isFrame) return evicted;
+      this.#usedBytes -= chargeOf(evicted);
+    }
+    this.#usedBytes += charge;
+    return new Block(new Uint8Array(this.frameBytes), true);
+  }
+
+  /** Takes a filled `block` in; leaves it out when there is no room. Either way its holder may read it. */
   admit(block: Block, owner: CachedBlocks): void {
     assert(owner.slots[block.index] === null, "a block is cached once");
-    if (block.chargeBytes > this.budgetBytes) return;
-    while (this.#usedBytes + block.chargeBytes > this.budgetBytes) this.#evictOne();
+    assert(block.ringAt < 0, "a block is in the cache once");
+    if (!block.isFrame && !this.#makeRoom(block)) return;
     const at = this.#free.pop() ?? this.#ring.length;
     this.#ring[at] = block;
-    this.#owners[at] = owner;
     block.ringAt = at;
+    block.owner = owner;
+    block.heat = 0;
     owner.slots[block.index] = block;
-    this.#usedBytes += block.chargeBytes;
+  }
+
+  /** Nobody reads `block` any more. */
+  giveBack(block: Block): void {
+    assert(block.ringAt < 0 && block.pins === 0, "memory that is given back is nobody's");
+    if (block.isFrame) this.#spare.push(block);
+  }
+
+  /** Memory of at least `length` bytes for one call; its content is not kept. */
+  staging(length: number): Block {
+    if (this.#staging.bytes.length < length) this.#staging = new Block(new Uint8Array(length));
+    return this.#staging;
   }
 
   /** Forgets all blocks of a table. */
   drop(owner: CachedBlocks): void {
     for (const block of owner.slots) {
-      if (block !== null) this.#remove(block, owner);
+      if (block === null) continue;
+      this.#remove(block);
+      if (!block.isFrame) this.#usedBytes -= chargeOf(block);
+      else if (block.pins === 0) this.#spare.push(block);
     }
   }
 
-  #evictOne(): void {
-    assert(this.#usedBytes > 0, "a cache over its budget has something to evict");
-    for (;;) {
+  /** For a block with memory of its own, which counts from here on. */
+  #makeRoom(block: Block): boolean {
+    const charge = chargeOf(block);
+    if (charge > this.budgetBytes) return false;
+    while (this.#usedBytes + charge > this.budgetBytes) {
+      const evicted = this.#spare.pop() ?? this.#evictOne();
+      if (evicted === null) return false;
+      this.#usedBytes -= chargeOf(evicted);
+    }
+    this.#usedBytes += charge;
+    return true;
+  }
+
+  /** The next block that may go, out of the ring; null when the hand finds only pinned ones. */
+  #evictOne(): Block | null {
+    // Hot blocks lose their heat on the way: after so many rounds only pinned ones are left.
+    for (let left = this.#ring.length * (heatMax + 1); left > 0; left--) {
       if (this.#hand >= this.#ring.length) this.#hand = 0;
       const block = this.#ring[this.#hand] ?? null;
-      const owner = this.#owners[this.#hand] ?? null;
       this.#hand++;
-      if (block === null || owner === null) continue;
-      if (!block.referenced) {
+      if (block === null || block.pins > 0) continue;
+      if (block.heat <= 0) {
         this.#evictions++;
-        this.#remove(block, owner);
-        return;
+        this.#remove(block);
+        return block;
       }
-      block.referenced = false;
+      block.heat--;
     }
+    return null;
   }
 
-  #remove(block: Block, owner: CachedBlocks): void {
+  #remove(block: Block): void {
     assert(this.#ring[block.ringAt] === block, "a cached block knows its place");
+    assert(block.owner !== null, "a cached block is some table's");
     this.#ring[block.ringAt] = null;
-    this.#owners[block.ringAt] = null;
     this.#free.push(block.ringAt);
-    owner.slots[block.index] = null;
+    block.owner.slots[block.index] = null;
     block.ringAt = -1;
-    this.#usedBytes -= block.chargeBytes;
-    assert(this.#usedBytes >= 0, "a cache counts what it holds");
+    block.owner = null;
   }
+}
+
+function chargeOf(block: Block): number {
+  return block.bytes.length + blockOverheadBytes;
 }

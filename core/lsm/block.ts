@@ -3,43 +3,58 @@ import { recordHeaderBytes, recordKind } from "../bytes/record.ts";
 import { pointedLengthMax, readPointedLength, valuePointerBytes } from "../vlog/value-pointer.ts";
 import { KeyPrefixes } from "./key-prefixes.ts";
 import { compareRecordToKey, recordHasKey } from "./record-order.ts";
+import type { CachedBlocks } from "./block-cache.ts";
 import { blockTrailerBytes, viewOf } from "./table-format.ts";
 
 /** Versions have 53 bits: 21 in the high word. */
 const versionHighMax = 0x1f_ffff;
-/** What a cached block costs beyond its bytes: two views, the object, its place in the cache. */
-const blockOverheadBytes = 256;
-/** And per record, once its keys are extracted. */
-const prefixCostBytes = 8;
+/** What a block costs beyond its bytes: two views, the object, its place in the cache, its keys in short. */
+export const blockOverheadBytes = 512;
 /** Searches of a block before its keys are extracted. */
 const plainSearchesMax = 2;
 
-/** A verified block in memory. Its records never change. */
+/**
+ * A verified block in memory: a piece of memory and what it holds. While it is pinned, or nobody's but its
+ * holder's, its records never change; the cache reuses the memory of others.
+ */
 export class Block {
+  /** The block is `bytes[0, length)`. */
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  readonly count: number;
-  readonly #offsetsAt: number;
+  length = 0;
+  count = 0;
+  #offsetsAt = 0;
   #prefixes: KeyPrefixes | null = null;
   #plainSearches = 0;
   /** Its place in the table. */
-  readonly index: number;
-  /** Cache: read again since it came or the clock hand last passed. One scan marks nothing. */
-  referenced = false;
+  index = 0;
+  /** Cursors that stand in it, or have just left it. */
+  pins = 0;
+  /** Cache: whose block it is; null outside of the cache. */
+  owner: CachedBlocks | null = null;
+  /** Cache: reads since it came, the first one left out, and less one each time the clock hand passes. */
+  heat = 0;
   /** Cache: its place in the ring; -1 outside. */
   ringAt = -1;
 
-  /** `bytes` passed their checksum and `blockFault`. */
-  constructor(bytes: Uint8Array, index: number) {
-    this.bytes = bytes;
-    this.view = viewOf(bytes);
-    this.count = this.view.getUint32(bytes.length - blockTrailerBytes, true);
-    this.#offsetsAt = bytes.length - blockTrailerBytes - 4 * this.count;
-    this.index = index;
+  /** Cache: its memory is one of the frames. */
+  readonly isFrame: boolean;
+
+  constructor(memory: Uint8Array, isFrame = false) {
+    this.isFrame = isFrame;
+    this.bytes = memory;
+    this.view = viewOf(memory);
   }
 
-  get chargeBytes(): number {
-    return this.bytes.length + this.count * prefixCostBytes + blockOverheadBytes;
+  /** `bytes[0, length)` passed their checksum and `blockFault`. */
+  hold(length: number, index: number): this {
+    this.length = length;
+    this.count = this.view.getUint32(length - blockTrailerBytes, true);
+    this.#offsetsAt = length - blockTrailerBytes - 4 * this.count;
+    this.index = index;
+    this.#prefixes = null;
+    this.#plainSearches = 0;
+    return this;
   }
 
   /** Where record `i` begins. */
@@ -93,30 +108,31 @@ export class Block {
 }
 
 /**
- * What is wrong with the structure of a block whose checksum holds; null when every offset and length stays
- * inside it. After this, reading records of the block needs no more checks.
+ * What is wrong with the structure of the block `bytes[start, start + length)`, whose checksum holds; null
+ * when every offset and length stays inside it. After this, reading records of the block needs no more checks.
  */
-export function blockFault(bytes: Uint8Array): string | null {
-  if (bytes.length < blockTrailerBytes + 4) return "the block is too short";
-  const view = viewOf(bytes);
-  const count = view.getUint32(bytes.length - blockTrailerBytes, true);
-  if (count === 0 || count > (bytes.length - blockTrailerBytes) / 4) return "the block's count is impossible";
-  const offsetsAt = bytes.length - blockTrailerBytes - 4 * count;
+export function blockFault(view: DataView, start: number, length: number): string | null {
+  if (length < blockTrailerBytes + 4) return "the block is too short";
+  const countAt = start + length - blockTrailerBytes;
+  const count = view.getUint32(countAt, true);
+  if (count === 0 || count > (length - blockTrailerBytes) / 4) return "the block's count is impossible";
+  const offsetsAt = length - blockTrailerBytes - 4 * count;
   let expected = 0;
   for (let i = 0; i < count; i++) {
-    const offset = view.getUint32(offsetsAt + 4 * i, true);
+    const offset = view.getUint32(start + offsetsAt + 4 * i, true);
     if (offset !== expected || offset + recordHeaderBytes > offsetsAt) return "a record is out of place";
     // Not `recordBytesAt`: an unchecked length may not fit its 32-bit arithmetic.
-    const keyLength = view.getUint16(offset + 4, true);
-    const valueLength = view.getUint32(offset, true);
+    const at = start + offset;
+    const keyLength = view.getUint16(at + 4, true);
+    const valueLength = view.getUint32(at, true);
     const end = Math.ceil((offset + recordHeaderBytes + keyLength + valueLength) / 4) * 4;
-    const kind = view.getUint8(offset + 6);
+    const kind = view.getUint8(at + 6);
     if (kind > recordKind.value && kind !== recordKind.pointer) return "a record is of an unknown kind";
-    if (view.getUint32(offset + 12, true) > versionHighMax) return "a version is out of range";
-    if (view.getUint32(offset + 20, true) > versionHighMax) return "an expiry is out of range";
+    if (view.getUint32(at + 12, true) > versionHighMax) return "a version is out of range";
+    if (view.getUint32(at + 20, true) > versionHighMax) return "an expiry is out of range";
     expected = end;
     if (kind !== recordKind.pointer || expected > offsetsAt) continue;
-    const pointer = offset + recordHeaderBytes + keyLength;
+    const pointer = at + recordHeaderBytes + keyLength;
     if (valueLength !== valuePointerBytes) return "a value pointer is of another length";
     if (readPointedLength(view, pointer) > pointedLengthMax) return "a value pointer's length is out of range";
     if (view.getUint32(pointer + 8, true) > versionHighMax) return "a value pointer's offset is out of range";

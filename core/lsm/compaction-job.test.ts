@@ -172,6 +172,7 @@ describe("compaction", () => {
       family: 0, key: Uint8Array.of(i), version: i + 1, value: new Uint8Array(60).fill(i), expiresAtMs: 0,
     }));
     let failures = 0;
+    let healed = 0;
     for (let call = 0; ; call++) {
       const disk = new MemoryDisk();
       const inputs = [writeTable(disk, 1, records.slice(0, 12)), writeTable(disk, 2, records.slice(8))];
@@ -182,10 +183,11 @@ describe("compaction", () => {
       } catch (caught) {
         error = caught;
       }
+      if (error === null && disk.failAfter >= 0) break;
       if (error === null) {
-        // A failure that nobody noticed would have been used up.
-        expect(disk.failAfter).toBeGreaterThanOrEqual(0);
-        break;
+        // Only a read ahead that fails is no failure of the job: what was needed of it was read again.
+        healed++;
+        continue;
       }
       failures++;
       const code = error instanceof NokvError ? error.code : "";
@@ -195,5 +197,6 @@ describe("compaction", () => {
       expect(disk.openCount).toBe(0);
     }
     expect(failures).toBeGreaterThan(20);
+    expect(healed).toBe(2);
   });
 });

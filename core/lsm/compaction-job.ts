@@ -75,11 +75,16 @@ export class CompactionMachine implements JobMachine {
   }
 }
 
-/** The input tables, opened for this job alone; every block is read once, so none is cached. */
+/** What one sorted run is read ahead, and what the cache needs for it: what is walked, and what is behind. */
+const runAheadBytes = 128 * 1024;
+const runCacheBytes = 4 * runAheadBytes;
+
+/** The input tables, opened for this job alone; every block is read once, so the cache is a short one. */
 class CompactionInput implements MergeInput {
   readonly #disk: Disk;
   readonly #job: CompactionJob;
   readonly #readers: TableReader[] = [];
+  #cursor: RecordCursor | null = null;
 
   constructor(disk: Disk, job: CompactionJob) {
     this.#disk = disk;
@@ -87,16 +92,21 @@ class CompactionInput implements MergeInput {
   }
 
   open(): RecordCursor {
-    const cache = new BlockCache(0);
+    const runs = runsOf(this.#job.inputs);
+    const cache = new BlockCache(runs.length * runCacheBytes, this.#job.table.blockBytes);
     const cursors: RecordCursor[] = [];
-    for (const run of runsOf(this.#job.inputs)) {
-      const readers = run.map((table) => this.#openTable(table, cache));
-      cursors.push(new LevelCursor(readers));
+    for (const run of runs) {
+      const cursor = new LevelCursor(run.map((table) => this.#openTable(table, cache)));
+      cursor.expect({ bytes: runAheadBytes, backward: false });
+      cursors.push(cursor);
     }
-    return new MergingCursor(cursors);
+    this.#cursor = new MergingCursor(cursors);
+    return this.#cursor;
   }
 
   close(): void {
+    this.#cursor?.release();
+    this.#cursor = null;
     for (const reader of this.#readers.splice(0)) reader.close();
   }
 

@@ -2,6 +2,7 @@
 import { assert } from "../assert.ts";
 import type { RecordCursor } from "./record-cursor.ts";
 import { compareBound } from "./table-meta.ts";
+import type { Expectation, TableCursor } from "./table-cursor.ts";
 import type { TableReader } from "./table-reader.ts";
 
 const noView = new DataView(new ArrayBuffer(0));
@@ -11,19 +12,28 @@ const noBytes = new Uint8Array(0);
 export class LevelCursor implements RecordCursor {
   readonly #tables: readonly TableReader[];
   #tableAt = -1;
-  #cursor: RecordCursor | null = null;
+  /** One for all tables: what it pins outlasts the step from one into the next. */
+  readonly #cursor: TableCursor;
   valid = false;
   bytes: Uint8Array = noBytes;
   view: DataView = noView;
   offset = 0;
 
+  /** At least one table. */
   constructor(tables: readonly TableReader[]) {
+    const [first] = tables;
+    assert(first !== undefined, "a level that is walked has a table");
     this.#tables = tables;
+    this.#cursor = first.cursor();
+  }
+
+  /** How far the next seek shall read ahead. */
+  expect(expectation: Expectation): void {
+    this.#cursor.expect(expectation);
   }
 
   seekFirst(): void {
     this.valid = false;
-    if (this.#tables.length === 0) return;
     const cursor = this.#enter(0);
     cursor.seekFirst();
     this.#show(cursor);
@@ -31,7 +41,6 @@ export class LevelCursor implements RecordCursor {
 
   seekLast(): void {
     this.valid = false;
-    if (this.#tables.length === 0) return;
     const cursor = this.#enter(this.#tables.length - 1);
     cursor.seekLast();
     this.#show(cursor);
@@ -49,38 +58,44 @@ export class LevelCursor implements RecordCursor {
 
   next(): void {
     const cursor = this.#cursor;
-    assert(this.valid && cursor !== null, "a cursor moves only while it is valid");
+    assert(this.valid, "a cursor moves only while it is valid");
     this.valid = false;
     cursor.next();
     if (cursor.valid) return this.#show(cursor);
     if (this.#tableAt + 1 === this.#tables.length) return;
     const following = this.#enter(this.#tableAt + 1);
-    following.seekFirst();
+    following.enterFirst();
     this.#show(following);
   }
 
   prev(): void {
     const cursor = this.#cursor;
-    assert(this.valid && cursor !== null, "a cursor moves only while it is valid");
+    assert(this.valid, "a cursor moves only while it is valid");
     this.valid = false;
     cursor.prev();
     if (cursor.valid) return this.#show(cursor);
     if (this.#tableAt === 0) return;
     const preceding = this.#enter(this.#tableAt - 1);
-    preceding.seekLast();
+    preceding.enterLast();
     this.#show(preceding);
   }
 
-  #enter(tableAt: number): RecordCursor {
-    if (this.#cursor !== null && this.#tableAt === tableAt) return this.#cursor;
+  release(): void {
+    this.valid = false;
+    this.#cursor.release();
+    this.bytes = noBytes;
+    this.view = noView;
+  }
+
+  #enter(tableAt: number): TableCursor {
     const table = this.#tables[tableAt];
     assert(table !== undefined, "a level's cursor stays within the level");
     this.#tableAt = tableAt;
-    this.#cursor = table.cursor();
+    this.#cursor.attach(table);
     return this.#cursor;
   }
 
-  #show(cursor: RecordCursor): void {
+  #show(cursor: TableCursor): void {
     this.bytes = cursor.bytes;
     this.view = cursor.view;
     this.offset = cursor.offset;

@@ -58,6 +58,11 @@ export class MemtableCursor implements RecordCursor {
     this.#back();
   }
 
+  /** An arena is never reused while anybody refers to it. */
+  release(): void {
+    this.valid = false;
+  }
+
   /** The current record is the smaller of the two. */
   #settle(): void {
     const inBase = this.#baseAt < this.#base.length;

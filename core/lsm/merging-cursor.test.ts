@@ -29,9 +29,8 @@ function cursorOver(
     for (const record of [...records].sort((a, b) => a.version - b.version)) table.add(arena.append(record));
     return table.cursor();
   }
-  if (kind === "table" && records.length > 0) {
-    return openTable(disk, writeTable(disk, number, records)).cursor();
-  }
+  if (records.length === 0) return cursorOver(disk, number, records, "memtable");
+  if (kind === "table") return openTable(disk, writeTable(disk, number, records)).cursor();
   return new LevelCursor(levelOf(disk, number, records));
 }
 

@@ -70,6 +70,17 @@ export class MergingCursor implements RecordCursor {
     this.#pass();
   }
 
+  release(): void {
+    this.valid = false;
+    for (const source of this.#sources) source.release();
+    for (let i = 0; i < this.#sources.length; i++) {
+      this.#sourceBytes[i] = noBytes;
+      this.#sourceViews[i] = noView;
+    }
+    this.bytes = noBytes;
+    this.view = noView;
+  }
+
   /** Moves past the current record and all its duplicates. */
   #pass(): void {
     const front = this.#order[0] as number;

@@ -75,12 +75,16 @@ export class OpenTables {
   readonly version: Version;
   readonly #levels: readonly (readonly TableReader[])[];
   readonly #pool: TablePool;
+  readonly #runs: readonly Run[];
+  readonly #recordCount: number;
   #holders = 1;
 
   constructor(version: Version, levels: readonly (readonly TableReader[])[], pool: TablePool) {
     this.version = version;
     this.#levels = levels;
     this.#pool = pool;
+    this.#runs = runsOf(levels);
+    this.#recordCount = Math.max(1, version.tables().reduce((sum, table) => sum + table.recordCount, 0));
   }
 
   retain(): this {
@@ -122,13 +126,36 @@ export class OpenTables {
     return this.#levels.flat();
   }
 
-  /** One cursor per sorted run, newest first: what a merging cursor takes. */
-  cursors(): RecordCursor[] {
+  /**
+   * One cursor per sorted run, newest first: what a merging cursor takes. `entries`: how many the walk is
+   * expected to see; 0: nobody knows.
+   */
+  cursors(entries: number, backward: boolean): RecordCursor[] {
     const cursors: RecordCursor[] = [];
-    for (const [level, tables] of this.#levels.entries()) {
-      if (level === 0) for (const table of tables) cursors.push(table.cursor());
-      else if (tables.length > 0) cursors.push(new LevelCursor(tables));
+    for (const run of this.#runs) {
+      const bytes = Math.floor((entries * run.sizeBytes) / this.#recordCount);
+      const [table] = run.tables;
+      const alone = table !== undefined && run.tables.length === 1;
+      const cursor = alone ? table.cursor() : new LevelCursor(run.tables);
+      cursor.expect({ bytes, backward });
+      cursors.push(cursor);
     }
     return cursors;
   }
+}
+
+/** Tables whose records, one table after the other, are in order. */
+interface Run {
+  readonly tables: readonly TableReader[];
+  readonly sizeBytes: number;
+}
+
+/** Newest first. */
+function runsOf(levels: readonly (readonly TableReader[])[]): readonly Run[] {
+  const [overlapping = [], ...sorted] = levels;
+  const runs = [...overlapping.map((table) => [table]), ...sorted.filter((tables) => tables.length > 0)];
+  return runs.map((tables) => ({
+    tables,
+    sizeBytes: tables.reduce((sum, table) => sum + table.properties.sizeBytes, 0),
+  }));
 }

@@ -9,7 +9,10 @@
  */
 export interface RecordCursor {
   readonly valid: boolean;
-  /** The buffer that holds the current record image; it stays readable as long as it is referenced. */
+  /**
+   * The buffer that holds the current record image. What it shows stays readable while the cursor stands
+   * there, and until the second move after: then its memory may hold something else.
+   */
   readonly bytes: Uint8Array;
   /** Over the same memory as `bytes`. */
   readonly view: DataView;
@@ -23,4 +26,6 @@ export interface RecordCursor {
   next(): void;
   /** Only while valid. */
   prev(): void;
+  /** Gives back the memory it holds. It is invalid then; a seek makes it valid again. */
+  release(): void;
 }

@@ -1,18 +1,42 @@
 // HOT: every scan and every merge walks these.
 import { assert } from "../assert.ts";
 import type { Block } from "./block.ts";
+import type { BlockCache } from "./block-cache.ts";
 import type { RecordCursor } from "./record-cursor.ts";
 import type { TableReader } from "./table-reader.ts";
 
 const noView = new DataView(new ArrayBuffer(0));
 const noBytes = new Uint8Array(0);
 
-/** A walk over one table. It holds the block it stands in, whatever the cache does. */
+/** What a walk is expected to read of one sorted run. */
+export interface Expectation {
+  /** Bytes from where it begins; 0: nobody knows. */
+  readonly bytes: number;
+  readonly backward: boolean;
+}
+
+export const noExpectation: Expectation = { bytes: 0, backward: false };
+
+/** After what was expected, so much of it is read at a time. */
+const expectedShare = 4;
+
+/**
+ * A walk over one table, or over one after another: `attach` puts the next in place. It pins the block it
+ * stands in and the one it stood in before, so that the record before the last move stays readable.
+ *
+ * Misses read ahead: what the walk expects first, then from one block on twice as much each time.
+ */
 export class TableCursor implements RecordCursor {
-  readonly #reader: TableReader;
+  readonly #cache: BlockCache;
+  #reader: TableReader;
   #block: Block | null = null;
-  #blockAt = 0;
+  #blockAt = -1;
+  #previous: Block | null = null;
   #recordAt = 0;
+  #expected = noExpectation;
+  /** Bytes worth reading at the next miss. */
+  #aheadBytes = 0;
+  #missed = false;
   valid = false;
   bytes: Uint8Array = noBytes;
   view: DataView = noView;
@@ -20,20 +44,46 @@ export class TableCursor implements RecordCursor {
 
   constructor(reader: TableReader) {
     this.#reader = reader;
+    this.#cache = reader.blocks.cache;
+  }
+
+  /** How far the next seek shall read ahead. */
+  expect(expectation: Expectation): void {
+    this.#expected = expectation;
+  }
+
+  /** From now on over `reader`, whose cache is the same. Seek before anything else. */
+  attach(reader: TableReader): void {
+    this.valid = false;
+    if (this.#reader === reader) return;
+    this.#reader = reader;
+    this.#blockAt = -1;
   }
 
   seekFirst(): void {
+    this.#restart();
+    this.enterFirst();
+  }
+
+  seekLast(): void {
+    this.#restart();
+    this.enterLast();
+  }
+
+  /** `seekFirst` as a step of a walk that goes on. */
+  enterFirst(): void {
     this.#enter(0);
     this.#stand(0);
   }
 
-  seekLast(): void {
+  enterLast(): void {
     const block = this.#enter(this.#reader.blockCount - 1);
     this.#stand(block.count - 1);
   }
 
   seek(family: number, key: Uint8Array): void {
     this.valid = false;
+    this.#restart();
     const blockAt = this.#reader.searchBlock(family, key);
     if (blockAt === this.#reader.blockCount) return;
     const block = this.#enter(blockAt);
@@ -61,14 +111,46 @@ export class TableCursor implements RecordCursor {
     this.#stand(block.count - 1);
   }
 
+  release(): void {
+    this.valid = false;
+    if (this.#block !== null) this.#cache.unpin(this.#block);
+    if (this.#previous !== null) this.#cache.unpin(this.#previous);
+    this.#block = null;
+    this.#previous = null;
+    this.#blockAt = -1;
+    this.bytes = noBytes;
+    this.view = noView;
+  }
+
+  /** What was expected begins anew. */
+  #restart(): void {
+    this.#aheadBytes = this.#expected.bytes;
+    this.#missed = false;
+  }
+
   #enter(blockAt: number): Block {
     this.valid = false;
     if (this.#block !== null && this.#blockAt === blockAt) return this.#block;
-    const block = this.#reader.blockAt(blockAt);
+    // What the cursor showed last lies in the block it leaves now.
+    if (this.#previous !== null) this.#cache.unpin(this.#previous);
+    this.#previous = this.#block;
+    this.#block = null;
+    const block = this.#reader.blocks.cachedAt(blockAt) ?? this.#load(blockAt);
+    this.#cache.pin(block);
     this.#block = block;
     this.#blockAt = blockAt;
     this.bytes = block.bytes;
     this.view = block.view;
+    return block;
+  }
+
+  #load(blockAt: number): Block {
+    const { bytes, backward } = this.#expected;
+    const aheadBytes = this.#aheadBytes;
+    this.#aheadBytes = this.#missed ? aheadBytes * 2 : Math.floor(bytes / expectedShare);
+    this.#missed = true;
+    const block = this.#reader.blocks.load(blockAt, aheadBytes, backward);
+    this.#aheadBytes = Math.min(this.#cache.aheadBytes, Math.max(this.#aheadBytes, block.length * 2));
     return block;
   }
 

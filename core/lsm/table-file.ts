@@ -2,7 +2,7 @@ import { DiskError } from "../env/disk.ts";
 import type { Disk, DiskFile } from "../env/disk.ts";
 import { readFully } from "../env/whole-io.ts";
 import { NokvError, corruption } from "../errors.ts";
-import { isSealed } from "./table-format.ts";
+import { isPartSealed } from "./table-format.ts";
 
 /**
  * A part that fails its checksum is read again this often in all: damage in flight heals, damage at rest
@@ -40,22 +40,43 @@ export class TableFile {
 
   /** The part of `length` bytes at `offset`, checksum last. `what` names it in the error. */
   read(offset: number, length: number, what: string): Uint8Array {
+    // Before any memory is taken for a length that damage made up.
+    if (offset + length > this.sizeBytes) throw corruption(this.path, offset, `${what} is beyond the end`);
+    const bytes = new Uint8Array(length);
+    this.readInto(bytes, offset, length, what);
+    return bytes;
+  }
+
+  /** As `read`, into `target[0, length)`. */
+  readInto(target: Uint8Array, offset: number, length: number, what: string): void {
     if (offset + length > this.sizeBytes) throw corruption(this.path, offset, `${what} is beyond the end`);
     for (let attempt = 0; attempt < readAttemptsMax; attempt++) {
-      const bytes = new Uint8Array(length);
-      const filled = this.#fill(offset, bytes);
-      if (filled === length && isSealed(bytes, this.number, offset)) return bytes;
+      const filled = this.#fill(offset, target, length);
+      if (filled === length && isPartSealed(target, 0, length, this.number, offset)) return;
     }
     throw corruption(this.path, offset, `bad checksum of ${what}`, "restore this file from a backup");
+  }
+
+  /**
+   * Reads ahead: fills `target[0, length)` with what is at `offset`, unverified, and returns how many bytes it
+   * got: fewer, or none, when the machine refuses. Whoever needs one of the parts reads that for itself.
+   */
+  readAhead(target: Uint8Array, offset: number, length: number): number {
+    try {
+      return readFully(this.#file, offset, target, 0, length);
+    } catch (error) {
+      if (error instanceof DiskError) return 0;
+      throw error;
+    }
   }
 
   close(): void {
     this.#file.close();
   }
 
-  #fill(offset: number, bytes: Uint8Array): number {
+  #fill(offset: number, target: Uint8Array, length: number): number {
     try {
-      return readFully(this.#file, offset, bytes, 0, bytes.length);
+      return readFully(this.#file, offset, target, 0, length);
     } catch (error) {
       throw readFailure(error, this.path);
     }

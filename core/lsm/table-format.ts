@@ -220,9 +220,26 @@ export function seal(bytes: Uint8Array, number: number, offset: number): void {
 }
 
 export function isSealed(bytes: Uint8Array, number: number, offset: number): boolean {
-  const end = bytes.length - checksumBytes;
-  if (end < 0) return false;
-  return viewOf(bytes).getUint32(end, true) === crc32(bytes, 0, end, salt(number, offset));
+  return isPartSealed(bytes, 0, bytes.length, number, offset);
+}
+
+/** Whether the part `bytes[start, start + length)`, at `offset` of the file, has the checksum it ends with. */
+// oxlint-disable-next-line max-params
+export function isPartSealed(
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+  number: number,
+  offset: number,
+): boolean {
+  const end = start + length - checksumBytes;
+  if (end < start) return false;
+  const stored =
+    (bytes[end] as number) |
+    ((bytes[end + 1] as number) << 8) |
+    ((bytes[end + 2] as number) << 16) |
+    ((bytes[end + 3] as number) << 24);
+  return stored >>> 0 === crc32(bytes, start, end, salt(number, offset));
 }
 
 export function viewOf(bytes: Uint8Array): DataView {

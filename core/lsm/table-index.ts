@@ -12,28 +12,40 @@ import { bound } from "./table-meta.ts";
 export class TableIndex {
   readonly blockCount: number;
   readonly #block: Block;
+  /** Where each block begins, and behind the last one where the blocks end. */
+  readonly #offsets: Float64Array;
+  readonly #rawBytes: Uint32Array;
 
   private constructor(block: Block) {
     this.#block = block;
     this.blockCount = block.count;
+    this.#offsets = new Float64Array(block.count + 1);
+    this.#rawBytes = new Uint32Array(block.count);
   }
 
   /** `bytes` passed their checksum. Blocks must fill the file from the header to the points without a gap. */
   static parse(bytes: Uint8Array, layout: TableLayout, path: string): TableIndex {
-    const fault = blockFault(bytes);
+    const block = new Block(bytes);
+    const fault = blockFault(block.view, 0, bytes.length);
     if (fault !== null) throw corruption(path, layout.index, `table index: ${fault}`);
-    const index = new TableIndex(new Block(bytes, 0));
+    const index = new TableIndex(block.hold(bytes.length, 0));
     let expected = tableHeaderBytes;
     for (let i = 0; i < index.blockCount; i++) {
       if (!index.#hasPlace(i)) throw corruption(path, layout.index, "table index: an entry without a place");
-      if (index.blockOffset(i) !== expected) throw corruption(path, layout.index, "table index: a gap");
+      const place = index.#placeAt(i);
+      const offset = readU53(block.view, place);
+      if (offset !== expected) throw corruption(path, layout.index, "table index: a gap");
+      index.#offsets[i] = offset;
       // Before any use of the lengths: memory is taken for them.
-      const rawBytes = index.blockRawBytes(i);
-      if (rawBytes > sectionBytesMax || rawBytes < index.blockBytes(i)) {
+      const storedBytes = block.view.getUint32(place + 8, true);
+      const rawBytes = block.view.getUint32(place + 12, true);
+      if (rawBytes > sectionBytesMax || rawBytes < storedBytes) {
         throw corruption(path, layout.index, "table index: a block of impossible length");
       }
-      expected += index.blockBytes(i);
+      index.#rawBytes[i] = rawBytes;
+      expected += storedBytes;
     }
+    index.#offsets[index.blockCount] = expected;
     if (expected !== layout.points) throw corruption(path, layout.index, "table index: blocks end elsewhere");
     return index;
   }
@@ -44,17 +56,17 @@ export class TableIndex {
   }
 
   blockOffset(i: number): number {
-    return readU53(this.#block.view, this.#placeAt(i));
+    return this.#offsets[i] as number;
   }
 
   /** Length in the file. */
   blockBytes(i: number): number {
-    return this.#block.view.getUint32(this.#placeAt(i) + 8, true);
+    return (this.#offsets[i + 1] as number) - (this.#offsets[i] as number);
   }
 
   /** Length in memory: larger than that in the file exactly when the block is compressed. */
   blockRawBytes(i: number): number {
-    return this.#block.view.getUint32(this.#placeAt(i) + 12, true);
+    return this.#rawBytes[i] as number;
   }
 
   /** Of all blocks, in memory. */
@@ -64,11 +76,10 @@ export class TableIndex {
     return bytes;
   }
 
-  /** Whether block `i` ends with the record that the index has for it. */
-  endsWith(i: number, block: Block): boolean {
+  /** Whether the record at `offset`, the last one of block `i`, is the one that the index has for it. */
+  endsWith(i: number, bytes: Uint8Array, view: DataView, offset: number): boolean {
     const index = this.#block;
-    const last = block.offsetAt(block.count - 1);
-    return compareRecords(index.bytes, index.view, index.offsetAt(i), block.bytes, block.view, last) === 0;
+    return compareRecords(index.bytes, index.view, index.offsetAt(i), bytes, view, offset) === 0;
   }
 
   /** The table's last (family, key). */

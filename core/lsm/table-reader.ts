@@ -1,20 +1,17 @@
 // HOT: point reads and scans of everything that left memory.
 import { assert } from "../assert.ts";
-import { type Codec, codecOf } from "../bytes/codec.ts";
+import { codecOf } from "../bytes/codec.ts";
 import { compareKeys } from "../bytes/record.ts";
 import type { Disk } from "../env/disk.ts";
 import { corruption } from "../errors.ts";
 import type { ValueRef } from "../vlog/value-file.ts";
-import { Block, blockFault } from "./block.ts";
-import { CachedBlocks } from "./block-cache.ts";
 import type { BlockCache } from "./block-cache.ts";
-import { unpackBlock } from "./block-packer.ts";
 import { bloomHas, bloomLineBytes } from "./bloom.ts";
-import type { RecordCursor } from "./record-cursor.ts";
+import { TableBlocks } from "./table-blocks.ts";
 import { TableCursor } from "./table-cursor.ts";
 import { TableFile } from "./table-file.ts";
 import {
-  checkHeader, decodeFooter, decodeProperties, isSealed, tableFooterBytes, tableHeaderBytes, viewOf,
+  checkHeader, decodeFooter, decodeProperties, tableFooterBytes, tableHeaderBytes, viewOf,
 } from "./table-format.ts";
 import type { TableLayout } from "./table-format.ts";
 import { TableIndex } from "./table-index.ts";
@@ -42,10 +39,7 @@ export class TableReader {
   readonly #file: TableFile;
   readonly #layout: TableLayout;
   readonly #index: TableIndex;
-  /** Null: no block is compressed. */
-  readonly #codec: Codec | null;
-  readonly #cache: BlockCache;
-  readonly #blocks: CachedBlocks;
+  readonly blocks: TableBlocks;
   readonly #found = new Found();
   #bloom: Uint8Array | null = null;
   #bloomLines = 0;
@@ -65,9 +59,7 @@ export class TableReader {
     this.#file = file;
     this.#layout = layout;
     this.#index = index;
-    this.#codec = codecOf(properties.codec);
-    this.#cache = cache;
-    this.#blocks = new CachedBlocks(index.blockCount);
+    this.blocks = new TableBlocks(file, index, codecOf(properties.codec), cache);
   }
 
   static open(disk: Disk, path: string, number: number, cache: BlockCache): TableReader {
@@ -98,7 +90,7 @@ export class TableReader {
     if (!this.#mayHold(hash)) return null;
     const blockAt = this.#index.search(family, key, version);
     if (blockAt === this.#index.blockCount) return null;
-    const block = this.blockAt(blockAt);
+    const block = this.blocks.at(blockAt);
     const at = block.search(family, key, version);
     if (at === block.count) return null;
     const offset = block.offsetAt(at);
@@ -109,7 +101,7 @@ export class TableReader {
     return this.#found;
   }
 
-  cursor(): RecordCursor {
+  cursor(): TableCursor {
     return new TableCursor(this);
   }
 
@@ -129,18 +121,11 @@ export class TableReader {
     return this.#index.lastOf(i);
   }
 
-  blockAt(i: number): Block {
-    const cached = this.#blocks.slots[i] ?? null;
-    if (cached === null) return this.#loadBlock(i);
-    this.#cache.noteHit(cached);
-    return cached;
-  }
-
-  /** Blocks that callers hold stay readable; everything else needs an open reader. */
+  /** Blocks that are pinned stay readable; everything else needs an open reader. */
   close(): void {
     assert(!this.#closed, "a table is closed once");
     this.#closed = true;
-    this.#cache.drop(this.#blocks);
+    this.blocks.close();
     this.#file.close();
   }
 
@@ -167,30 +152,6 @@ export class TableReader {
   #mayHold(hash: number): boolean {
     const bloom = this.#bloom ?? this.#loadBloom();
     return this.#bloomLines === 0 || bloomHas(bloom, this.#bloomLines, this.#bloomProbes, hash);
-  }
-
-  #loadBlock(i: number): Block {
-    assert(!this.#closed, "a closed table is not read");
-    const offset = this.#index.blockOffset(i);
-    const stored = this.#file.read(offset, this.#index.blockBytes(i), "a table block");
-    const bytes = this.#unpacked(stored, i, offset);
-    const fault = blockFault(bytes);
-    if (fault !== null) throw corruption(this.path, offset, fault);
-    const block = new Block(bytes, i);
-    const expected = this.#index.endsWith(i, block);
-    if (!expected) throw corruption(this.path, offset, "the index tells of another block");
-    this.#cache.noteMiss();
-    this.#cache.admit(block, this.#blocks);
-    return block;
-  }
-
-  /** The image of block `i`, whose `stored` bytes passed their checksum. */
-  #unpacked(stored: Uint8Array, i: number, offset: number): Uint8Array {
-    const rawBytes = this.#index.blockRawBytes(i);
-    if (rawBytes === stored.length) return stored;
-    const image = this.#codec === null ? null : unpackBlock(this.#codec, stored, rawBytes);
-    if (image !== null && isSealed(image, this.properties.number, offset)) return image;
-    throw corruption(this.path, offset, "a compressed block does not unpack to what it was");
   }
 
   #loadBloom(): Uint8Array {

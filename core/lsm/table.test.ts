@@ -162,7 +162,7 @@ describe("table round trip", () => {
 
   test("an absent key costs no block read when the filter says so", () => {
     const disk = new MemoryDisk();
-    const cache = new BlockCache(0);
+    const cache = new BlockCache(0, 256);
     const meta = writeTable(disk, 7, counterRecords(400));
     const table = TableReader.openAs(disk, directory, meta, cache);
     let absent = 0;
@@ -192,7 +192,7 @@ describe("damage", () => {
   function readAll(disk: MemoryDisk): NokvError | null {
     const reader: TableReader[] = [];
     try {
-      const table = TableReader.open(disk, tablePath(directory, 7), 7, new BlockCache(4096));
+      const table = TableReader.open(disk, tablePath(directory, 7), 7, new BlockCache(4096, 256));
       reader.push(table);
       for (const record of records) {
         expect(findIn(table, 0, record.key, record.version)).toEqual(record);
@@ -339,7 +339,7 @@ describe("damage", () => {
   /** Right, wrong or refused, but never out of range and never a defect. */
   function expectSafe(disk: MemoryDisk): void {
     try {
-      const table = TableReader.open(disk, tablePath(directory, 7), 7, new BlockCache(4096));
+      const table = TableReader.open(disk, tablePath(directory, 7), 7, new BlockCache(4096, 256));
       for (const record of records) findIn(table, 0, record.key, record.version);
       const cursor = table.cursor();
       for (const record of records) cursor.seek(record.family, record.key);

@@ -29,5 +29,5 @@ export function writeTable(
 }
 
 export function openTable(disk: MemoryDisk, meta: TableMeta, cacheBytes = 1 << 20): TableReader {
-  return TableReader.openAs(disk, directory, meta, new BlockCache(cacheBytes));
+  return TableReader.openAs(disk, directory, meta, new BlockCache(cacheBytes, 256));
 }

@@ -47,7 +47,7 @@ class Tree {
   readonly history: PlainRecord[] = [];
   readonly pins: number[] = [];
   readonly running: Running[] = [];
-  readonly #cache = new BlockCache(2000);
+  readonly #cache = new BlockCache(2000, 256);
   readonly #values = new ValueFiles(this.disk, directory, 4);
   readonly #pool = new TablePool((meta) => TableReader.openAs(this.disk, directory, meta, this.#cache), this.#values);
   tables: OpenTables = this.#pool.retain(Version.empty());
@@ -124,7 +124,7 @@ class Tree {
   }
 
   cursor(): MergingCursor {
-    return new MergingCursor([this.#memtable.cursor(), ...this.tables.cursors()]);
+    return new MergingCursor([this.#memtable.cursor(), ...this.tables.cursors(0, false)]);
   }
 
   close(): void {
@@ -255,7 +255,7 @@ test("a version in use keeps its tables readable after they are gone", () => {
     tree.flush();
   }
   const held = tree.tables.retain();
-  const [cursor] = [new MergingCursor(held.cursors())];
+  const [cursor] = [new MergingCursor(held.cursors(0, false))];
   cursor.seekFirst();
   tree.startCompaction(pickFullCompaction(tree.tables.version, pickOptions));
   while (tree.running.length > 0) tree.stepCompaction(0);

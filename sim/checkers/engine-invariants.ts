@@ -46,6 +46,9 @@ export function judgeStats(stats: EngineStats, held: HeldOpen): string | null {
   if (stats.openIterators !== held.iterators) {
     return `stats: ${stats.openIterators} iterators are open, ${held.iterators} expected`;
   }
+  if (held.iterators === 0 && stats.blockCachePins !== 0) {
+    return `stats: ${stats.blockCachePins} blocks are pinned, and no iterator is open`;
+  }
   if (stats.openSnapshots !== held.snapshots) {
     return `stats: ${stats.openSnapshots} snapshots are open, ${held.snapshots} expected`;
   }

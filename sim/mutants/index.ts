@@ -7,6 +7,7 @@ import { manifestMutants } from "./manifest.ts";
 import type { Mutant } from "./mutant.ts";
 import { readMutants } from "./reads.ts";
 import { recoveryMutants } from "./recovery.ts";
+import { scanMutants } from "./scans.ts";
 import { tableMutants } from "./tables.ts";
 import { toolMutants } from "./tools.ts";
 import { walMutants } from "./wal.ts";
@@ -20,6 +21,7 @@ export const mutants: readonly Mutant[] = [
   ...compactionMutants,
   ...checkpointMutants,
   ...readMutants,
+  ...scanMutants,
   ...kvMutants,
   ...gatewayMutants,
   ...toolMutants,

@@ -98,8 +98,8 @@ export const readMutants: readonly Mutant[] = [
   {
     name: "reverse-scan-takes-oldest-version",
     file: "core/engine/iterator.ts",
-    find: `        if (readVersion(cursor.view, cursor.offset) <= this.#view.version) {`,
-    replace: `        if (!seen && readVersion(cursor.view, cursor.offset) <= this.#view.version) {`,
+    find: `      if (readVersion(view, offset) <= this.#view.version) {`,
+    replace: `      if (!seen && readVersion(view, offset) <= this.#view.version) {`,
     oracles: wrong,
     scenario: null,
     why: "A reverse scan shows overwritten values and deleted keys.",

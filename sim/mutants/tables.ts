@@ -44,7 +44,7 @@ export const tableMutants: readonly Mutant[] = [
   {
     name: "table-checksum-ignored",
     file: "core/lsm/table-file.ts",
-    find: `filled === length && isSealed(bytes, this.number, offset)`,
+    find: `filled === length && isPartSealed(target, 0, length, this.number, offset)`,
     replace: `filled === length`,
     oracles: ["any"],
     scenario: null,
@@ -146,9 +146,9 @@ export const tableMutants: readonly Mutant[] = [
   },
   {
     name: "block-cached-in-its-neighbours-place",
-    file: "core/lsm/table-reader.ts",
-    find: `const block = new Block(bytes, i);`,
-    replace: `const block = new Block(bytes, i & ~1);`,
+    file: "core/lsm/table-blocks.ts",
+    find: `block.hold(this.#index.blockRawBytes(i), i);`,
+    replace: `block.hold(this.#index.blockRawBytes(i), i & ~1);`,
     oracles: ["any"],
     scenario: null,
     why: "A read is answered from the block beside the one it asked for.",

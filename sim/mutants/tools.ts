@@ -25,8 +25,8 @@ export const toolMutants: readonly Mutant[] = [
   {
     name: "zstd-read-as-deflate",
     file: "core/lsm/table-reader.ts",
-    find: `this.#codec = codecOf(properties.codec);`,
-    replace: `this.#codec = codecOf(Math.min(1, properties.codec));`,
+    find: `codecOf(properties.codec), cache)`,
+    replace: `codecOf(Math.min(1, properties.codec)), cache)`,
     oracles: unreadable,
     scenario: null,
     why: "Tables of one codec are unreadable beside tables of another.",
