@@ -1,53 +1,106 @@
 import { parseArgs } from "node:util";
-import { flipDefaults, flipRounds } from "./flip.ts";
+import { embeddedKillDefaults, embeddedKillRounds } from "./kill-embedded.ts";
 import { killDefaults, killRounds } from "./kill.ts";
+import { mutateDefaults, type MutateOptions, mutateRounds } from "./mutate.ts";
+import { runWriter, type WriterOrder } from "./writer.ts";
 
 const usage = `usage: pnpm rig kill [--rounds N] [--clients N] [--seed N]
-       pnpm rig flip [--flips N] [--seed N]
+       pnpm rig kill-embedded [--rounds N] [--seed N]
+       pnpm rig mutate [--variants N] [--only G7] [--seed N]
+       pnpm rig flip [--variants N] [--seed N]
 
-kill: SIGKILLs a real gateway under load, restarts it on the same directory and reads every key back.
-flip: flips bytes of every kind of file of a real directory and reads everything back.
+kill            SIGKILLs a real gateway under load, restarts it on the same directory and reads every key back.
+kill-embedded   the same with a process that uses the embedded API.
+mutate          damages every file of a directory in the sixteen ways of the catalogue and reads everything back.
+flip            only single bits, at least 20,000 of them.
+
 Exit code 0: every acknowledged write was there and no answer was wrong; 1: otherwise.`;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
-    rounds: { type: "string", default: String(killDefaults.rounds) },
+    rounds: { type: "string" },
     clients: { type: "string", default: String(killDefaults.clients) },
-    flips: { type: "string", default: String(flipDefaults.flipsPerKind) },
+    variants: { type: "string" },
+    only: { type: "string", default: "" },
     seed: { type: "string", default: "1" },
     help: { type: "boolean", default: false },
   },
 });
+const seed = Number(values.seed);
 
-const rig: string = values.help ? "help" : (positionals[0] ?? "help");
-switch (rig) {
-  case "kill": {
-    const report = await killRounds({
-      ...killDefaults,
-      rounds: Number(values.rounds),
-      clients: Number(values.clients),
-      seed: Number(values.seed),
-      report: (round, state) => {
-        if (round % 10 === 0) console.log(JSON.stringify(state));
-      },
-    });
-    console.log(`clean: ${JSON.stringify(report)}`);
-    break;
+/** Flips of each file: with the files of the three directories more than 20,000. */
+const flipVariants = 1_000;
+
+async function main(): Promise<void> {
+  const rig: string = values.help ? "help" : (positionals[0] ?? "help");
+  switch (rig) {
+    case "kill":
+      return await kill();
+    case "kill-embedded":
+      return await killEmbedded();
+    case "mutate":
+      return await mutate({ ...mutateDefaults, seed, only: values.only, ...given("variants", values.variants) });
+    case "flip":
+      return await mutate({ ...mutateDefaults, seed, only: "G4", variants: Number(values.variants ?? flipVariants) });
+    case "writer":
+      return await runWriter(JSON.parse(positionals[1] ?? "") as WriterOrder);
+    default:
+      console.log(usage);
+      process.exitCode = values.help ? 0 : 2;
   }
-  case "flip": {
-    const counts = await flipRounds({
-      ...flipDefaults,
-      flipsPerKind: Number(values.flips),
-      seed: Number(values.seed),
-      report: (done, total) => {
-        if (done % 500 === 0) console.log(`${done} of ${total}`);
-      },
-    });
-    console.table(counts);
-    break;
-  }
-  default:
-    console.log(usage);
-    process.exitCode = values.help ? 0 : 2;
 }
+
+function given<K extends string>(name: K, text: string | undefined): Partial<Record<K, number>> {
+  return text === undefined ? {} : ({ [name]: Number(text) } as Partial<Record<K, number>>);
+}
+
+async function kill(): Promise<void> {
+  const report = await killRounds({
+    ...killDefaults,
+    ...given("rounds", values.rounds),
+    clients: Number(values.clients),
+    seed,
+    report: (round, state) => {
+      if (round % 10 === 0) console.log(JSON.stringify(state));
+    },
+  });
+  console.log(`clean: ${JSON.stringify(report)}`);
+}
+
+async function killEmbedded(): Promise<void> {
+  const report = await embeddedKillRounds({
+    ...embeddedKillDefaults,
+    ...given("rounds", values.rounds),
+    seed,
+    report: (round, state) => {
+      if (round % 25 === 0) console.log(JSON.stringify(state));
+    },
+  });
+  console.log(`clean: ${JSON.stringify(report)}`);
+}
+
+async function mutate(options: MutateOptions): Promise<void> {
+  const { counts, violations } = await mutateRounds({
+    ...options,
+    report: (done, total) => {
+      if (done % 1_000 === 0) console.log(`${done} of ${total}`);
+    },
+  });
+  console.table(counts);
+  console.log(JSON.stringify(total(counts)));
+  for (const violation of violations.slice(0, 100)) console.log(violation);
+  if (violations.length > 0) process.exitCode = 1;
+}
+
+function total(counts: readonly object[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const count of counts) {
+    for (const [name, value] of Object.entries(count)) {
+      if (typeof value === "number") sums[name] = (sums[name] ?? 0) + value;
+    }
+  }
+  return sums;
+}
+
+await main();

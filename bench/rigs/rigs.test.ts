@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
-import { flipDefaults, flipRounds } from "./flip.ts";
 import { ClientModel, CounterModel } from "./kill-model.ts";
 import { killDefaults, killRounds } from "./kill.ts";
+import { embeddedKillDefaults, embeddedKillRounds } from "./kill-embedded.ts";
+import { frameOffsets, planDamage } from "./damage.ts";
+import { applyTo, matchingPrefix, operationAt, type State } from "./history.ts";
+import { Lineage, type Writer } from "./lineage.ts";
+import { mutateDefaults, mutateRounds } from "./mutate.ts";
 import { Xorshift } from "../xorshift.ts";
 
 // Goal: the rigs keep running, and what they judge by can fail. Their full length is a command of its own.
@@ -12,10 +16,68 @@ test("a gateway killed three times on a real disk loses no acknowledged write", 
   expect(report.acknowledged).toBeGreaterThanOrEqual(150);
 });
 
-test("a flipped byte of any kind of file is refused, reported or harmless", async () => {
-  const counts = await flipRounds({ ...flipDefaults, flipsPerKind: 4 });
-  expect(counts.map(({ kind }) => kind)).toContain("table.sst (closed)");
-  for (const { flips, refused, detected, harmless } of counts) expect(refused + detected + harmless).toBe(flips);
+test("an embedded database killed three times loses nothing acknowledged and invents nothing", async () => {
+  const report = await embeddedKillRounds({ ...embeddedKillDefaults, rounds: 3, operationsPerRound: 150 });
+  expect(report).toMatchObject({ rounds: 3, verified: 4 });
+  expect(report.acknowledged).toBeGreaterThanOrEqual(3);
+});
+
+test("every file damaged in every way of the catalogue is refused, reported, mended or unread", async () => {
+  const { counts, violations } = await mutateRounds({ ...mutateDefaults, variants: 1, every: 5 });
+  expect(violations).toEqual([]);
+  const mutations = new Set(counts.map(({ mutation }) => mutation));
+  for (let n = 1; n <= 16; n++) expect(mutations).toContain(`G${n}`);
+  const kinds = counts.map(({ kind }) => kind);
+  for (const kind of ["current", "manifest", "wal", "table", "lock"]) expect(kinds).toContain(`${kind} (closed)`);
+});
+
+test("only an exact prefix matches, from what was acknowledged on", () => {
+  const history = { seed: 3, rangeDeletes: true };
+  const at = (n: number): State => {
+    const state: State = new Map();
+    for (let i = 1; i <= n; i++) applyTo(state, operationAt(history, i));
+    return state;
+  };
+  const base = { state: new Map(), taken: 0 };
+  for (const n of [0, 1, 17, 60]) {
+    const found = matchingPrefix(history, base, [0, 60], at(n)) ?? Number.NaN;
+    expect(at(found)).toEqual(at(n));
+  }
+  expect(matchingPrefix(history, base, [40, 60], at(10))).toBeNull();
+  const torn = at(60);
+  torn.delete([...torn.keys()][3] ?? "");
+  expect(matchingPrefix(history, base, [0, 60], torn)).toBeNull();
+});
+
+test("the embedded rigs notice a lost, an invented and a resurrected value", () => {
+  const history = { seed: 9, rangeDeletes: true };
+  const state: State = new Map();
+  for (let n = 1; n <= 50; n++) applyTo(state, operationAt(history, n));
+  const none = new Map<number, string>();
+  const said = (sent: number, acknowledged: number, found: State): Writer =>
+    ({ sent, acknowledged, failures: none, opened: { rangeDeletes: true, state: found } }) as unknown as Writer;
+  const lineage = new Lineage(9);
+  lineage.wrote(said(50, 50, new Map()));
+  lineage.check(said(0, 0, state));
+  const [first = ""] = state.keys();
+  const lost = new Map(state);
+  lost.delete(first);
+  expect(() => lineage.check(said(0, 0, lost))).toThrow(`${first}: absent`);
+  expect(() => lineage.check(said(0, 0, new Map(state).set("key-9999", "x")))).toThrow("key-9999");
+  expect(() => lineage.check(said(0, 0, new Map(state).set(first, "old")))).toThrow(`${first}: "old"`);
+});
+
+test("damage is planned at every frame of a log", () => {
+  const image = new Map([["wal-000002.log", { bytes: new Uint8Array(200) }]]);
+  const view = new DataView((image.get("wal-000002.log") ?? { bytes: new Uint8Array(0) }).bytes.buffer);
+  for (const [offset, length] of [[32, 8], [72, 16]] as const) {
+    view.setUint32(offset, 1, true);
+    view.setUint32(offset + 8, length, true);
+  }
+  expect(frameOffsets(new Uint8Array(view.buffer))).toEqual([32, 72]);
+  const plan = planDamage({ image, older: new Map(), foreign: image }, { seed: 1, variants: 4, only: "" });
+  const names = plan.map(({ name }) => name);
+  for (const length of [31, 32, 33, 71, 72, 73]) expect(names).toContain(`G3 truncated to ${length}`);
 });
 
 test("the model of the kill rig notices an invented value, a torn MSET and a wrong count", () => {

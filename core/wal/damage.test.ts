@@ -7,7 +7,8 @@ import { TestWorld } from "../engine/test-world.test-support.ts";
 import { readVersion, recordBytesAt } from "../bytes/record.ts";
 import { NokvError } from "../errors.ts";
 import { fileHeaderBytes } from "./file-header.ts";
-import { FrameReader, frameType } from "./frame.ts";
+import { crc32, salt } from "../bytes/crc32.ts";
+import { FrameReader, frameHeaderBytes, frameType } from "./frame.ts";
 import { judgeLog, type LogExpectation } from "./log-verdict.ts";
 import { epoch, scanImage, segmentPath, TestLog } from "./log.test-support.ts";
 import { scanSegment } from "./segment-scan.ts";
@@ -263,4 +264,15 @@ describe("any log", () => {
       { numRuns: 150 },
     );
   });
+});
+
+test("a frame whose crafted length leads beyond the file does not hide what was durable behind it", async () => {
+  const written = await writeLog("sync", [[[8], [8], [8], [8]]]);
+  const image = (written.images.get(1) ?? new Uint8Array(0)).slice();
+  const view = new DataView(image.buffer);
+  view.setUint32(fileHeaderBytes + 8, 0x4000_0000, true);
+  const seed = salt(1, fileHeaderBytes) ^ epoch;
+  const end = fileHeaderBytes + frameHeaderBytes;
+  view.setUint32(fileHeaderBytes, crc32(image, fileHeaderBytes + 4, end, seed), true);
+  expect(() => replayed(new Map([[1, image]]), { ...open, listed: [] })).toThrow("cut off by the end of the file");
 });

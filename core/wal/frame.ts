@@ -133,7 +133,8 @@ export class FrameReader {
   /**
    * What the intact frame headers at and after the bad frame vouch for: the highest `durableBytes`, and
    * whether any says that earlier segments were durable. Payloads are skipped only behind an intact header,
-   * so user data is never mistaken for a frame of its own while its frame still stands.
+   * so user data is never mistaken for a frame of its own while its frame still stands; a payload that would end
+   * beyond the file skips nothing, or a crafted length would hide every witness behind it.
    */
   witnesses(): { readonly durableBytes: number; readonly earlierDurable: boolean } {
     let durableBytes = 0;
@@ -148,7 +149,8 @@ export class FrameReader {
       this.#decode(offset);
       if (this.durableBytes > durableBytes) durableBytes = this.durableBytes;
       if (this.earlierDurable) earlierDurable = true;
-      offset = this.#isPossible(offset) ? this.payloadEnd : offset + 4;
+      const whole = this.#isPossible(offset) && this.payloadEnd <= this.#end;
+      offset = whole ? this.payloadEnd : offset + 4;
     }
     return { durableBytes, earlierDurable };
   }

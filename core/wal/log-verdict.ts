@@ -1,5 +1,6 @@
 import { assert } from "../assert.ts";
 import { corruption } from "../errors.ts";
+import { walName } from "./segment-name.ts";
 import type { SegmentScan } from "./segment-scan.ts";
 
 /** What the manifest knows about the log. */
@@ -86,7 +87,8 @@ function checkListed(directory: string, scans: readonly SegmentScan[], expected:
   for (const number of expected.listed) {
     const scan = scans.find((candidate) => candidate.number === number);
     if (scan === undefined) {
-      throw corruption(directory, 0, `WAL segment ${number}, named by the manifest, is missing`, remedy);
+      const path = `${directory}/${walName(number)}`;
+      throw corruption(path, 0, `WAL segment ${number}, named by the manifest, is missing`, remedy);
     }
     if (scan.header === null) throw corruption(scan.path, 0, scan.problem, remedy);
   }
