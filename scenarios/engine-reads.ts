@@ -2,7 +2,7 @@ import type { EngineIterator } from "../core/engine/iterator.ts";
 import type { Snapshot } from "../core/engine/snapshot.ts";
 import type { NokvErrorCode } from "../core/errors.ts";
 import { NokvError } from "../core/errors.ts";
-import { judgeStats } from "../sim/checkers/engine-invariants.ts";
+import { judgeBudgets, judgeStats } from "../sim/checkers/engine-invariants.ts";
 import type {
   ModelState,
   ReadInstant,
@@ -194,7 +194,8 @@ export class EngineReads {
     this.scan({});
     this.scan({ reverse: true });
     const held = { iterators: this.#iterators.length, snapshots: this.#snapshots.length };
-    const problem = judgeStats(this.#driver.engine.stats(), held);
+    const stats = this.#driver.engine.stats();
+    const problem = judgeStats(stats, held) ?? judgeBudgets(stats, this.#driver.plan.options);
     if (problem !== null) this.#driver.world.fail("stats", problem);
     const count = this.#driver.visibleCount();
     for (const key of this.#keyspace.keys) {

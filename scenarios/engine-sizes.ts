@@ -19,6 +19,8 @@ export function drawEngineOptions(world: World, dice: Dice): Partial<EngineOptio
     tableBytes: dice.pick([1_024, 4_096]),
     bloomBitsPerKey: dice.pick([0, 4, 10]),
     blockCacheBytes: dice.pick([0, 2_048, 65_536]),
+    recordCacheBytes: dice.pick([0, 2_048, 8_192, 65_536]),
+    retainedMemtableBytes: dice.pick([0, 8_192, 65_536]),
     level0TablesMax: dice.between(1, 4),
     level0TablesStop: dice.between(4, 12),
     levelBytesBase: dice.pick([1_024, 4_096, 32_768]),

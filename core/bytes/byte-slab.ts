@@ -1,7 +1,7 @@
 // HOT: every value that is returned is copied here.
 import { assert } from "../assert.ts";
 
-const slabBytes = 256 * 1024;
+const slabBytes = 128 * 1024;
 /** Longer copies get memory of their own: one kept value must not hold a slab that is mostly its neighbours'. */
 const sharedBytesMax = 16 * 1024;
 

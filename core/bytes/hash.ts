@@ -4,7 +4,7 @@
  * It is part of the table format: filters on disk were built with it.
  *
  * Four bytes per round (xor, multiply, fold the high half down: a bijection of the state for given bytes),
- * then Murmur3's finalizer. An unsigned 32-bit integer.
+ * then Murmur3's finalizer. A signed 32-bit integer: those never cost an allocation.
  */
 export function hashKey(family: number, bytes: Uint8Array, start: number, length: number): number {
   let h = Math.imul(length ^ (family << 24), 0x9e3779b1);
@@ -25,5 +25,5 @@ export function hashKey(family: number, bytes: Uint8Array, start: number, length
   }
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
+  return h ^ (h >>> 16);
 }

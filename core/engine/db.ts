@@ -115,6 +115,15 @@ export class Db {
     return this.engine.get(toBytes(key, "key"), toSnapshot(options, "get")) ?? undefined;
   }
 
+  /**
+   * Copies the value into `target`, from its start, if it fits. The value's length, which may be more than
+   * `target` holds, or -1 when there is none. The fastest read: no memory is allocated for the value.
+   */
+  getInto(key: Data, target: Uint8Array, options: ReadOptions = none): number {
+    if (!(target instanceof Uint8Array)) throw invalidArgument("getInto expects a Uint8Array as target");
+    return this.engine.getInto(toBytes(key, "key"), target, toSnapshot(options, "getInto"));
+  }
+
   /** The values of `keys` in their order, all as of one instant. */
   getMany(keys: readonly Data[], options: ReadOptions = none): (Uint8Array | undefined)[] {
     if (!Array.isArray(keys)) throw invalidArgument(`getMany takes an array of keys, not ${nameOf(keys)}`);

@@ -19,6 +19,7 @@ import type { HybridClock } from "./hybrid-clock.ts";
 import { checkIteratorOptions, EngineIterator, type IteratorOptions } from "./iterator.ts";
 import type { EngineOptions } from "./options.ts";
 import { type KeyRange, RangeEstimate, type RangeSize } from "./range-estimate.ts";
+import type { RecordCache } from "./record-cache.ts";
 import { type Latest, Reader } from "./reader.ts";
 import { type EngineParts, recover } from "./recovery.ts";
 import { Pins, type Snapshot } from "./snapshot.ts";
@@ -53,6 +54,7 @@ export class Engine {
   readonly #lock: DiskLock;
   readonly #clock: HybridClock;
   readonly #cache: BlockCache;
+  readonly #records: RecordCache;
   readonly #write: WritePath;
   readonly #manifest: ManifestWriter;
   readonly #tables: TableSet;
@@ -75,6 +77,7 @@ export class Engine {
     this.#lock = parts.lock;
     this.#clock = parts.clock;
     this.#cache = parts.cache;
+    this.#records = parts.records;
     this.#write = parts.write;
     this.#recovery = parts.recovery;
     this.#manifest = parts.manifest({
@@ -84,7 +87,7 @@ export class Engine {
       failed: (error) => this.#poison(error),
     });
     this.#tables = parts.tables(this.#manifest, (error) => this.#poison(error));
-    this.#reader = new Reader(this.#write, this.#tables, this.#clock, this.#slab);
+    this.#reader = new Reader(this.#write, this.#tables, this.#records, this.#clock, this.#slab);
     const context = this.#context(parts);
     this.#flusher = new Flusher(context);
     this.#compactor = new Compactor(context);
@@ -124,6 +127,16 @@ export class Engine {
     this.#checkRead(key);
     if (at !== null) at.check(this.#pins);
     return this.#reader.has(key, at);
+  }
+
+  /**
+   * Copies the visible value into `target`, from its start, when it fits. The value's length; -1 when there is
+   * none. Allocates nothing.
+   */
+  getInto(key: Uint8Array, target: Uint8Array, at: Snapshot | null = null): number {
+    this.#checkRead(key);
+    if (at !== null) at.check(this.#pins);
+    return this.#reader.getInto(key, target, at);
   }
 
   /** The newest record, whether or not a crash could still take it back. */
@@ -281,6 +294,13 @@ export class Engine {
       blockCacheBytes: this.#cache.usedBytes,
       blockCacheEvictions: this.#cache.evictions,
       blockCachePins: this.#cache.pinCount,
+      recordCacheHits: this.#records.hits,
+      recordCacheMisses: this.#records.misses,
+      recordCacheEvictions: this.#records.evictions,
+      recordCacheRecords: this.#records.count,
+      recordCacheBytes: this.#records.usedBytes,
+      retainedMemtableHits: memtables.retainedHits,
+      retainedMemtableBytes: memtables.retainedBytes,
       openIterators: this.#iterators.size,
       openSnapshots: this.#pins.count,
       stallCount: this.#write.stallCount,
@@ -415,6 +435,8 @@ export class Engine {
     const failedBefore = this.#failure;
     for (const iterator of this.#iterators) iterator.invalidate();
     this.#pins.close();
+    this.#records.clear();
+    this.#write.memtables.clearRetained();
     this.#flusher.stop(closed("database"));
     this.#compactor.stop(closed("database"));
     const sealed = this.#seal();

@@ -1,6 +1,6 @@
 // HOT: every read looks here first.
 import { assert } from "../assert.ts";
-import { Memtable } from "../lsm/memtable.ts";
+import { Memtable, tooNew } from "../lsm/memtable.ts";
 import type { RecordCursor } from "../lsm/record-cursor.ts";
 import type { WalSegment } from "../wal/segment.ts";
 
@@ -14,24 +14,37 @@ export interface MemorySegment {
 const recordBytesGuess = 256;
 const entriesGuessMax = 1 << 16;
 
+function retainedCost(memtable: Memtable): number {
+  return memtable.arena.length + memtable.indexBytes;
+}
+
 export function memorySegment(segment: WalSegment): MemorySegment {
   const entries = Math.min(entriesGuessMax, Math.ceil(segment.arena.length / recordBytesGuess));
   return { memtable: new Memtable(segment.arena, entries), segment };
 }
 
 /**
- * The records that are in memory: one memtable that takes writes, and those that wait for their flush.
- * Versions go up from the oldest to the newest, so the first hit from the newest is the newest record.
+ * The records that are in memory: one memtable that takes writes, those that wait for their flush, and the last
+ * of those that were flushed, retained for point reads within a budget of bytes. Versions go up from the oldest to
+ * the newest, so the first hit from the newest is the newest record. What is retained hides nothing of what is
+ * newer, because it leaves from the oldest.
  */
 export class Memtables {
   #active: MemorySegment;
   /** Newest first. */
   readonly #immutables: MemorySegment[] = [];
+  /** Newest first. */
+  readonly #retained: Memtable[] = [];
+  readonly #retainedBytesMax: number;
+  #retainedBytes = 0;
+  /** Finds in retained memtables. */
+  retainedHits = 0;
   /** Where the last `find` found something. */
   foundIn: Memtable;
 
-  constructor(active: MemorySegment) {
+  constructor(active: MemorySegment, retainedBytesMax: number) {
     this.#active = active;
+    this.#retainedBytesMax = retainedBytesMax;
     this.foundIn = active.memtable;
   }
 
@@ -77,19 +90,45 @@ export class Memtables {
     return [this.#active, ...this.#immutables];
   }
 
+  /** Of retained arenas and their indexes. */
+  get retainedBytes(): number {
+    return this.#retainedBytes;
+  }
+
   rotate(next: MemorySegment): void {
     assert(next.segment.number > this.#active.segment.number, "segment numbers go up");
     this.#immutables.unshift(this.#active);
     this.#active = next;
   }
 
-  /** The oldest one is in a table now, and reads find it there. */
+  /** The oldest one is in a table now, where walks find it, and point reads once it is not retained any more. */
   dropOldest(flushed: MemorySegment): void {
     const oldest = this.#immutables.pop();
     assert(oldest === flushed, "memtables are flushed from the oldest");
+    const { memtable } = flushed;
+    if (memtable.count === 0) return;
+    memtable.forgetOrder();
+    this.#retained.unshift(memtable);
+    this.#retainedBytes += retainedCost(memtable);
+    // One that is too large alone must go with all that are older: they would hide what it held.
+    while (this.#retainedBytes > this.#retainedBytesMax) this.#dropRetained();
   }
 
-  /** Offset in `foundIn.arena` of the newest record up to `version`; -1 if there is none in memory. */
+  /** Gives the memory of retained memtables back. */
+  clearRetained(): void {
+    while (this.#retained.length > 0) this.#dropRetained();
+  }
+
+  #dropRetained(): void {
+    const oldest = this.#retained.pop();
+    assert(oldest !== undefined, "a budget is exceeded by something");
+    this.#retainedBytes -= retainedCost(oldest);
+  }
+
+  /**
+   * Offset in `foundIn.arena` of the newest record up to `version`; `absent` if there is no record of the key in
+   * memory, `tooNew` if there is none but of later versions.
+   */
   find(family: number, key: Uint8Array, version: number, hash: number): number {
     const active = this.#active.memtable;
     const offset = active.findHashed(family, key, version, hash);
@@ -97,14 +136,27 @@ export class Memtables {
       this.foundIn = active;
       return offset;
     }
+    let answer = offset;
     for (let i = 0; i < this.#immutables.length; i++) {
       const memtable = (this.#immutables[i] as MemorySegment).memtable;
       const older = memtable.findHashed(family, key, version, hash);
-      if (older < 0) continue;
-      this.foundIn = memtable;
-      return older;
+      if (older >= 0) {
+        this.foundIn = memtable;
+        return older;
+      }
+      if (older === tooNew) answer = tooNew;
     }
-    return -1;
+    for (let i = 0; i < this.#retained.length; i++) {
+      const memtable = this.#retained[i] as Memtable;
+      const older = memtable.findHashed(family, key, version, hash);
+      if (older >= 0) {
+        this.retainedHits++;
+        this.foundIn = memtable;
+        return older;
+      }
+      if (older === tooNew) answer = tooNew;
+    }
+    return answer;
   }
 
   /** Newest first, as a merging cursor wants them. */

@@ -41,6 +41,10 @@ export interface EngineOptions {
   /** Of tables written from now on; those that are there are read as they are. */
   readonly compression: Compression;
   readonly blockCacheBytes: number;
+  /** Memory for records that point reads found in tables, by key. 0: off. */
+  readonly recordCacheBytes: number;
+  /** Memory of flushed memtables that point reads still find their records in. 0: none is kept. */
+  readonly retainedMemtableBytes: number;
   /** Tables in level 0 that start a compaction. */
   readonly level0TablesMax: number;
   /** Tables in level 0 that hold writes back. */
@@ -82,6 +86,8 @@ export const engineOptionsDefault: EngineOptions = {
   bloomBitsPerKey: 10,
   compression: "none",
   blockCacheBytes: 256 * MiB,
+  recordCacheBytes: 192 * MiB,
+  retainedMemtableBytes: 144 * MiB,
   level0TablesMax: 4,
   level0TablesStop: 20,
   levelBytesBase: 256 * MiB,
@@ -110,6 +116,8 @@ const bounds: Readonly<Record<NumericOption, readonly [number, number]>> = {
   tableBytes: [KiB, GiB],
   bloomBitsPerKey: [0, 32],
   blockCacheBytes: [0, 64 * GiB],
+  recordCacheBytes: [0, 32 * GiB],
+  retainedMemtableBytes: [0, 64 * GiB],
   level0TablesMax: [1, 64],
   level0TablesStop: [1, 256],
   levelBytesBase: [KiB, 1024 * GiB],
@@ -132,6 +140,8 @@ export const engineOptionExtremes: Readonly<Partial<Record<keyof EngineOptions, 
   tableBytes: [KiB, 8 * KiB, 256 * KiB],
   bloomBitsPerKey: [0, 1, 10],
   blockCacheBytes: [0, 4 * KiB, MiB],
+  recordCacheBytes: [0, 2 * KiB, 8 * KiB, 64 * KiB],
+  retainedMemtableBytes: [0, 4 * KiB, 32 * KiB, MiB],
   level0TablesMax: [1, 2, 4],
   level0TablesStop: [2, 4, 20],
   levelBytesBase: [KiB, 16 * KiB, MiB],

@@ -8,11 +8,14 @@ import {
   readKind,
   readValueLength,
   readVersion,
+  recordBytesAt,
   recordHeaderBytes,
   recordKind,
   versionMax,
 } from "../bytes/record.ts";
+import { absent } from "../lsm/memtable.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
+import type { RecordCache } from "./record-cache.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { TableSet } from "./table-set.ts";
 import type { WritePath } from "./write-path.ts";
@@ -30,10 +33,22 @@ export interface Latest {
 const family = columnFamily.data;
 const emptyBytes = new Uint8Array(0);
 
+/** Below this many bytes a loop beats the call behind `set` and `subarray`. */
+const copyLoopBytesMax = 64;
+
+function copyRange(source: Uint8Array, start: number, length: number, target: Uint8Array): void {
+  if (length > copyLoopBytesMax) {
+    target.set(source.subarray(start, start + length));
+    return;
+  }
+  for (let i = 0; i < length; i++) target[i] = source[start + i] as number;
+}
+
 /** Point reads, from the newest source to the oldest. Nothing is allocated but the value that is returned. */
 export class Reader {
   readonly #write: WritePath;
   readonly #tables: TableSet;
+  readonly #records: RecordCache;
   readonly #clock: HybridClock;
   readonly #slab: ByteSlab;
   /** Where the last `#find` found a record. */
@@ -42,9 +57,17 @@ export class Reader {
   #offset = 0;
   getCount = 0;
 
-  constructor(write: WritePath, tables: TableSet, clock: HybridClock, slab: ByteSlab) {
+  // oxlint-disable-next-line max-params
+  constructor(
+    write: WritePath,
+    tables: TableSet,
+    records: RecordCache,
+    clock: HybridClock,
+    slab: ByteSlab,
+  ) {
     this.#write = write;
     this.#tables = tables;
+    this.#records = records;
     this.#clock = clock;
     this.#slab = slab;
   }
@@ -61,6 +84,21 @@ export class Reader {
     return this.#find(key, version) && this.#isLive(at);
   }
 
+  /** As `get`, into `target` if the value fits. Its length; -1: none. */
+  getInto(key: Uint8Array, target: Uint8Array, at: Snapshot | null): number {
+    if (!this.has(key, at)) return -1;
+    if (readKind(this.#view, this.#offset) === recordKind.pointer) {
+      const value = this.#copyValue();
+      if (value.length <= target.length) target.set(value);
+      return value.length;
+    }
+    const length = readValueLength(this.#view, this.#offset);
+    if (length > target.length) return length;
+    const start = this.#offset + recordHeaderBytes + readKeyLength(this.#view, this.#offset);
+    if (length > 0) copyRange(this.#bytes, start, length, target);
+    return length;
+  }
+
   latest(key: Uint8Array): Latest {
     if (!this.#find(key, versionMax)) return { value: null, expiresAtMs: 0, version: 0 };
     const version = readVersion(this.#view, this.#offset);
@@ -72,19 +110,31 @@ export class Reader {
   #find(key: Uint8Array, version: number): boolean {
     this.getCount++;
     const hash = hashKey(family, key, 0, key.length);
+    const records = this.#records;
+    const isCached = records.find(family, key, hash);
+    // What is cached is the newest record there is: nothing else needs a look, unless an older one is wanted.
+    if (isCached && readVersion(records.view, records.offset) <= version) {
+      return this.#stand(records.bytes, records.view, records.offset);
+    }
     const { memtables } = this.#write;
     const offset = memtables.find(family, key, version, hash);
-    if (offset >= 0) {
-      this.#bytes = memtables.foundIn.arena;
-      this.#view = memtables.foundIn.view;
-      this.#offset = offset;
-      return true;
-    }
+    if (offset >= 0) return this.#stand(memtables.foundIn.arena, memtables.foundIn.view, offset);
     const found = this.#tables.current.find(family, key, version, hash);
     if (found === null) return false;
-    this.#bytes = found.bytes;
-    this.#view = found.view;
-    this.#offset = found.offset;
+    this.#stand(found.bytes, found.view, found.offset);
+    // A snapshot may have been shown an older record, and a key in memory will have a newer one in a table.
+    const isNewest = offset === absent && version >= this.#write.visibleVersion;
+    // A pointer may be replaced without a commit, when its value is moved to another file.
+    if (isNewest && !isCached && readKind(found.view, found.offset) !== recordKind.pointer) {
+      records.add(hash, found.bytes, found.offset, recordBytesAt(found.view, found.offset));
+    }
+    return true;
+  }
+
+  #stand(bytes: Uint8Array, view: DataView, offset: number): true {
+    this.#bytes = bytes;
+    this.#view = view;
+    this.#offset = offset;
     return true;
   }
 

@@ -30,6 +30,7 @@ import type { OwnFile } from "./file-names.ts";
 import { HybridClock } from "./hybrid-clock.ts";
 import { checkOptions, type EngineOptions } from "./options.ts";
 import { noPast, type Past, readPast } from "./past.ts";
+import { RecordCache } from "./record-cache.ts";
 import type { RecoveryStats } from "./stats.ts";
 import { TableSet } from "./table-set.ts";
 import { WritePath } from "./write-path.ts";
@@ -43,6 +44,7 @@ export interface EngineParts {
   readonly clock: HybridClock;
   readonly numbers: FileNumbers;
   readonly cache: BlockCache;
+  readonly records: RecordCache;
   readonly write: WritePath;
   readonly recovery: RecoveryStats;
   manifest(owner: ManifestOwner): ManifestWriter;
@@ -87,6 +89,7 @@ class Opening {
   readonly #directory: string;
   readonly #options: EngineOptions;
   readonly #cache: BlockCache;
+  readonly #records: RecordCache;
   readonly #pool: TablePool;
   readonly #sync: DirectorySync;
   #tables: OpenTables | null = null;
@@ -102,6 +105,7 @@ class Opening {
     this.#options = options;
     this.#sync = new DirectorySync(env.disk, directory);
     this.#cache = new BlockCache(options.blockCacheBytes, options.blockBytes);
+    this.#records = new RecordCache(options.recordCacheBytes);
     const open = (meta: TableMeta): TableReader => TableReader.openAs(env.disk, directory, meta, this.#cache);
     this.#pool = new TablePool(open, new ValueFiles(env.disk, directory, options.valueFilesOpenMax));
   }
@@ -167,7 +171,7 @@ class Opening {
     const write = this.#write;
     assert(tables !== null && write !== null, "an engine has its tables and its log");
     return {
-      env, directory, options, lock, write, cache: this.#cache, ...rest,
+      env, directory, options, lock, write, cache: this.#cache, records: this.#records, ...rest,
       manifest: (owner) => new ManifestWriter(env, sync, log, state, options.manifestBytesMax, owner),
       tables: (manifest, failed) => new TableSet(env, sync, manifest, this.#pool, tables, failed),
     };
@@ -196,6 +200,7 @@ class Opening {
       epoch,
       options: this.#options,
       visibleVersion: past.tableVersion,
+      records: this.#records,
     };
     const write = new WritePath(this.#env, config, clock, numbers);
     this.#write = write;

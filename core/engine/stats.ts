@@ -33,6 +33,15 @@ export interface EngineStats extends ValueStats {
   readonly blockCacheEvictions: number;
   /** How often open iterators hold a block: such a block is not evicted. */
   readonly blockCachePins: number;
+  /** Point reads that the record cache answered, and those that looked there in vain; what it holds. */
+  readonly recordCacheHits: number;
+  readonly recordCacheMisses: number;
+  readonly recordCacheEvictions: number;
+  readonly recordCacheRecords: number;
+  readonly recordCacheBytes: number;
+  /** Point reads answered by a memtable that was flushed already; memory of those. */
+  readonly retainedMemtableHits: number;
+  readonly retainedMemtableBytes: number;
   readonly openIterators: number;
   readonly openSnapshots: number;
   /** How often groups began to be held back because the background was behind. */

@@ -14,6 +14,7 @@ import type { FileNumbers } from "./file-numbers.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import { Memtables, memorySegment } from "./memtables.ts";
 import type { EngineOptions } from "./options.ts";
+import type { RecordCache } from "./record-cache.ts";
 import { type Done, Waiters } from "./waiters.ts";
 
 /** Why new writes wait or are refused: how far the background is behind, and whether it gets on. */
@@ -41,6 +42,8 @@ export interface WriteConfig {
   readonly options: EngineOptions;
   /** Newest version in tables: visible from the start. What is replayed follows. */
   readonly visibleVersion: number;
+  /** A commit drops its keys there. */
+  readonly records: RecordCache;
 }
 
 /**
@@ -78,7 +81,8 @@ export class WritePath implements WalOwner {
     this.#visibleVersion = config.visibleVersion;
     this.#pendingVersion = config.visibleVersion;
     this.wal = new WalWriter(env, walConfig(config), this);
-    this.memtables = new Memtables(memorySegment(this.#beginSegment(0)));
+    const active = memorySegment(this.#beginSegment(0));
+    this.memtables = new Memtables(active, config.options.retainedMemtableBytes);
   }
 
   get visibleVersion(): number {
@@ -268,11 +272,13 @@ export class WritePath implements WalOwner {
   /** Stamps and indexes the records in `[start, end)` of the active arena. */
   #index(start: number, end: number, version: number): void {
     const { memtable } = this.memtables.active;
+    const { records } = this.#config;
     const view = memtable.view;
     let at = start;
     while (at < end) {
       writeVersion(view, at, version);
-      memtable.add(at);
+      // A key that is in a memtable is not cached: see there.
+      if (memtable.add(at)) records.invalidate(memtable.addedHash);
       if (view.getUint8(at + 6) === 0) this.deleteCount++;
       else this.putCount++;
       at += recordBytesAt(view, at);

@@ -46,8 +46,9 @@ export function bloomHas(bytes: Uint8Array, lines: number, probes: number, hash:
 }
 
 /**
- * The hash's high bits scaled to the number of lines: exact, as both factors together have at most 53 bits.
+ * The unsigned hash's high bits scaled to the number of lines: exact, as both factors together have at most 53
+ * bits.
  */
 function lineOf(hash: number, lines: number): number {
-  return Math.floor((hash * lines) / twoTo32) * bloomLineBytes;
+  return Math.floor(((hash >>> 0) * lines) / twoTo32) * bloomLineBytes;
 }

@@ -7,6 +7,10 @@ import type { RecordCursor } from "./record-cursor.ts";
 import { compareRecordKeys, recordHasKey } from "./record-order.ts";
 import { mergeSorted, sortRecords } from "./record-sort.ts";
 
+/** What `find` returns when it finds nothing that may be seen. */
+export const absent = -1;
+export const tooNew = -2;
+
 const slotsMin = 64;
 const entriesMin = 16;
 /** A tail longer than this and than 1/64 of the base is merged into it. */
@@ -27,12 +31,14 @@ const tailShift = 6;
 export class Memtable {
   readonly arena: Uint8Array;
   readonly view: DataView;
+  /** After an `add` that brought a new key. */
+  addedHash = 0;
   #count = 0;
   #minVersion = 0;
   #maxVersion = 0;
   #offsets: Uint32Array;
   #older: Uint32Array;
-  #slots: Uint32Array;
+  #slots: Int32Array;
   #slotMask: number;
   #keyCount = 0;
   #base: Uint32Array = new Uint32Array(0);
@@ -47,13 +53,18 @@ export class Memtable {
     const slots = Math.max(slotsMin, powerOfTwoAtLeast(entries * 2));
     this.#offsets = new Uint32Array(entries);
     this.#older = new Uint32Array(entries);
-    this.#slots = new Uint32Array(slots * 2);
+    this.#slots = new Int32Array(slots * 2);
     this.#slotMask = slots - 1;
   }
 
   /** Records that can be found; a record overwritten within its own version counts once. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Memory that it holds beside the arena, the order left out. */
+  get indexBytes(): number {
+    return this.#offsets.byteLength + this.#older.byteLength + this.#slots.byteLength;
   }
 
   /** Of all records added; 0 while empty. */
@@ -68,9 +79,10 @@ export class Memtable {
   /**
    * Indexes the record image at `offset` of the arena, already stamped with its version. Per key, versions
    * never go down. A second record of the same key and version replaces the first: the last write of a batch
-   * wins. So a batch must be added whole before anybody reads at its version.
+   * wins. So a batch must be added whole before anybody reads at its version. True: this is the first record of
+   * its key here, and `addedHash` is the key's hash.
    */
-  add(offset: number): void {
+  add(offset: number): boolean {
     const { arena, view } = this;
     const hash = hashKey(
       readFamily(view, offset), arena, offset + recordHeaderBytes, readKeyLength(view, offset),
@@ -91,12 +103,17 @@ export class Memtable {
     this.#count++;
     this.#slots[slot] = hash;
     this.#slots[slot + 1] = this.#count;
-    if (newest !== 0) return;
+    if (newest !== 0) return false;
+    this.addedHash = hash;
     this.#keyCount++;
     if (this.#keyCount * 2 > this.#slotMask) this.#growSlots();
+    return true;
   }
 
-  /** Offset of the newest record of (family, key) with a version up to `version`; -1 if there is none. */
+  /**
+   * Offset of the newest record of (family, key) with a version up to `version`; `absent` if there is no record of
+   * the key, `tooNew` if all of them have later versions.
+   */
   find(family: number, key: Uint8Array, version: number): number {
     return this.findHashed(family, key, version, hashKey(family, key, 0, key.length));
   }
@@ -108,7 +125,7 @@ export class Memtable {
     let slot = (hash & this.#slotMask) << 1;
     for (;;) {
       const newest = slots[slot + 1] as number;
-      if (newest === 0) return -1;
+      if (newest === 0) return absent;
       if (slots[slot] === hash) {
         const offset = this.#offsets[newest - 1] as number;
         if (recordHasKey(arena, view, offset, family, key)) return this.#visible(newest, version);
@@ -142,6 +159,13 @@ export class Memtable {
     return sample;
   }
 
+  /** Nobody walks any more, or all over again. */
+  forgetOrder(): void {
+    this.#base = new Uint32Array(0);
+    this.#tail = new Uint32Array(0);
+    this.#orderedCount = 0;
+  }
+
   #visible(newest: number, version: number): number {
     let entry = newest;
     while (entry !== 0) {
@@ -149,7 +173,7 @@ export class Memtable {
       if (readVersion(this.view, offset) <= version) return offset;
       entry = this.#older[entry - 1] as number;
     }
-    return -1;
+    return tooNew;
   }
 
   /** The slot that holds the record's key, or the empty one where it belongs. */
@@ -168,13 +192,12 @@ export class Memtable {
     }
   }
 
-  #replace(entry: number, offset: number): void {
+  /** False: not the first record of its key. */
+  #replace(entry: number, offset: number): false {
     this.#offsets[entry] = offset;
-    if (entry >= this.#orderedCount) return;
-    // The order holds the old offset: build it anew at the next walk.
-    this.#base = new Uint32Array(0);
-    this.#tail = new Uint32Array(0);
-    this.#orderedCount = 0;
+    // The order may hold the old offset: build it anew at the next walk.
+    if (entry < this.#orderedCount) this.forgetOrder();
+    return false;
   }
 
   #order(): void {
@@ -198,7 +221,7 @@ export class Memtable {
 
   #growSlots(): void {
     const old = this.#slots;
-    const slots = new Uint32Array(old.length * 2);
+    const slots = new Int32Array(old.length * 2);
     const mask = slots.length / 2 - 1;
     for (let from = 0; from < old.length; from += 2) {
       const newest = old[from + 1] as number;

@@ -45,7 +45,7 @@ export class TableBuilder {
   readonly #packer: BlockPacker | null;
   #rawBytes = 0;
   #position = 0;
-  #hashes: Uint32Array = new Uint32Array(hashesMin);
+  #hashes: Int32Array = new Int32Array(hashesMin);
   #keyCount = 0;
   #recordCount = 0;
   #tombstoneCount = 0;
@@ -167,7 +167,7 @@ export class TableBuilder {
   #addHash(bytes: Uint8Array, view: DataView, offset: number): void {
     if (this.#options.bloomBitsPerKey === 0) return;
     if (this.#keyCount === this.#hashes.length) {
-      const larger = new Uint32Array(this.#keyCount * 2);
+      const larger = new Int32Array(this.#keyCount * 2);
       larger.set(this.#hashes);
       this.#hashes = larger;
     }

@@ -1,3 +1,5 @@
+import type { EngineOptions } from "../../core/engine/options.ts";
+import { engineOptionsDefault } from "../../core/engine/options.ts";
 import type { EngineStats } from "../../core/engine/stats.ts";
 
 /**
@@ -27,6 +29,18 @@ export function judgeDirectory(names: readonly string[], stats: EngineStats): st
 export interface HeldOpen {
   readonly iterators: number;
   readonly snapshots: number;
+}
+
+/** Whether the caches of point reads keep to the budgets that the engine was opened with. Null: they do. */
+export function judgeBudgets(stats: EngineStats, options: Partial<EngineOptions>): string | null {
+  const { recordCacheBytes, retainedMemtableBytes } = { ...engineOptionsDefault, ...options };
+  if (stats.recordCacheBytes > recordCacheBytes) {
+    return `stats: ${stats.recordCacheBytes} bytes of records are cached, ${recordCacheBytes} allowed`;
+  }
+  if (stats.retainedMemtableBytes > retainedMemtableBytes) {
+    return `stats: ${stats.retainedMemtableBytes} bytes of memtables are retained, ${retainedMemtableBytes} allowed`;
+  }
+  return null;
 }
 
 /** Whether what an engine says of itself can be true. Null: nothing wrong. */

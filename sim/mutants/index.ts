@@ -5,6 +5,7 @@ import { gatewayMutants } from "./gateway.ts";
 import { kvMutants } from "./kv.ts";
 import { manifestMutants } from "./manifest.ts";
 import type { Mutant } from "./mutant.ts";
+import { readCacheMutants } from "./read-caches.ts";
 import { readMutants } from "./reads.ts";
 import { recoveryMutants } from "./recovery.ts";
 import { scanMutants } from "./scans.ts";
@@ -22,6 +23,7 @@ export const mutants: readonly Mutant[] = [
   ...checkpointMutants,
   ...readMutants,
   ...scanMutants,
+  ...readCacheMutants,
   ...kvMutants,
   ...gatewayMutants,
   ...toolMutants,

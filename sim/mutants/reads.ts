@@ -62,7 +62,7 @@ export const readMutants: readonly Mutant[] = [
     name: "first-write-of-batch-wins",
     file: "core/lsm/memtable.ts",
     find: `if (version === newestVersion) return this.#replace(newest - 1, offset);`,
-    replace: `if (version === newestVersion) return;`,
+    replace: `if (version === newestVersion) return false;`,
     oracles: wrong,
     scenario: null,
     why: "Of two writes of one key in a batch the first counts.",
