@@ -6,7 +6,8 @@ import { openHostEnv } from "./env.ts";
 import { LeakTracker } from "./leak-tracker.ts";
 import { ownerText } from "./owner-text.ts";
 
-export type { Data, KeyRange, Lifetime } from "../core/engine/arguments.ts";
+export type { Data, KeyBounds, Lifetime } from "../core/engine/arguments.ts";
+export type { Checkpoint } from "../core/engine/checkpoint.ts";
 export type {
   BatchOperation,
   Db,
@@ -19,6 +20,7 @@ export type {
 export type { DbIterator, Entries } from "../core/engine/db-iterator.ts";
 export type { OpenHandles } from "../core/engine/open-handles.ts";
 export type { Durability, EngineOptions } from "../core/engine/options.ts";
+export type { RangeSize } from "../core/engine/range-estimate.ts";
 export type { Snapshot } from "../core/engine/snapshot.ts";
 export type { WriteBatch } from "../core/engine/write-batch.ts";
 export { NokvError, type NokvErrorCode } from "../core/errors.ts";

@@ -1,6 +1,8 @@
+import { columnFamily } from "../bytes/record.ts";
 import { NokvError } from "../errors.ts";
 import { invalidArgument } from "./failure.ts";
 import type { IteratorOptions } from "./iterator.ts";
+import type { KeyRange } from "./range-estimate.ts";
 
 /*
  * What callers hand to the facade, made exact: text becomes bytes, bounds become an interval, and whatever
@@ -11,7 +13,7 @@ import type { IteratorOptions } from "./iterator.ts";
 export type Data = Uint8Array | string;
 
 /** An interval of keys. As in `abstract-level`, `gte` and `lte` count before `gt` and `lt`. */
-export interface KeyRange {
+export interface KeyBounds {
   readonly gt?: Data | undefined;
   readonly gte?: Data | undefined;
   readonly lt?: Data | undefined;
@@ -27,7 +29,7 @@ export interface Lifetime {
   readonly expiresAtMs?: number | undefined;
 }
 
-export const rangeNames: readonly string[] = ["gt", "gte", "lt", "lte", "prefix"];
+export const boundNames: readonly string[] = ["gt", "gte", "lt", "lte", "prefix"];
 export const lifetimeNames: readonly string[] = ["ttlMs", "expiresAtMs"];
 
 const encoder = new TextEncoder();
@@ -78,9 +80,9 @@ export function toExpiresAtMs(lifetime: Lifetime, nowMs: () => number): number {
   return nowMs() + ttlMs;
 }
 
-/** `range` as bounds in bytes. */
-export function toBounds(range: KeyRange): Pick<IteratorOptions, "gt" | "gte" | "lt" | "lte"> {
-  const { gt, gte, lt, lte, prefix } = range;
+/** `bounds` in bytes. */
+export function toBounds(bounds: KeyBounds): Pick<IteratorOptions, "gt" | "gte" | "lt" | "lte"> {
+  const { gt, gte, lt, lte, prefix } = bounds;
   if (prefix === undefined) {
     return { gt: toBound(gt, "gt"), gte: toBound(gte, "gte"), lt: toBound(lt, "lt"), lte: toBound(lte, "lte") };
   }
@@ -89,6 +91,21 @@ export function toBounds(range: KeyRange): Pick<IteratorOptions, "gt" | "gte" | 
   }
   const from = toBytes(prefix, "prefix");
   return { gte: from, lt: behindPrefix(from) };
+}
+
+/** `bounds` as the keys of the data family from `start` on and below `end`. */
+export function toInterval(bounds: KeyBounds): KeyRange {
+  const { gt, gte, lt, lte } = toBounds(bounds);
+  const start = gte ?? (gt === undefined ? new Uint8Array(0) : behind(gt));
+  const end = lte === undefined ? (lt ?? null) : behind(lte);
+  return { family: columnFamily.data, start, end };
+}
+
+/** The least key above `key`. */
+function behind(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
 }
 
 function toBound(data: Data | undefined, name: string): Uint8Array | undefined {

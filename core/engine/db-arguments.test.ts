@@ -68,6 +68,12 @@ const calls: readonly (readonly [name: string, call: (db: Db) => unknown, messag
   ["keys with start", (db) => [...db.keys(wrong({ start: "a" }))], "no option start"],
   ["entries of half", (db) => [...db.entries({ limit: 1.5 })], "limit is 1.5"],
   ["flush with a timeout", (db) => db.flush(wrong({ timeout: 1 })), "flush has no option timeout; it has signal"],
+  ["checkpoint nowhere", (db) => db.checkpoint(""), "the target of checkpoint must be a directory's path"],
+  ["checkpoint with force", (db) => db.checkpoint("/c", wrong({ force: true })), "checkpoint has no option force"],
+  ["sizeOf a half", (db) => db.sizeOf({ lt: wrong(1) }), "the lt must be"],
+  ["sizeOf with limit", (db) => db.sizeOf(wrong({ limit: 1 })), "sizeOf has no option limit"],
+  ["sampleKeys of half", (db) => db.sampleKeys(0.5), "count is 0.5; it must be a non-negative integer"],
+  ["sampleKeys of too many", (db) => db.sampleKeys(1e9), "1000000000"],
   ["compact with text", (db) => db.compact(wrong("all")), "the options of compact must be an object"],
 ];
 

@@ -4,7 +4,7 @@
 import { setImmediate as macrotask } from "node:timers/promises";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { compareBytes } from "../bytes/compare.ts";
+import { compareKeys } from "../bytes/record.ts";
 import { type Db, openDb, type ScanOptions } from "./db.ts";
 import { bytesOf, type TestEnv, TestWorld, textOf } from "./test-world.test-support.ts";
 
@@ -85,8 +85,8 @@ describe("seek", () => {
 
   test("bytes order by value, a prefix first", () => {
     const order = [Uint8Array.of(), Uint8Array.of(0), Uint8Array.of(0, 0), Uint8Array.of(1), Uint8Array.of(255)];
-    expect(order.toSorted(compareBytes)).toEqual(order);
-    expect(compareBytes(bytesOf("a"), bytesOf("a"))).toBe(0);
+    expect(order.toSorted(compareKeys)).toEqual(order);
+    expect(compareKeys(bytesOf("a"), bytesOf("a"))).toBe(0);
   });
 
   test("does not come back once the iterator is closed", () => {

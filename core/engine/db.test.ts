@@ -162,6 +162,25 @@ describe("db", () => {
     await world.run((await world.run(openDb(env, "/db"))).close());
   });
 
+  test("a checkpoint is a database of its own, and ranges have sizes", async () => {
+    const batch = db.batch();
+    for (let i = 100; i < 200; i++) batch.set(`k${i}`, "x".repeat(100));
+    await world.run(batch.commit());
+    await world.run(db.flush());
+    const all = db.sizeOf();
+    const half = db.sizeOf({ gt: "k149", lte: "k199" });
+    expect(Math.abs(all.records - 100)).toBeLessThan(20);
+    expect(half.tableBytes).toBeGreaterThan(0);
+    expect(half.tableBytes).toBeLessThan(all.tableBytes);
+    expect(db.sizeOf({ prefix: "none" }).records).toBe(0);
+    expect(db.sampleKeys(1, { prefix: "k" })).toHaveLength(1);
+    expect(await world.run(db.checkpoint("/copy"))).toMatchObject({ directory: "/copy" });
+    await world.run(db.delete("k150"));
+    const copy = await world.run(openDb(world.neighbour(), "/copy"));
+    expect(copy.has("k150")).toBe(true);
+    await world.run(copy.close());
+  });
+
   test("disposing closes", async () => {
     await world.run(db[Symbol.asyncDispose]());
     expect(() => db.get("a")).toThrow("the database is closed");

@@ -5,21 +5,24 @@ import {
   checkOptions,
   checkSignal,
   type Data,
-  type KeyRange,
+  type KeyBounds,
   type Lifetime,
   lifetimeNames,
   nameOf,
-  rangeNames,
+  boundNames,
   toBounds,
   toBytes,
   toExpiresAtMs,
+  toInterval,
 } from "./arguments.ts";
 import { Batch } from "./batch.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import { DbIterator, Entries, entryOf } from "./db-iterator.ts";
 import { type Engine, openEngine } from "./engine.ts";
 import { invalidArgument } from "./failure.ts";
 import type { HandleTracker, OpenHandles } from "./open-handles.ts";
 import type { EngineOptions } from "./options.ts";
+import type { RangeSize } from "./range-estimate.ts";
 import { Snapshot } from "./snapshot.ts";
 import type { EngineStats } from "./stats.ts";
 import { WriteBatch } from "./write-batch.ts";
@@ -41,7 +44,7 @@ export type BatchOperation =
   | ({ readonly type: "set"; readonly key: Data; readonly value: Data } & Lifetime)
   | { readonly type: "delete"; readonly key: Data };
 
-export interface ScanOptions extends KeyRange, ReadOptions, SignalOptions {
+export interface ScanOptions extends KeyBounds, ReadOptions, SignalOptions {
   /** From the last key to the first. */
   readonly reverse?: boolean | undefined;
   /** At most so many entries; absent or -1: no bound. */
@@ -63,7 +66,7 @@ export interface DbContext extends SignalOptions {
 const readNames = ["snapshot"];
 const signalNames = ["signal"];
 const writeNames = [...lifetimeNames, ...signalNames];
-const scanNames = [...rangeNames, ...readNames, ...signalNames, "reverse", "limit", "keysOnly"];
+const scanNames = [...boundNames, ...readNames, ...signalNames, "reverse", "limit", "keysOnly"];
 const operationNames = ["type", "key", "value", ...lifetimeNames];
 
 const none = Object.freeze({});
@@ -241,6 +244,34 @@ export class Db {
   }
 
   /**
+   * Makes `target`, a directory that is missing or empty and on the same file system, a database of its own with
+   * everything written before the call. It shares files with this one by hard links, so it costs no room at
+   * first; both go on independently. Rejects with `NOKV_FOREIGN_DIRECTORY` or `NOKV_INVALID_ARGUMENT` when
+   * something stands there. An abort rejects at once, and the checkpoint may still appear.
+   */
+  async checkpoint(target: string, options: SignalOptions = none): Promise<Checkpoint> {
+    if (typeof target !== "string" || target === "") {
+      throw invalidArgument(`the target of checkpoint must be a directory's path, not ${nameOf(target)}`);
+    }
+    return await this.#abortable(options, "checkpoint", () => this.engine.checkpoint(target));
+  }
+
+  /** How much lies within bounds, estimated from indexes without reading any block. */
+  sizeOf(bounds: KeyBounds = none): RangeSize {
+    if (bounds !== none) checkOptions(bounds, "sizeOf", boundNames);
+    return this.engine.sizeOf(toInterval(bounds));
+  }
+
+  /** At most `count` keys, in order, that divide a range into parts of about equal size. */
+  sampleKeys(count: number, bounds: KeyBounds = none): Uint8Array[] {
+    if (!Number.isSafeInteger(count) || count < 0) {
+      throw invalidArgument(`count is ${String(count)}; it must be a non-negative integer`);
+    }
+    if (bounds !== none) checkOptions(bounds, "sampleKeys", boundNames);
+    return this.engine.sampleKeys(toInterval(bounds), count);
+  }
+
+  /**
    * Ends in order: everything written becomes durable, whatever the level, and the directory is free. Resolves
    * to what the caller had left open; it is closed too. Rejects with `NOKV_UNDETERMINED` when writes may be
    * lost. May be called again.
@@ -324,12 +355,12 @@ export class Db {
     return toExpiresAtMs(lifetime, () => this.engine.nowMs());
   }
 
-  async #abortable(options: SignalOptions, call: string, run: () => Promise<void>): Promise<void> {
+  async #abortable<T>(options: SignalOptions, call: string, run: () => Promise<T>): Promise<T> {
     if (options !== none) checkOptions(options, call, signalNames);
     const { signal } = options;
     checkSignal(signal, `before the ${call} began`);
     if (signal === undefined) return await run();
-    await new Promise<void>((resolve, reject) => {
+    return await new Promise<T>((resolve, reject) => {
       const abort = (): void => reject(aborted(signal, `the wait for the ${call}, which goes on`));
       signal.addEventListener("abort", abort, { once: true });
       run().then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));

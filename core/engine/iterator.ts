@@ -1,9 +1,9 @@
 // HOT: every scan steps through here.
 import { assert } from "../assert.ts";
 import type { ByteSlab } from "../bytes/byte-slab.ts";
-import { compareBytes } from "../bytes/compare.ts";
 import {
   columnFamily,
+  compareKeys,
   readExpiresAtMs,
   readFamily,
   readKeyLength,
@@ -344,8 +344,8 @@ export class EngineIterator {
   }
 
   #isWithin(key: Uint8Array): boolean {
-    const low = this.#from === null ? 1 : compareBytes(key, this.#from);
-    const high = this.#to === null ? -1 : compareBytes(key, this.#to);
+    const low = this.#from === null ? 1 : compareKeys(key, this.#from);
+    const high = this.#to === null ? -1 : compareKeys(key, this.#to);
     if (low < 0 || (low === 0 && this.#fromExcluded)) return false;
     return high < 0 || (high === 0 && !this.#toExcluded);
   }
