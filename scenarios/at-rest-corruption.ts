@@ -86,6 +86,7 @@ class AtRestRun {
       options,
       acknowledgedIsDurable: true,
       cacheIsKept: true,
+      families: keyspace.families,
       damaged: true,
     });
     this.#workload = new EngineWorkload(this.#driver, keyspace, world.dice("steps"));

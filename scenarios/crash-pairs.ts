@@ -40,7 +40,8 @@ class CrashPairsRun {
     const plan = world.dice("plan");
     this.#keyspace = new Keyspace(world.dice("keyspace"), plan.between(1, 3), 40);
     const options = { ...drawEngineOptions(world, plan), durability: "sync" as const };
-    this.#plan = { directory: "/db", options, acknowledgedIsDurable: true, cacheIsKept: true };
+    const { families } = this.#keyspace;
+    this.#plan = { directory: "/db", options, acknowledgedIsDurable: true, cacheIsKept: true, families };
   }
 
   async run(): Promise<void> {

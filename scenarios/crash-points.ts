@@ -59,6 +59,7 @@ class CrashPointsRun {
       options,
       acknowledgedIsDurable: options.durability === "sync",
       cacheIsKept: true,
+      families: this.#keyspace.families,
     };
     this.#program = this.#draw(plan);
     const { shortRead, shortWrite } = world.options.disk.faults;
@@ -107,6 +108,7 @@ class CrashPointsRun {
 
   #batch(plan: Dice): ModelBatch {
     return Array.from({ length: plan.pick([1, 2, 5]) }, () => {
+      if (plan.chance(1, 8)) return this.#keyspace.range();
       const value = plan.chance(1, 4) ? null : this.#keyspace.value();
       return { key: this.#keyspace.key(), value, expiresAtMs: 0 };
     });

@@ -54,6 +54,7 @@ class DiskPressureRun {
       options,
       acknowledgedIsDurable: sync,
       cacheIsKept: sync,
+      families: keyspace.families,
     });
     this.#workload = new EngineWorkload(this.#driver, keyspace, world.dice("steps"));
     this.#calm = { ...this.#machine.disk.faults };

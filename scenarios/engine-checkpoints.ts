@@ -3,7 +3,7 @@ import { openEngine } from "../core/engine/engine.ts";
 import type { Env } from "../core/env/env.ts";
 import { DiskError } from "../core/env/disk.ts";
 import { NokvError } from "../core/errors.ts";
-import { judgeScan } from "../sim/checkers/expected-state.ts";
+import { judgeEverything } from "../sim/checkers/expected-state.ts";
 import type { EngineDriver } from "./engine-driver.ts";
 import { scanAll } from "./engine-driver.ts";
 
@@ -65,8 +65,8 @@ export class EngineCheckpoints {
     const count = driver.countAt(version);
     const copy = await openEngine(env, path, { createIfMissing: false });
     if (driver.isOpen) {
-      const { value: seen, instant } = driver.timed(() => scanAll(copy));
-      const problem = driver.model.check(count, (state) => judgeScan(state, {}, seen, instant));
+      const { value: seen, instant } = driver.timed(() => scanAll(copy, driver.plan.families));
+      const problem = driver.model.check(count, (state) => judgeEverything(state, seen, instant));
       if (problem !== null) driver.world.fail("checkpoint", `${path} at version ${version}: ${problem}`);
     }
     await copy.close();
@@ -77,7 +77,7 @@ export class EngineCheckpoints {
   /** A database that opens can be read to its end. */
   async #read(copy: Engine): Promise<void> {
     try {
-      scanAll(copy);
+      scanAll(copy, this.#driver.plan.families);
     } finally {
       await copy.close();
     }

@@ -9,9 +9,9 @@ import type { Env } from "../core/env/env.ts";
 import { NokvError } from "../core/errors.ts";
 import { judgeDirectory } from "../sim/checkers/engine-invariants.ts";
 import type { ModelState, ReadInstant, SeenEntry } from "../sim/checkers/expected-state.ts";
-import { judgeScan } from "../sim/checkers/expected-state.ts";
+import { judgeEverything, modelKey } from "../sim/checkers/expected-state.ts";
 import { ClockReadings } from "../sim/checkers/lifetime.ts";
-import type { ModelBatch } from "../sim/checkers/prefix-model.ts";
+import type { ModelBatch, ModelWrite } from "../sim/checkers/prefix-model.ts";
 import { PrefixModel } from "../sim/checkers/prefix-model.ts";
 import { toBytes, toText } from "../sim/checkers/text.ts";
 import type { Dice } from "../sim/dice.ts";
@@ -30,6 +30,8 @@ export interface EnginePlan {
   readonly cacheIsKept: boolean;
   /** Damage at rest may make a part of the database unreadable: what can be read is judged all the same. */
   readonly damaged?: boolean;
+  /** The column families in use. */
+  readonly families: readonly number[];
 }
 
 const compressions: readonly Compression[] = ["none", "none", "deflate", "zstd"];
@@ -144,10 +146,7 @@ export class EngineDriver {
    */
   commit(writes: ModelBatch, told: (error: NokvError | null) => void): NokvError | null {
     const batch = new Batch();
-    for (const { key, value, expiresAtMs } of writes) {
-      if (value === null) batch.delete(toBytes(key));
-      else batch.set(toBytes(key), toBytes(value), expiresAtMs);
-    }
+    for (const write of writes) addTo(batch, write);
     // Before the call: if the node dies inside it, the batch may have been handed over.
     const number = this.model.issue(writes);
     const session = this.#session;
@@ -308,8 +307,8 @@ export class EngineDriver {
     this.#engine = engine;
     this.#presentMs = 0;
     try {
-      const { value: seen, instant } = this.timed(() => scanAll(engine));
-      return this.model.recover((state: ModelState) => judgeScan(state, {}, seen, instant));
+      const { value: seen, instant } = this.timed(() => scanAll(engine, this.plan.families));
+      return this.model.recover((state: ModelState) => judgeEverything(state, seen, instant));
     } catch (error) {
       if (!(error instanceof NokvError)) throw error;
       if (error.code !== "NOKV_CORRUPTION" || this.plan.damaged !== true) return error;
@@ -346,28 +345,40 @@ async function closeQuietly(engine: Engine): Promise<void> {
 /** Commits within one millisecond count on, past the wall clock, by at most this. */
 const hybridLeadMs = 2;
 
-/** Everything a plain forward scan returns. */
-export function scanAll(engine: Engine): readonly SeenEntry[] {
+function addTo(batch: Batch, write: ModelWrite): void {
+  const { family } = write;
+  if ("from" in write) {
+    batch.deleteRange(toBytes(write.from), write.until === null ? null : toBytes(write.until), family);
+  } else if (write.value === null) {
+    batch.delete(toBytes(write.key), family);
+  } else {
+    batch.set(toBytes(write.key), toBytes(write.value), write.expiresAtMs, family);
+  }
+}
+
+/** Everything that plain forward scans of `families` return. */
+export function scanAll(engine: Engine, families: readonly number[]): readonly SeenEntry[] {
   const seen: SeenEntry[] = [];
-  collect(engine.iterator({}), seen);
+  for (const family of families) collect(engine.iterator({ family }), seen, family);
   return seen;
 }
 
 /** Moves `iterator` to its end, notes what it shows, and closes it, whatever happens. */
-export function collect(iterator: EngineIterator, seen: SeenEntry[]): void {
+export function collect(iterator: EngineIterator, seen: SeenEntry[], family: number): void {
   try {
-    while (iterator.next()) seen.push(entryOf(iterator));
+    while (iterator.next()) seen.push(entryOf(iterator, family));
   } finally {
     iterator.close();
   }
 }
 
 /** The current entry, copied from what the iterator lends: its own copies are compared with that. */
-export function entryOf(iterator: EngineIterator): SeenEntry {
+export function entryOf(iterator: EngineIterator, family: number): SeenEntry {
   const { keyView, valueView, expiresAtMs } = iterator;
-  const entry = { key: toText(keyView), value: toText(valueView), expiresAtMs };
+  const lent = toText(keyView);
+  const entry = { key: modelKey(family, lent), value: toText(valueView), expiresAtMs };
   const { key, value, valueLength } = iterator;
-  assert(toText(key) === entry.key && toText(value) === entry.value, "a copy is what was lent");
+  assert(toText(key) === lent && toText(value) === entry.value, "a copy is what was lent");
   assert(valueLength === value.length, "a value is as long as its copy");
   return entry;
 }

@@ -53,6 +53,7 @@ class EngineModelRun {
       options,
       acknowledgedIsDurable: sync,
       cacheIsKept: sync || faultFree || disk.faults.syncFailed === 0,
+      families: keyspace.families,
     });
     this.#workload = new EngineWorkload(this.#driver, keyspace, world.dice("steps"));
     this.#stepsLeft = plan.between(stepsMin, stepsMax);

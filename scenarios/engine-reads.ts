@@ -9,7 +9,7 @@ import type {
   ScanBounds,
   SeenEntry,
 } from "../sim/checkers/expected-state.ts";
-import { exactly, judgeGet, judgeScan } from "../sim/checkers/expected-state.ts";
+import { exactly, judgeGet, judgeScan, modelKey } from "../sim/checkers/expected-state.ts";
 import { toBytes, toText } from "../sim/checkers/text.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { EngineDriver } from "./engine-driver.ts";
@@ -68,13 +68,7 @@ export class EngineReads {
   }
 
   get(): void {
-    const key = this.#keyspace.key();
-    const count = this.#driver.visibleCount();
-    this.#guard(() => {
-      const read = this.#driver.timed(() => this.#driver.engine.get(toBytes(key)));
-      const seen = read.value === null ? null : { value: toText(read.value) };
-      this.#judge("get", count, (state) => judgeGet(state, key, seen, read.instant));
-    });
+    this.#get(this.#keyspace.key(), this.#keyspace.family());
   }
 
   scan(bounds: ScanBounds): void {
@@ -105,7 +99,8 @@ export class EngineReads {
     this.#guard(() => {
       const seen: SeenEntry[] = [];
       const options = { ...bytesOf(bounds), latest: true };
-      const { instant } = this.#driver.timed(() => collect(this.#driver.engine.iterator(options), seen));
+      const { engine } = this.#driver;
+      const { instant } = this.#driver.timed(() => collect(engine.iterator(options), seen, bounds.family ?? 0));
       const count = this.#driver.model.issuedCount;
       this.#judge("scan of the latest", count, (state) => judgeScan(state, bounds, seen, instant));
     });
@@ -117,9 +112,10 @@ export class EngineReads {
     this.#guard(() => {
       const snapshot = engine.snapshot();
       try {
+        const { family = 0 } = bounds;
         const [entries, keys]: [SeenEntry[], SeenEntry[]] = [[], []];
-        collect(engine.iterator({ ...bytesOf(bounds), snapshot }), entries);
-        collect(engine.iterator({ ...bytesOf(bounds), snapshot, keysOnly: true }), keys);
+        collect(engine.iterator({ ...bytesOf(bounds), snapshot }), entries, family);
+        collect(engine.iterator({ ...bytesOf(bounds), snapshot, keysOnly: true }), keys, family);
         const same = keys.length === entries.length && keys.every(({ key }, i) => key === entries[i]?.key);
         if (!same) world.fail("iterator", `${describe(bounds)}: keys alone differ from keys with values`);
       } finally {
@@ -130,13 +126,13 @@ export class EngineReads {
 
   /** The newest record, also of a batch that no crash-safe read may show yet. */
   latest(): void {
-    const key = this.#keyspace.key();
+    const [key, family] = [this.#keyspace.key(), this.#keyspace.family()];
     this.#guard(() => {
-      const read = this.#driver.timed(() => this.#driver.engine.latest(toBytes(key)));
+      const read = this.#driver.timed(() => this.#driver.engine.latest(toBytes(key), family));
       const { value } = read.value;
       const seen = value === null ? null : { value: toText(value) };
       const count = this.#driver.model.issuedCount;
-      this.#judge("latest", count, (state) => judgeGet(state, key, seen, read.instant));
+      this.#judge("latest", count, (state) => judgeGet(state, modelKey(family, key), seen, read.instant));
     });
   }
 
@@ -191,19 +187,16 @@ export class EngineReads {
 
   /** Forward, backward and key by key, all agree with each other and the model. */
   everything(): void {
-    this.scan({});
-    this.scan({ reverse: true });
+    for (const family of this.#keyspace.families) {
+      this.scan({ family });
+      this.scan({ family, reverse: true });
+    }
     const held = { iterators: this.#iterators.length, snapshots: this.#snapshots.length };
     const stats = this.#driver.engine.stats();
     const problem = judgeStats(stats, held) ?? judgeBudgets(stats, this.#driver.plan.options);
     if (problem !== null) this.#driver.world.fail("stats", problem);
-    const count = this.#driver.visibleCount();
-    for (const key of this.#keyspace.keys) {
-      this.#guard(() => {
-        const read = this.#driver.timed(() => this.#driver.engine.get(toBytes(key)));
-        const seen = read.value === null ? null : { value: toText(read.value) };
-        this.#judge("get", count, (state) => judgeGet(state, key, seen, read.instant));
-      });
+    for (const family of this.#keyspace.families) {
+      for (const key of this.#keyspace.keys) this.#get(key, family);
     }
   }
 
@@ -214,13 +207,22 @@ export class EngineReads {
     this.reset();
   }
 
+  #get(key: string, family: number): void {
+    const count = this.#driver.visibleCount();
+    this.#guard(() => {
+      const read = this.#driver.timed(() => this.#driver.engine.get(toBytes(key), null, family));
+      const seen = read.value === null ? null : { value: toText(read.value) };
+      this.#judge("get", count, (state) => judgeGet(state, modelKey(family, key), seen, read.instant));
+    });
+  }
+
   #readSnapshot(held: HeldSnapshot): void {
     const { engine, world } = this.#driver;
     if (this.#dice.chance(1, 2)) {
-      const key = this.#keyspace.key();
-      const value = engine.get(toBytes(key), held.snapshot);
+      const [key, family] = [this.#keyspace.key(), this.#keyspace.family()];
+      const value = engine.get(toBytes(key), held.snapshot, family);
       const seen = value === null ? null : { value: toText(value) };
-      const problem = judgeAll(held.states, (state) => judgeGet(state, key, seen, held.instant));
+      const problem = judgeAll(held.states, (state) => judgeGet(state, modelKey(family, key), seen, held.instant));
       if (problem !== null) world.fail("snapshot", `get: ${problem}`);
       return;
     }
@@ -244,7 +246,8 @@ export class EngineReads {
         }
         return true;
       }
-      held.seen.push(entryOf(held.iterator));
+      const family = held.bounds.family ?? 0;
+      held.seen.push(entryOf(held.iterator, family));
       held.lent = { key: held.iterator.keyView, value: held.iterator.valueView };
     }
     return false;
@@ -254,13 +257,13 @@ export class EngineReads {
   #checkLent({ lent, seen, bounds }: HeldIterator): void {
     const last = seen.at(-1);
     if (lent === null || last === undefined) return;
-    if (toText(lent.key) === last.key && toText(lent.value) === last.value) return;
+    if (modelKey(bounds.family ?? 0, toText(lent.key)) === last.key && toText(lent.value) === last.value) return;
     this.#driver.world.fail("iterator", `${describe(bounds)}, held open: what it lent at ${last.key} changed`);
   }
 
   #collect(bounds: ScanBounds, snapshot: Snapshot | null, seen: SeenEntry[]): void {
     const options = snapshot === null ? bytesOf(bounds) : { ...bytesOf(bounds), snapshot };
-    collect(this.#driver.engine.iterator(options), seen);
+    collect(this.#driver.engine.iterator(options), seen, bounds.family ?? 0);
   }
 
   #judge(what: string, count: number, judge: (state: ModelState) => string | null): void {
@@ -303,10 +306,11 @@ interface ByteBounds {
   readonly lte?: Uint8Array;
   readonly reverse?: boolean;
   readonly limit?: number;
+  readonly family?: number;
 }
 
 function bytesOf(bounds: ScanBounds): ByteBounds {
-  const { gt, gte, lt, lte, reverse, limit } = bounds;
+  const { gt, gte, lt, lte, reverse, limit, family } = bounds;
   return {
     ...(gt !== undefined && { gt: toBytes(gt) }),
     ...(gte !== undefined && { gte: toBytes(gte) }),
@@ -314,6 +318,7 @@ function bytesOf(bounds: ScanBounds): ByteBounds {
     ...(lte !== undefined && { lte: toBytes(lte) }),
     ...(reverse !== undefined && { reverse }),
     ...(limit !== undefined && { limit }),
+    ...(family !== undefined && { family }),
   };
 }
 

@@ -101,11 +101,14 @@ export class EngineWorkload {
     const dice = this.#dice;
     const writes: ModelWrite[] = [];
     for (let i = dice.pick([1, 1, 2, 6]); i > 0; i--) {
+      const family = this.#keyspace.family();
       const key = this.#keyspace.key();
-      if (dice.chance(1, 4)) {
-        writes.push({ key, value: null, expiresAtMs: 0 });
+      if (dice.chance(1, 12)) {
+        writes.push({ ...this.#keyspace.range(), family });
+      } else if (dice.chance(1, 4)) {
+        writes.push({ key, value: null, expiresAtMs: 0, family });
       } else {
-        writes.push({ key, value: this.#keyspace.value(), expiresAtMs: this.#expiry() });
+        writes.push({ key, value: this.#keyspace.value(), expiresAtMs: this.#expiry(), family });
       }
     }
     const { writes: codes } = this.#tolerance;

@@ -40,6 +40,8 @@ export const keysMax = shapes.length;
 /** The keys and values of one run, drawn from `dice`. Every value is unique and says where it came from. */
 export class Keyspace {
   readonly keys: readonly string[];
+  /** Two column families: data, and one that nobody else uses, the last one there is included. */
+  readonly families: readonly number[];
   readonly #dice: Dice;
   readonly #valueBytesMax: number;
   #tags = 0;
@@ -53,6 +55,23 @@ export class Keyspace {
       keys.push(...left.splice(dice.below(left.length), 1));
     }
     this.keys = keys.sort(compareText);
+    this.families = [0, dice.pick([1, 3, 254])];
+  }
+
+  /** Mostly the one that users see. */
+  family(): number {
+    return this.#dice.chance(3, 4) ? 0 : this.families.at(-1) ?? 0;
+  }
+
+  /** A range that is not empty; null: it has no end. Mostly a few keys, sometimes all. */
+  range(): { readonly from: string; readonly until: string | null } {
+    const dice = this.#dice;
+    if (dice.chance(1, 8)) return { from: dice.chance(1, 2) ? "" : this.#end(), until: null };
+    const at = dice.below(this.keys.length);
+    const last = this.keys[Math.min(this.keys.length - 1, at + dice.below(4))] as string;
+    const from = this.keys[at] as string;
+    if (dice.chance(1, 3) && last > from) return { from: `${from}\x00`, until: `${last}\x00` };
+    return last > from && dice.chance(1, 2) ? { from, until: last } : { from, until: `${last}\x00` };
   }
 
   key(): string {
@@ -78,6 +97,7 @@ export class Keyspace {
       ...(high === 2 && { lte: this.#end() }),
       ...(dice.chance(1, 2) && { reverse: true }),
       ...(dice.chance(1, 4) && { limit: dice.between(1, 6) }),
+      family: this.family(),
     };
   }
 

@@ -20,13 +20,16 @@ export const keyLengthMax = 0xffff;
 export const versionMax = Number.MAX_SAFE_INTEGER;
 
 /**
- * 3, pointer: the record's value stands elsewhere, and what stands here is a value pointer (`core/vlog`). Only
- * tables hold such records.
+ * 2, range tombstone: the key is where it starts, the value the exclusive end; no value: the end of the family. Only
+ * logs hold such records. 3, pointer: the record's value stands elsewhere, and what stands here is a value pointer
+ * (`core/vlog`). Only tables hold such records.
  */
-export const recordKind = { tombstone: 0, value: 1, pointer: 3 } as const;
+export const recordKind = { tombstone: 0, value: 1, rangeTombstone: 2, pointer: 3 } as const;
 
 /** What embedded writes and, later, Percolator's `write`, `lock` and `default` columns are kept in. */
 export const columnFamily = { data: 0, lock: 1, write: 2, meta: 3 } as const;
+/** Every family has one behind it, so that there is a bound above all its keys. */
+export const familyMax = 0xfe;
 
 const twoTo32 = 0x1_0000_0000;
 

@@ -26,6 +26,11 @@ export interface BackgroundContext {
   readonly tables: TableSet;
   /** False once the store is closing or poisoned: what runs is finished, nothing new begins. */
   readonly active: boolean;
+  /**
+   * Tables with range tombstones were merged away, and maybe the tombstones with them: what caches hold of the
+   * records they hid would be shown again.
+   */
+  rangesGone(): void;
   /** A flush or a compaction ended, either way. */
   ended(): void;
 }

@@ -167,6 +167,7 @@ export class Compactor {
       tables.removeValues(made.values);
       return this.#fail(outcome.error);
     }
+    if (compaction.inputs.some((table) => table.rangeTombstoneCount > 0)) this.#context.rangesGone();
     env.failpoints.hit(compactionAfterManifest);
     // Only now: the manifest that is durable no longer names them.
     tables.removeFiles(compaction.inputs);

@@ -1,6 +1,6 @@
 import { assert } from "../assert.ts";
 import { ByteSlab } from "../bytes/byte-slab.ts";
-import { keyLengthMax } from "../bytes/record.ts";
+import { columnFamily, keyLengthMax } from "../bytes/record.ts";
 import type { DiskError, DiskLock } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import type { NokvError } from "../errors.ts";
@@ -20,6 +20,7 @@ import { checkIteratorOptions, EngineIterator, type IteratorOptions } from "./it
 import type { EngineOptions } from "./options.ts";
 import { type KeyRange, RangeEstimate, type RangeSize } from "./range-estimate.ts";
 import type { RecordCache } from "./record-cache.ts";
+import { walkRanges } from "./range-view.ts";
 import { type Latest, Reader } from "./reader.ts";
 import { type EngineParts, recover } from "./recovery.ts";
 import { Pins, type Snapshot } from "./snapshot.ts";
@@ -116,33 +117,39 @@ export class Engine {
   }
 
   /** A copy of the visible value, or null. `at`: as of a snapshot; null: now. */
-  get(key: Uint8Array, at: Snapshot | null = null): Uint8Array | null {
+  get(key: Uint8Array, at: Snapshot | null = null, family: number = columnFamily.data): Uint8Array | null {
     this.#checkRead(key);
     if (at !== null) at.check(this.#pins);
-    return this.#reader.get(key, at);
+    return this.#reader.get(key, at, family);
   }
 
   /** Is there a visible value? As `get`, without reading it. */
-  has(key: Uint8Array, at: Snapshot | null = null): boolean {
+  has(key: Uint8Array, at: Snapshot | null = null, family: number = columnFamily.data): boolean {
     this.#checkRead(key);
     if (at !== null) at.check(this.#pins);
-    return this.#reader.has(key, at);
+    return this.#reader.has(key, at, family);
   }
 
   /**
    * Copies the visible value into `target`, from its start, when it fits. The value's length; -1 when there is
    * none. Allocates nothing.
    */
-  getInto(key: Uint8Array, target: Uint8Array, at: Snapshot | null = null): number {
+  // oxlint-disable-next-line max-params
+  getInto(
+    key: Uint8Array,
+    target: Uint8Array,
+    at: Snapshot | null = null,
+    family: number = columnFamily.data,
+  ): number {
     this.#checkRead(key);
     if (at !== null) at.check(this.#pins);
-    return this.#reader.getInto(key, target, at);
+    return this.#reader.getInto(key, target, at, family);
   }
 
   /** The newest record, whether or not a crash could still take it back. */
-  latest(key: Uint8Array): Latest {
+  latest(key: Uint8Array, family: number = columnFamily.data): Latest {
     this.#checkRead(key);
-    return this.#reader.latest(key);
+    return this.#reader.latest(key, family);
   }
 
   /** `done` when `version` is visible, at once if it is already; `NOKV_UNDETERMINED` if it never will be. */
@@ -165,13 +172,15 @@ export class Engine {
     if (snapshot !== null) snapshot.check(this.#pins);
     const tables = this.#tables.current.retain();
     const newest = options.latest === true ? this.#write.pendingVersion : this.#write.visibleVersion;
+    const version = snapshot === null ? newest : snapshot.version;
     const iterator = new EngineIterator(
       {
         cursor: new MergingCursor([
           ...this.#write.memtables.cursors(),
           ...tables.cursors(Math.max(0, options.limit ?? 0), options.reverse === true),
         ]),
-        version: snapshot === null ? newest : snapshot.version,
+        ranges: walkRanges(this.#write.memtables, tables, version),
+        version,
         nowMs: snapshot === null ? this.#clock.nowMs() : snapshot.readAtMs,
         slab: this.#slab,
         values: this.#tables.values,
@@ -197,7 +206,7 @@ export class Engine {
     this.#checkWritable();
     const { memtables } = this.#write;
     while (memtables.immutableCount > this.#options.immutableMemtablesMax) await this.#nextFlush();
-    if (memtables.active.memtable.count > 0) this.#write.rotate(0);
+    if (!memtables.active.memtable.isEmpty) this.#write.rotate(0);
     const last = memtables.newestImmutable?.segment.number ?? 0;
     for (;;) {
       const oldest = memtables.oldestImmutable;
@@ -271,6 +280,8 @@ export class Engine {
     return {
       puts: this.#write.putCount,
       deletes: this.#write.deleteCount,
+      rangeDeletes: this.#write.rangeDeleteCount,
+      rangeTombstones: version.tables().reduce((sum, table) => sum + table.rangeTombstoneCount, 0),
       batches: this.#write.batchCount,
       gets: this.#reader.getCount,
       walBytes: wal.writtenBytes,
@@ -364,6 +375,10 @@ export class Engine {
       tables: this.#tables,
       get active() {
         return isActive();
+      },
+      rangesGone: () => {
+        parts.records.clear();
+        this.#write.memtables.clearRetained();
       },
       ended: () => {
         // Held groups may go on, and the next piece of work may be due.

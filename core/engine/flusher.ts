@@ -40,7 +40,7 @@ export class Flusher {
     // What may still be taken back by a crash must not become durable by another way.
     if (oldest.segment.lastVersion > write.visibleVersion) return;
     this.lane.begin();
-    if (oldest.memtable.count === 0) return this.#install(oldest, noResult);
+    if (oldest.memtable.isEmpty) return this.#install(oldest, noResult);
     this.#context.env.jobs.run(this.#job(oldest), (error, result) => {
       this.#ended(oldest, error, result);
     });
@@ -54,6 +54,7 @@ export class Flusher {
       tableNumber: numbers.allocate(),
       arena: flushed.memtable.arena,
       offsets: flushed.memtable.arrivalOffsets(),
+      rangeOffsets: flushed.memtable.rangeOffsets(),
       table: tableOptions(options),
       // Older versions of a key may lie in older tables: a tombstone must stay.
       drop: dropRules(this.#context, false),

@@ -15,10 +15,12 @@ import {
   recordKind,
 } from "../bytes/record.ts";
 import { NokvError } from "../errors.ts";
+import type { RangeWalk } from "../lsm/range-walk.ts";
 import type { RecordCursor } from "../lsm/record-cursor.ts";
 import { compareRecordKeys, compareRecordToKey } from "../lsm/record-order.ts";
 import type { ValueFiles } from "../vlog/value-files.ts";
 import { readPointedLength } from "../vlog/value-pointer.ts";
+import { checkFamily } from "./batch.ts";
 import { closed, invalidArgument } from "./failure.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -36,11 +38,15 @@ export interface IteratorOptions {
   readonly snapshot?: Snapshot | null | undefined;
   /** Sees commits that are not durable yet. Not together with `snapshot`. */
   readonly latest?: boolean | undefined;
+  /** The column family; absent: data. */
+  readonly family?: number | undefined;
 }
 
 /** What an iterator walks over, at which version and instant. */
 export interface IteratorView {
   readonly cursor: RecordCursor;
+  /** What range tombstones hide; null: there are none. */
+  readonly ranges: RangeWalk | null;
   readonly version: number;
   readonly nowMs: number;
   /** Where copies of keys and values are cut from. */
@@ -59,9 +65,9 @@ export function checkIteratorOptions(options: IteratorOptions): void {
   if (options.latest === true && (options.snapshot ?? null) !== null) {
     throw invalidArgument("an iterator shows a snapshot or the latest, not both");
   }
+  if (options.family !== undefined) checkFamily(options.family);
 }
 
-const family = columnFamily.data;
 const emptyBytes = new Uint8Array(0);
 
 /**
@@ -72,6 +78,8 @@ const emptyBytes = new Uint8Array(0);
 export class EngineIterator {
   readonly #view: IteratorView;
   readonly #cursor: RecordCursor;
+  readonly #ranges: RangeWalk | null;
+  readonly #family: number;
   readonly #reverse: boolean;
   readonly #keysOnly: boolean;
   /** Copies of the bounds; null: none. */
@@ -97,6 +105,8 @@ export class EngineIterator {
   constructor(view: IteratorView, options: IteratorOptions) {
     this.#view = view;
     this.#cursor = view.cursor;
+    this.#ranges = view.ranges;
+    this.#family = options.family ?? columnFamily.data;
     this.#reverse = options.reverse === true;
     this.#keysOnly = options.keysOnly === true;
     this.#from = (options.gte ?? options.gt)?.slice() ?? null;
@@ -237,7 +247,7 @@ export class EngineIterator {
     const cursor = this.#cursor;
     if (!this.#started) this.#seekStart();
     else this.#skipKeyForward();
-    while (cursor.valid && readFamily(cursor.view, cursor.offset) === family) {
+    while (cursor.valid && readFamily(cursor.view, cursor.offset) === this.#family) {
       if (readVersion(cursor.view, cursor.offset) > this.#view.version) {
         cursor.next();
         continue;
@@ -245,6 +255,10 @@ export class EngineIterator {
       // The newest version that this iterator may see decides about its key.
       this.#take(cursor);
       if (this.#isBeyondEnd()) return false;
+      if (this.#ranges !== null && this.#isHidden(cursor, this.#ranges)) {
+        this.#passHidden(cursor, this.#ranges);
+        continue;
+      }
       if (this.#isLive()) return true;
       this.#skipKeyForward();
     }
@@ -255,7 +269,13 @@ export class EngineIterator {
   #stepBack(): boolean {
     const cursor = this.#cursor;
     if (!this.#started) this.#seekEnd();
-    while (cursor.valid && readFamily(cursor.view, cursor.offset) === family) {
+    while (cursor.valid && readFamily(cursor.view, cursor.offset) === this.#family) {
+      if (this.#ranges !== null && this.#isHidden(cursor, this.#ranges)) {
+        this.#take(cursor);
+        if (this.#isBeforeStart()) return false;
+        this.#passHiddenBack(cursor, this.#ranges);
+        continue;
+      }
       if (!this.#takeNewestVisible()) continue;
       if (this.#isBeforeStart()) return false;
       if (this.#isLive()) return true;
@@ -296,20 +316,20 @@ export class EngineIterator {
   #seekStart(): void {
     this.#started = true;
     if (this.#target !== null) {
-      this.#cursor.seek(family, this.#target);
+      this.#cursor.seek(this.#family, this.#target);
       return;
     }
     const from = this.#from ?? emptyBytes;
-    this.#cursor.seek(family, this.#from !== null && this.#fromExcluded ? successor(from) : from);
+    this.#cursor.seek(this.#family, this.#from !== null && this.#fromExcluded ? successor(from) : from);
   }
 
   #seekEnd(): void {
     this.#started = true;
     const cursor = this.#cursor;
     const to = this.#to;
-    if (this.#target !== null) cursor.seek(family, successor(this.#target));
-    else if (to === null) cursor.seek(family + 1, emptyBytes);
-    else cursor.seek(family, this.#toExcluded ? to : successor(to));
+    if (this.#target !== null) cursor.seek(this.#family, successor(this.#target));
+    else if (to === null) cursor.seek(this.#family + 1, emptyBytes);
+    else cursor.seek(this.#family, this.#toExcluded ? to : successor(to));
     // It stands on the first record behind the range, if there is one.
     if (cursor.valid) cursor.prev();
     else cursor.seekLast();
@@ -328,6 +348,23 @@ export class EngineIterator {
       // Only the record before the last move is sure to be still there.
       this.#take(cursor);
     }
+  }
+
+  /** A range tombstone that may be seen hides the record, and with it every older one of its key. */
+  #isHidden(cursor: RecordCursor, ranges: RangeWalk): boolean {
+    const version = readVersion(cursor.view, cursor.offset);
+    return ranges.coverOf(cursor.bytes, cursor.view, cursor.offset) > version;
+  }
+
+  /** Past the current record, which is hidden, and past what is hidden behind it as far as sources can jump. */
+  #passHidden(cursor: RecordCursor, ranges: RangeWalk): void {
+    assert(ranges.until !== null, "what hides ends somewhere");
+    cursor.passForward(ranges.until, ranges.cover);
+  }
+
+  #passHiddenBack(cursor: RecordCursor, ranges: RangeWalk): void {
+    assert(ranges.from !== null, "what hides begins somewhere");
+    cursor.passBackward(ranges.from, ranges.cover);
   }
 
   #take(cursor: RecordCursor): void {
@@ -363,7 +400,7 @@ export class EngineIterator {
   }
 
   #compareTo(key: Uint8Array): number {
-    return compareRecordToKey(this.#bytes, this.#recordView, this.#offset, family, key);
+    return compareRecordToKey(this.#bytes, this.#recordView, this.#offset, this.#family, key);
   }
 }
 

@@ -1,6 +1,7 @@
 // HOT: every read looks here first.
 import { assert } from "../assert.ts";
 import { Memtable, tooNew } from "../lsm/memtable.ts";
+import type { RangeTombstones } from "../lsm/range-tombstones.ts";
 import type { RecordCursor } from "../lsm/record-cursor.ts";
 import type { WalSegment } from "../wal/segment.ts";
 
@@ -41,6 +42,8 @@ export class Memtables {
   retainedHits = 0;
   /** Where the last `find` found something. */
   foundIn: Memtable;
+  /** Whether there is a range tombstone in memory. */
+  hasRanges = false;
 
   constructor(active: MemorySegment, retainedBytesMax: number) {
     this.#active = active;
@@ -106,12 +109,28 @@ export class Memtables {
     const oldest = this.#immutables.pop();
     assert(oldest === flushed, "memtables are flushed from the oldest");
     const { memtable } = flushed;
+    this.hasRanges = this.all().some((waiting) => waiting.memtable.ranges.count > 0);
     if (memtable.count === 0) return;
     memtable.forgetOrder();
     this.#retained.unshift(memtable);
     this.#retainedBytes += retainedCost(memtable);
     // One that is too large alone must go with all that are older: they would hide what it held.
     while (this.#retainedBytes > this.#retainedBytesMax) this.#dropRetained();
+  }
+
+  /** The highest version up to `version` of a range tombstone in memory over (family, key); 0: none. */
+  cover(family: number, key: Uint8Array, version: number): number {
+    let highest = this.#active.memtable.ranges.cover(family, key, version);
+    for (const waiting of this.#immutables) {
+      const older = waiting.memtable.ranges.cover(family, key, version);
+      if (older > highest) highest = older;
+    }
+    return highest;
+  }
+
+  /** All range tombstones in memory; what is returned does not change. */
+  rangeSets(): RangeTombstones[] {
+    return this.all().flatMap(({ memtable }) => memtable.ranges.sets());
   }
 
   /** Gives the memory of retained memtables back. */

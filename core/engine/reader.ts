@@ -2,7 +2,6 @@
 import type { ByteSlab } from "../bytes/byte-slab.ts";
 import { hashKey } from "../bytes/hash.ts";
 import {
-  columnFamily,
   readExpiresAtMs,
   readKeyLength,
   readKind,
@@ -30,7 +29,6 @@ export interface Latest {
   readonly version: number;
 }
 
-const family = columnFamily.data;
 const emptyBytes = new Uint8Array(0);
 
 /** Below this many bytes a loop beats the call behind `set` and `subarray`. */
@@ -73,20 +71,22 @@ export class Reader {
   }
 
   /** `at`: a snapshot that was checked; null: the present. */
-  get(key: Uint8Array, at: Snapshot | null): Uint8Array | null {
-    return this.has(key, at) ? this.#copyValue() : null;
+  get(key: Uint8Array, at: Snapshot | null, family: number): Uint8Array | null {
+    return this.has(key, at, family) ? this.#copyValue() : null;
   }
 
   /** As `get`, without the value. */
-  has(key: Uint8Array, at: Snapshot | null): boolean {
+  has(key: Uint8Array, at: Snapshot | null, family: number): boolean {
     // Not the newest: what is not durable yet could be taken back by a crash after it was read.
     const version = at === null ? this.#write.visibleVersion : at.version;
-    return this.#find(key, version) && this.#isLive(at);
+    if (!this.#find(family, key, version) || !this.#isLive(at)) return false;
+    return !this.#mayBeHidden() || !this.#isHidden(family, key, version);
   }
 
   /** As `get`, into `target` if the value fits. Its length; -1: none. */
-  getInto(key: Uint8Array, target: Uint8Array, at: Snapshot | null): number {
-    if (!this.has(key, at)) return -1;
+  // oxlint-disable-next-line max-params
+  getInto(key: Uint8Array, target: Uint8Array, at: Snapshot | null, family: number): number {
+    if (!this.has(key, at, family)) return -1;
     if (readKind(this.#view, this.#offset) === recordKind.pointer) {
       const value = this.#copyValue();
       if (value.length <= target.length) target.set(value);
@@ -99,15 +99,20 @@ export class Reader {
     return length;
   }
 
-  latest(key: Uint8Array): Latest {
-    if (!this.#find(key, versionMax)) return { value: null, expiresAtMs: 0, version: 0 };
-    const version = readVersion(this.#view, this.#offset);
-    if (!this.#isLive(null)) return { value: null, expiresAtMs: 0, version };
+  latest(key: Uint8Array, family: number): Latest {
+    const found = this.#find(family, key, versionMax);
+    const version = found ? readVersion(this.#view, this.#offset) : 0;
+    if (this.#mayBeHidden()) {
+      // A range delete is the newest word on its keys, as a delete of each would be.
+      const cover = this.#cover(family, key, versionMax);
+      if (cover > version) return { value: null, expiresAtMs: 0, version: cover };
+    }
+    if (!found || !this.#isLive(null)) return { value: null, expiresAtMs: 0, version };
     return { value: this.#copyValue(), expiresAtMs: readExpiresAtMs(this.#view, this.#offset), version };
   }
 
   /** Finds the newest record up to `version`. Every record in memory is newer than every one in tables. */
-  #find(key: Uint8Array, version: number): boolean {
+  #find(family: number, key: Uint8Array, version: number): boolean {
     this.getCount++;
     const hash = hashKey(family, key, 0, key.length);
     const records = this.#records;
@@ -136,6 +141,25 @@ export class Reader {
     this.#view = view;
     this.#offset = offset;
     return true;
+  }
+
+  /** Range tombstones exist: most databases have none, and pay nothing for them. */
+  #mayBeHidden(): boolean {
+    return this.#write.memtables.hasRanges || this.#tables.current.hasRanges;
+  }
+
+  /** Whether a range tombstone up to `version` is newer than the record found. */
+  #isHidden(family: number, key: Uint8Array, version: number): boolean {
+    return this.#cover(family, key, version) > readVersion(this.#view, this.#offset);
+  }
+
+  /** The highest version up to `version` of a range tombstone over the key; 0: none. */
+  #cover(family: number, key: Uint8Array, version: number): number {
+    // Versions in memory are the newer ones.
+    const inMemory = this.#write.memtables.cover(family, key, version);
+    const tables = this.#tables.current;
+    if (inMemory > 0 || !tables.hasRanges) return inMemory;
+    return tables.ranges.cover(family, key, version);
   }
 
   #isLive(at: Snapshot | null): boolean {

@@ -3,6 +3,10 @@ export interface EngineStats extends ValueStats {
   /** Values and tombstones committed, and the batches they came in. */
   readonly puts: number;
   readonly deletes: number;
+  /** Range tombstones committed. */
+  readonly rangeDeletes: number;
+  /** Range tombstones in tables; one that was cut into fragments counts once per fragment. */
+  readonly rangeTombstones: number;
   readonly batches: number;
   /** Calls of `get` and `latest`. */
   readonly gets: number;

@@ -1,6 +1,6 @@
 // HOT: every commit passes here.
 import { assert } from "../assert.ts";
-import { readVersion, recordBytesAt, writeVersion } from "../bytes/record.ts";
+import { readKind, readVersion, recordBytesAt, recordKind, writeVersion } from "../bytes/record.ts";
 import type { DiskError } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import { NokvError } from "../errors.ts";
@@ -70,6 +70,7 @@ export class WritePath implements WalOwner {
   #held = false;
   putCount = 0;
   deleteCount = 0;
+  rangeDeleteCount = 0;
   batchCount = 0;
   stallCount = 0;
 
@@ -103,6 +104,7 @@ export class WritePath implements WalOwner {
     this.#listener = listener;
     this.putCount = 0;
     this.deleteCount = 0;
+    this.rangeDeleteCount = 0;
     // The log may have failed behind the last sync of the recovery. Without this line a store that takes no
     // writes would look healthy for ever.
     if (this.#failure !== null) listener.failed(this.#failure);
@@ -277,13 +279,20 @@ export class WritePath implements WalOwner {
     let at = start;
     while (at < end) {
       writeVersion(view, at, version);
+      const kind = readKind(view, at);
       // A key that is in a memtable is not cached: see there.
       if (memtable.add(at)) records.invalidate(memtable.addedHash);
-      if (view.getUint8(at + 6) === 0) this.deleteCount++;
-      else this.putCount++;
+      if (kind === recordKind.value) this.putCount++;
+      else if (kind === recordKind.tombstone) this.deleteCount++;
+      else this.#noteRange();
       at += recordBytesAt(view, at);
     }
     assert(at === end, "a batch is whole records");
+  }
+
+  #noteRange(): void {
+    this.rangeDeleteCount++;
+    this.memtables.hasRanges = true;
   }
 }
 

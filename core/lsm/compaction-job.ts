@@ -8,8 +8,9 @@ import { type ValueRules, ValueSeparator } from "../vlog/value-separator.ts";
 import type { DropRules } from "./drop-rules.ts";
 import { LevelCursor } from "./level-cursor.ts";
 import { MergeJob } from "./merge-job.ts";
-import type { MergeInput } from "./merge-job.ts";
+import type { MergeInput, MergeSource } from "./merge-job.ts";
 import { MergingCursor } from "./merging-cursor.ts";
+import { RangeTombstones } from "./range-tombstones.ts";
 import type { RecordCursor } from "./record-cursor.ts";
 import type { TableOptions } from "./table-builder.ts";
 import type { TableMeta } from "./table-meta.ts";
@@ -91,17 +92,25 @@ class CompactionInput implements MergeInput {
     this.#job = job;
   }
 
-  open(): RecordCursor {
-    const runs = runsOf(this.#job.inputs);
-    const cache = new BlockCache(runs.length * runCacheBytes, this.#job.table.blockBytes);
+  open(): MergeSource {
+    const { inputs, drop, table: options } = this.#job;
+    const cache = new BlockCache(runsOf(inputs).length * runCacheBytes, options.blockBytes);
+    const withRanges = new Map<number, TableReader>();
+    for (const table of inputs) {
+      if (table.rangeTombstoneCount > 0) withRanges.set(table.number, this.#openTable(table, cache));
+    }
+    const ranges = RangeTombstones.ofFragments([...withRanges.values()].flatMap((reader) => reader.ranges));
+    // What range tombstones hide from everybody need not be read to be dropped.
+    const read = inputs.filter((table) => !isHidden(table, ranges, drop));
     const cursors: RecordCursor[] = [];
-    for (const run of runs) {
-      const cursor = new LevelCursor(run.map((table) => this.#openTable(table, cache)));
+    for (const run of runsOf(read)) {
+      const readers = run.map((table) => withRanges.get(table.number) ?? this.#openTable(table, cache));
+      const cursor = new LevelCursor(readers);
       cursor.expect({ bytes: runAheadBytes, backward: false });
       cursors.push(cursor);
     }
     this.#cursor = new MergingCursor(cursors);
-    return this.#cursor;
+    return { cursor: this.#cursor, ranges };
   }
 
   close(): void {
@@ -115,4 +124,13 @@ class CompactionInput implements MergeInput {
     this.#readers.push(reader);
     return reader;
   }
+}
+
+/** Nobody reads any record of the table: range tombstones newer than all of them hide all it reaches. */
+function isHidden(table: TableMeta, ranges: RangeTombstones, drop: DropRules): boolean {
+  if (ranges.count === 0 || table.recordCount === 0) return table.recordCount === 0;
+  // Up to the first version at which somebody may read one of its records, a tombstone must have come.
+  const pin = drop.pins.find((version) => version >= table.minVersion) ?? Infinity;
+  const firstReader = Math.min(pin, drop.horizonVersion);
+  return ranges.hidesAll(table, table.pointMaxVersion, firstReader);
 }

@@ -19,6 +19,7 @@ function meta(number: number, level: number, from: number, to: number, sizeBytes
     smallest: Uint8Array.of(0, from), largest: Uint8Array.of(0, to),
     minVersion: number, maxVersion: number, tombstoneCount: number % 3, expiringCount: 0, codec: 0, rawBytes: 0,
     valueRefs: [],
+    largestExcluded: false, rangeTombstoneCount: 0, pointMaxVersion: number, staleAtMs: 0,
   };
 }
 
@@ -77,27 +78,27 @@ function bytesOf(version: Version): number {
 
 /** What must hold of every pick. */
 function expectSound(version: Version, compaction: Compaction, running: readonly Compaction[]): void {
-  const { level, outputLevel, inputs, smallest, largest } = compaction;
+  const { level, outputLevel, inputs } = compaction;
   expect(outputLevel).toBe(level + 1);
   const chosen = new Set(inputs.map((table) => table.number));
   expect(chosen.size).toBe(inputs.length);
   for (const table of version.level(outputLevel)) {
-    const overlaps = rangesOverlap(table.smallest, table.largest, smallest, largest);
+    const overlaps = rangesOverlap(table, compaction);
     expect(chosen.has(table.number)).toBe(overlaps);
   }
   for (const left of version.level(0).filter((table) => level === 0 && !chosen.has(table.number))) {
     for (const taken of inputs.filter((table) => table.level === 0)) {
-      expect(rangesOverlap(left.smallest, left.largest, taken.smallest, taken.largest)).toBe(false);
+      expect(rangesOverlap(left, taken)).toBe(false);
     }
   }
   const below = version.levels.slice(outputLevel + 1).flat();
-  const overlapped = below.some((table) => rangesOverlap(table.smallest, table.largest, smallest, largest));
+  const overlapped = below.some((table) => rangesOverlap(table, compaction));
   expect(compaction.bottom).toBe(!overlapped);
   if (compaction.trivialMove) expect(inputs).toHaveLength(1);
   for (const other of running) {
     expect(other.inputs.some((table) => chosen.has(table.number))).toBe(false);
     const shareLevel = other.level <= outputLevel && level <= other.outputLevel;
-    if (shareLevel) expect(rangesOverlap(other.smallest, other.largest, smallest, largest)).toBe(false);
+    if (shareLevel) expect(rangesOverlap(other, compaction)).toBe(false);
   }
 }
 

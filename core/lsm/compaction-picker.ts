@@ -1,8 +1,8 @@
 import { assert } from "../assert.ts";
 import { compareKeys } from "../bytes/record.ts";
 import { garbagePercent, type ValueUsage } from "../vlog/value-file.ts";
-import { rangesOverlap } from "./table-meta.ts";
-import type { TableMeta } from "./table-meta.ts";
+import { compareEnds, rangesOverlap } from "./table-meta.ts";
+import type { KeySpan, TableMeta } from "./table-meta.ts";
 import { levelsMax } from "./version.ts";
 import type { Version } from "./version.ts";
 
@@ -34,6 +34,7 @@ export interface Compaction {
   /** The range of all inputs, hence of all outputs. */
   readonly smallest: Uint8Array;
   readonly largest: Uint8Array;
+  readonly largestExcluded: boolean;
   /** The only input may change its level as it is. */
   readonly trivialMove: boolean;
   /** Nothing older of any key in the range lies in a level below the output's. */
@@ -276,10 +277,14 @@ function compactionFrom(version: Version, level: number, seed: TableMeta, option
     inputs,
     ...rangeOf(inputs),
     // A table with tombstones is rewritten where they can go at last.
-    trivialMove: inputs.length === 1 && !(bottom && seed.tombstoneCount > 0),
+    trivialMove: inputs.length === 1 && !(bottom && hasTombstones(seed)),
     bottom,
     relocate: [],
   };
+}
+
+function hasTombstones(table: TableMeta): boolean {
+  return table.tombstoneCount > 0 || table.rangeTombstoneCount > 0;
 }
 
 /**
@@ -307,24 +312,24 @@ function expanded(version: Version, seed: TableMeta, options: PickOptions): read
 
 /** Those of `tables` that overlap the range of `others`, in their order. */
 function overlapping(tables: readonly TableMeta[], others: readonly TableMeta[]): readonly TableMeta[] {
-  const { smallest, largest } = rangeOf(others);
-  return tables.filter((table) => rangesOverlap(table.smallest, table.largest, smallest, largest));
+  const range = rangeOf(others);
+  return tables.filter((table) => rangesOverlap(table, range));
 }
 
-function rangeOf(tables: readonly TableMeta[]): { smallest: Uint8Array; largest: Uint8Array } {
+function rangeOf(tables: readonly TableMeta[]): KeySpan {
   const [first, ...rest] = tables;
   assert(first !== undefined, "a range is that of some tables");
-  let { smallest, largest } = first;
+  let [{ smallest }, ends] = [first, first];
   for (const table of rest) {
     if (compareKeys(table.smallest, smallest) < 0) smallest = table.smallest;
-    if (compareKeys(table.largest, largest) > 0) largest = table.largest;
+    if (compareEnds(table, ends) > 0) ends = table;
   }
-  return { smallest, largest };
+  return { smallest, largest: ends.largest, largestExcluded: ends.largestExcluded };
 }
 
 /** Two compactions may run at once when they share no level or no key. */
 function collide(a: Compaction, b: Compaction): boolean {
   if (a.reason === "manual" || b.reason === "manual") return true;
   const shareLevel = a.level <= b.outputLevel && b.level <= a.outputLevel;
-  return shareLevel && rangesOverlap(a.smallest, a.largest, b.smallest, b.largest);
+  return shareLevel && rangesOverlap(a, b);
 }

@@ -3,9 +3,11 @@
 import { expect, test } from "vitest";
 import { DropJudge, versionEpochMs, versionMs } from "./drop-rules.ts";
 import type { DropRules } from "./drop-rules.ts";
+import { RangeTombstones } from "./range-tombstones.ts";
 import type { PlainRecord } from "./records.test-support.ts";
 import { arenaFor } from "./records.test-support.ts";
 
+const none = RangeTombstones.of([]);
 const presentOnly: DropRules = {
   pins: [], horizonVersion: Number.MAX_SAFE_INTEGER, nowMs: versionEpochMs + 10, bottom: false,
 };
@@ -46,7 +48,7 @@ test.each<[string, PlainRecord[], Partial<DropRules>, string]>([
   ["expired for every pin that reads", [value(early, 5)], { pins: [late] }, "bury"],
   ["superseded, expired for its pin", [value(late + 9), value(early, 9)], { pins: [late] }, "keep bury"],
 ])("%s", (_title, records, rules, expected) => {
-  const judge = new DropJudge({ ...presentOnly, ...rules });
+  const judge = new DropJudge({ ...presentOnly, ...rules }, none);
   const arena = arenaFor(records);
   const verdicts = records.map((record) => judge.judge(arena.bytes, arena.view, arena.append(record)));
   expect(verdicts.join(" ")).toBe(expected);
@@ -55,7 +57,7 @@ test.each<[string, PlainRecord[], Partial<DropRules>, string]>([
 test("keys are judged apart", () => {
   const second = { ...value(4), key: Uint8Array.of(2) };
   const records = [value(5), second, { ...second, version: 3, family: 1 }];
-  const judge = new DropJudge(presentOnly);
+  const judge = new DropJudge(presentOnly, none);
   const arena = arenaFor(records);
   for (const record of records) {
     expect(judge.judge(arena.bytes, arena.view, arena.append(record))).toBe("keep");
@@ -63,8 +65,8 @@ test("keys are judged apart", () => {
 });
 
 test("pins out of order and versions out of order are defects of the caller", () => {
-  expect(() => new DropJudge({ ...presentOnly, pins: [2, 1] })).toThrow("sorted");
-  const judge = new DropJudge(presentOnly);
+  expect(() => new DropJudge({ ...presentOnly, pins: [2, 1] }, none)).toThrow("sorted");
+  const judge = new DropJudge(presentOnly, none);
   const arena = arenaFor([value(5), value(5)]);
   judge.judge(arena.bytes, arena.view, arena.append(value(5)));
   expect(() => judge.judge(arena.bytes, arena.view, arena.append(value(5)))).toThrow("newest first");

@@ -23,8 +23,9 @@ function flushOf(records: readonly PlainRecord[], drop: DropRules, sorted = fals
   const memtable = new Memtable(arena.bytes, 1);
   for (const record of records) memtable.add(arena.append(record));
   const offsets = sorted ? memtable.sortedOffsets() : memtable.arrivalOffsets();
+  const rangeOffsets = memtable.rangeOffsets();
   return {
-    kind: "flush", directory, tableNumber: 4, arena: arena.bytes, offsets, table: smallBlocks, drop,
+    kind: "flush", directory, tableNumber: 4, arena: arena.bytes, offsets, rangeOffsets, table: smallBlocks, drop,
     values: noFlushValues,
   };
 }

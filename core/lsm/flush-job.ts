@@ -6,6 +6,8 @@ import { noValueRules, ValueSeparator } from "../vlog/value-separator.ts";
 import { DropJudge, type DropRules } from "./drop-rules.ts";
 import { MemtableCursor } from "./memtable-cursor.ts";
 import { MergeJob } from "./merge-job.ts";
+import type { MergeSource } from "./merge-job.ts";
+import { rangeTombstoneAt, RangeTombstones } from "./range-tombstones.ts";
 import { sortRecords } from "./record-sort.ts";
 import type { TableOptions } from "./table-builder.ts";
 import { viewOf } from "./table-format.ts";
@@ -21,6 +23,8 @@ export interface FlushJob extends Job {
   readonly arena: Uint8Array;
   /** Of all records, distinct in (family, key, version); in any order, sorted ones cost less. */
   readonly offsets: Uint32Array;
+  /** Of all range tombstones, in any order. */
+  readonly rangeOffsets: Uint32Array;
   readonly table: TableOptions;
   readonly drop: DropRules;
   readonly values: FlushValues;
@@ -63,7 +67,7 @@ export class FlushMachine implements JobMachine {
       ...noValueRules, thresholdBytes, firstNumber: fileNumber, numbers: 1, fileBytes: job.arena.length,
     };
     this.#values = new ValueSeparator(disk, job.directory, rules, wake);
-    const input = { open: (): MemtableCursor => this.#open(job), close: (): void => {} };
+    const input = { open: (): MergeSource => this.#open(job), close: (): void => {} };
     const output = new TableOutput(disk, place, wake);
     // One flush, one table: several of one memtable would bring level 0 closer to its bound for nothing.
     const parts = { input, output, values: this.#values, tableBytes: Number.MAX_SAFE_INTEGER };
@@ -78,15 +82,18 @@ export class FlushMachine implements JobMachine {
     return state;
   }
 
-  #open(job: FlushJob): MemtableCursor {
+  #open(job: FlushJob): MergeSource {
     const view = viewOf(job.arena);
     const sorted = job.offsets.slice();
     sortRecords(job.arena, view, sorted);
-    if (isMostlyValues(job, view, sorted)) {
+    const tombstones = Array.from(job.rangeOffsets, (offset) => rangeTombstoneAt(job.arena, view, offset));
+    const ranges = RangeTombstones.of(tombstones);
+    if (isMostlyValues(job, view, sorted, ranges)) {
       const { segmentNumber, segmentBytes } = job.values;
       this.#values.keepSegment({ number: segmentNumber, sizeBytes: segmentBytes });
     }
-    return new MemtableCursor(job.arena, view, sorted, new Uint32Array(0));
+    const cursor = new MemtableCursor(job.arena, view, sorted, new Uint32Array(0), Number.MAX_SAFE_INTEGER);
+    return { cursor, ranges };
   }
 }
 
@@ -94,12 +101,18 @@ export class FlushMachine implements JobMachine {
  * Whether at least 7/8 of the segment are large values that the table will point to: then it is cheaper to keep it
  * as it is than to copy them.
  */
-function isMostlyValues(job: FlushJob, view: DataView, sorted: Uint32Array): boolean {
+// oxlint-disable-next-line max-params
+function isMostlyValues(
+  job: FlushJob,
+  view: DataView,
+  sorted: Uint32Array,
+  ranges: RangeTombstones,
+): boolean {
   const { thresholdBytes, segmentBytes } = job.values;
   if (thresholdBytes === 0) return false;
   const needed = Math.ceil((segmentBytes * 7) / 8);
   if (largeBytes(view, sorted, thresholdBytes, null) < needed) return false;
-  return largeBytes(view, sorted, thresholdBytes, new DropJudge(job.drop)) >= needed;
+  return largeBytes(view, sorted, thresholdBytes, new DropJudge(job.drop, ranges)) >= needed;
 }
 
 /** Bytes of the images whose values are large; with a judge, of those that somebody may still read. */

@@ -1,7 +1,8 @@
 // HOT: every scan over a level below the first.
 import { assert } from "../assert.ts";
+import { compareKeys } from "../bytes/record.ts";
 import type { RecordCursor } from "./record-cursor.ts";
-import { compareBound } from "./table-meta.ts";
+import { compareBound, endsBefore } from "./table-meta.ts";
 import type { Expectation, TableCursor } from "./table-cursor.ts";
 import type { TableReader } from "./table-reader.ts";
 
@@ -34,16 +35,14 @@ export class LevelCursor implements RecordCursor {
 
   seekFirst(): void {
     this.valid = false;
-    const cursor = this.#enter(0);
-    cursor.seekFirst();
-    this.#show(cursor);
+    this.#cursor.restart();
+    this.#showFirstFrom(0);
   }
 
   seekLast(): void {
     this.valid = false;
-    const cursor = this.#enter(this.#tables.length - 1);
-    cursor.seekLast();
-    this.#show(cursor);
+    this.#cursor.restart();
+    this.#showLastUpTo(this.#tables.length - 1);
   }
 
   seek(family: number, key: Uint8Array): void {
@@ -52,8 +51,9 @@ export class LevelCursor implements RecordCursor {
     if (tableAt === this.#tables.length) return;
     const cursor = this.#enter(tableAt);
     cursor.seek(family, key);
-    assert(cursor.valid, "a table that ends at or after a key has a record there");
-    this.#show(cursor);
+    // A table can reach further than its records: by its range tombstones.
+    if (cursor.valid) this.#show(cursor);
+    else this.#showFirstFrom(tableAt + 1);
   }
 
   next(): void {
@@ -61,11 +61,8 @@ export class LevelCursor implements RecordCursor {
     assert(this.valid, "a cursor moves only while it is valid");
     this.valid = false;
     cursor.next();
-    if (cursor.valid) return this.#show(cursor);
-    if (this.#tableAt + 1 === this.#tables.length) return;
-    const following = this.#enter(this.#tableAt + 1);
-    following.enterFirst();
-    this.#show(following);
+    if (cursor.valid) this.#show(cursor);
+    else this.#showFirstFrom(this.#tableAt + 1);
   }
 
   prev(): void {
@@ -73,11 +70,60 @@ export class LevelCursor implements RecordCursor {
     assert(this.valid, "a cursor moves only while it is valid");
     this.valid = false;
     cursor.prev();
-    if (cursor.valid) return this.#show(cursor);
-    if (this.#tableAt === 0) return;
-    const preceding = this.#enter(this.#tableAt - 1);
-    preceding.enterLast();
-    this.#show(preceding);
+    if (cursor.valid) this.#show(cursor);
+    else this.#showLastUpTo(this.#tableAt - 1);
+  }
+
+  passForward(edge: Uint8Array, version: number): void {
+    const cursor = this.#cursor;
+    assert(this.valid, "a cursor moves only while it is valid");
+    this.valid = false;
+    let tableAt = this.#tableAt;
+    while (tableAt < this.#tables.length && this.#isPassed(tableAt, version)) {
+      if (!endsBefore((this.#tables[tableAt] as TableReader).properties, edge)) break;
+      tableAt++;
+    }
+    if (tableAt !== this.#tableAt) return this.#showFirstFrom(tableAt);
+    cursor.passForward(edge, version);
+    if (cursor.valid) this.#show(cursor);
+    else this.#showFirstFrom(tableAt + 1);
+  }
+
+  passBackward(edge: Uint8Array, version: number): void {
+    const cursor = this.#cursor;
+    assert(this.valid, "a cursor moves only while it is valid");
+    this.valid = false;
+    let tableAt = this.#tableAt;
+    while (tableAt >= 0 && this.#isPassed(tableAt, version)) {
+      if (compareKeys((this.#tables[tableAt] as TableReader).properties.smallest, edge) < 0) break;
+      tableAt--;
+    }
+    if (tableAt !== this.#tableAt) return this.#showLastUpTo(tableAt);
+    cursor.passBackward(edge, version);
+    if (cursor.valid) this.#show(cursor);
+    else this.#showLastUpTo(tableAt - 1);
+  }
+
+  /** All records of the table are older than `version`. */
+  #isPassed(tableAt: number, version: number): boolean {
+    return (this.#tables[tableAt] as TableReader).properties.pointMaxVersion < version;
+  }
+
+  /** The first record in the tables from `tableAt` on; tables may have none. */
+  #showFirstFrom(tableAt: number): void {
+    for (let at = tableAt; at < this.#tables.length; at++) {
+      const cursor = this.#enter(at);
+      cursor.enterFirst();
+      if (cursor.valid) return this.#show(cursor);
+    }
+  }
+
+  #showLastUpTo(tableAt: number): void {
+    for (let at = tableAt; at >= 0; at--) {
+      const cursor = this.#enter(at);
+      cursor.enterLast();
+      if (cursor.valid) return this.#show(cursor);
+    }
   }
 
   release(): void {
@@ -103,7 +149,7 @@ export class LevelCursor implements RecordCursor {
   }
 }
 
-/** Index of the first table whose largest key is not below (family, key); the number of tables if none. */
+/** Index of the first table that reaches (family, key) or beyond; the number of tables if none. */
 export function firstReaching(tables: readonly TableReader[], family: number, key: Uint8Array): number {
   let low = 0;
   let high = tables.length;
@@ -111,7 +157,8 @@ export function firstReaching(tables: readonly TableReader[], family: number, ke
     const middle = (low + high) >>> 1;
     const table = tables[middle];
     assert(table !== undefined, "a search stays within its list");
-    if (compareBound(table.properties.largest, family, key) < 0) low = middle + 1;
+    const order = compareBound(table.properties.largest, family, key);
+    if (order < 0 || (order === 0 && table.properties.largestExcluded)) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -15,15 +15,24 @@ export class MemtableCursor implements RecordCursor {
   readonly #tail: Uint32Array;
   #baseAt: number;
   #tailAt: number;
+  readonly #maxVersion: number;
   valid = false;
   offset = 0;
 
+  /** `maxVersion`: no record has a higher version. */
   // oxlint-disable-next-line max-params
-  constructor(bytes: Uint8Array, view: DataView, base: Uint32Array, tail: Uint32Array) {
+  constructor(
+    bytes: Uint8Array,
+    view: DataView,
+    base: Uint32Array,
+    tail: Uint32Array,
+    maxVersion: number,
+  ) {
     this.bytes = bytes;
     this.view = view;
     this.#base = base;
     this.#tail = tail;
+    this.#maxVersion = maxVersion;
     this.#baseAt = 0;
     this.#tailAt = 0;
   }
@@ -55,6 +64,18 @@ export class MemtableCursor implements RecordCursor {
 
   prev(): void {
     assert(this.valid, "a cursor moves only while it is valid");
+    this.#back();
+  }
+
+  passForward(edge: Uint8Array, version: number): void {
+    assert(this.valid, "a cursor moves only while it is valid");
+    if (this.#maxVersion < version) this.seek(edge[0] as number, edge.subarray(1));
+    else this.next();
+  }
+
+  passBackward(edge: Uint8Array, version: number): void {
+    assert(this.valid, "a cursor moves only while it is valid");
+    if (this.#maxVersion < version) this.seek(edge[0] as number, edge.subarray(1));
     this.#back();
   }
 

@@ -1,8 +1,12 @@
 // HOT: every write is added here and every read looks here first.
 import { hashKey } from "../bytes/hash.ts";
-import { readFamily, readKeyLength, readVersion, recordHeaderBytes } from "../bytes/record.ts";
+import {
+  readFamily, readKeyLength, readKind, readVersion, recordHeaderBytes, recordKind,
+} from "../bytes/record.ts";
 import { assert } from "../assert.ts";
 import { MemtableCursor } from "./memtable-cursor.ts";
+import { RangeList } from "./range-list.ts";
+import { rangeTombstoneAt } from "./range-tombstones.ts";
 import type { RecordCursor } from "./record-cursor.ts";
 import { compareRecordKeys, recordHasKey } from "./record-order.ts";
 import { mergeSorted, sortRecords } from "./record-sort.ts";
@@ -26,7 +30,7 @@ const tailShift = 6;
  *     order     built when somebody walks: a sorted base, a short sorted tail, entries not yet in either
  *
  * Base and tail are never written again once a cursor may hold them, so a cursor costs no copy and later
- * adds do not disturb it.
+ * adds do not disturb it. Range tombstones are no records of a key: they stand beside, in `ranges`.
  */
 export class Memtable {
   readonly arena: Uint8Array;
@@ -36,6 +40,9 @@ export class Memtable {
   #count = 0;
   #minVersion = 0;
   #maxVersion = 0;
+  #pointMaxVersion = 0;
+  readonly ranges = new RangeList();
+  #rangeOffsets: number[] = [];
   #offsets: Uint32Array;
   #older: Uint32Array;
   #slots: Int32Array;
@@ -67,7 +74,12 @@ export class Memtable {
     return this.#offsets.byteLength + this.#older.byteLength + this.#slots.byteLength;
   }
 
-  /** Of all records added; 0 while empty. */
+  /** Nothing was added, no range tombstone either. */
+  get isEmpty(): boolean {
+    return this.#count === 0 && this.ranges.count === 0;
+  }
+
+  /** Of all that was added; 0 while empty. */
   get minVersion(): number {
     return this.#minVersion;
   }
@@ -84,6 +96,7 @@ export class Memtable {
    */
   add(offset: number): boolean {
     const { arena, view } = this;
+    if (readKind(view, offset) === recordKind.rangeTombstone) return this.#addRange(offset);
     const hash = hashKey(
       readFamily(view, offset), arena, offset + recordHeaderBytes, readKeyLength(view, offset),
     );
@@ -95,8 +108,8 @@ export class Memtable {
       assert(version >= newestVersion, "the versions of a key arrive in order");
       if (version === newestVersion) return this.#replace(newest - 1, offset);
     }
-    if (this.#count === 0 || version < this.#minVersion) this.#minVersion = version;
-    if (version > this.#maxVersion) this.#maxVersion = version;
+    this.#noteVersion(version);
+    if (version > this.#pointMaxVersion) this.#pointMaxVersion = version;
     if (this.#count === this.#offsets.length) this.#growEntries();
     this.#offsets[this.#count] = offset;
     this.#older[this.#count] = newest;
@@ -137,7 +150,7 @@ export class Memtable {
   /** Over the records added so far, in record order. */
   cursor(): RecordCursor {
     this.#order();
-    return new MemtableCursor(this.arena, this.view, this.#base, this.#tail);
+    return new MemtableCursor(this.arena, this.view, this.#base, this.#tail, this.#pointMaxVersion);
   }
 
   /** Offsets of all records in record order. The caller owns it. */
@@ -164,6 +177,23 @@ export class Memtable {
     this.#base = new Uint32Array(0);
     this.#tail = new Uint32Array(0);
     this.#orderedCount = 0;
+  }
+
+  /** Offsets of the images of all range tombstones. The caller owns it. */
+  rangeOffsets(): Uint32Array {
+    return Uint32Array.from(this.#rangeOffsets);
+  }
+
+  #addRange(offset: number): false {
+    this.#noteVersion(readVersion(this.view, offset));
+    this.ranges.add(rangeTombstoneAt(this.arena, this.view, offset));
+    this.#rangeOffsets.push(offset);
+    return false;
+  }
+
+  #noteVersion(version: number): void {
+    if (this.#minVersion === 0 || version < this.#minVersion) this.#minVersion = version;
+    if (version > this.#maxVersion) this.#maxVersion = version;
   }
 
   #visible(newest: number, version: number): number {

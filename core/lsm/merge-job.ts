@@ -4,9 +4,10 @@ import { recordBytesAt } from "../bytes/record.ts";
 import { DiskError } from "../env/disk.ts";
 import type { JobState } from "../env/jobs.ts";
 import { NokvError } from "../errors.ts";
-import { DropJudge } from "./drop-rules.ts";
+import { DropJudge, keptRanges } from "./drop-rules.ts";
 import type { DropRules } from "./drop-rules.ts";
 import type { ValueSeparator } from "../vlog/value-separator.ts";
+import type { RangeTombstones } from "./range-tombstones.ts";
 import type { RecordCursor } from "./record-cursor.ts";
 import type { TableMeta } from "./table-meta.ts";
 import type { TableOutput } from "./table-output.ts";
@@ -14,8 +15,14 @@ import type { TableOutput } from "./table-output.ts";
 /** Where a job's records come from. */
 export interface MergeInput {
   /** A cursor over all records, in record order; called in the first step. Throws as reading does. */
-  open(): RecordCursor;
+  open(): MergeSource;
   close(): void;
+}
+
+export interface MergeSource {
+  readonly cursor: RecordCursor;
+  /** All range tombstones there are. */
+  readonly ranges: RangeTombstones;
 }
 
 /** What a merge is made of. */
@@ -39,7 +46,8 @@ export class MergeJob {
   readonly #output: TableOutput;
   readonly #values: ValueSeparator;
   readonly #tableBytes: number;
-  readonly #judge: DropJudge;
+  readonly #rules: DropRules;
+  #judge: DropJudge | null = null;
   #cursor: RecordCursor | null = null;
   #phase: Phase = "opening";
 
@@ -48,7 +56,7 @@ export class MergeJob {
     this.#output = parts.output;
     this.#values = parts.values;
     this.#tableBytes = parts.tableBytes;
-    this.#judge = new DropJudge(rules);
+    this.#rules = rules;
   }
 
   /** The new tables; complete once `step` has returned "done". */
@@ -69,7 +77,10 @@ export class MergeJob {
 
   #advance(budgetBytes: number): JobState {
     if (this.#phase === "opening") {
-      this.#cursor = this.#input.open();
+      const { cursor, ranges } = this.#input.open();
+      this.#judge = new DropJudge(this.#rules, ranges);
+      this.#output.setRanges(keptRanges(ranges, this.#rules));
+      this.#cursor = cursor;
       this.#cursor.seekFirst();
       this.#phase = "copying";
     }
@@ -82,25 +93,26 @@ export class MergeJob {
 
   #copy(budgetBytes: number): JobState {
     const cursor = this.#cursor;
-    assert(cursor !== null, "a job that copies has opened its input");
+    const judge = this.#judge;
+    assert(cursor !== null && judge !== null, "a job that copies has opened its input");
     let leftBytes = budgetBytes;
     while (cursor.valid && leftBytes > 0) {
       leftBytes -= recordBytesAt(cursor.view, cursor.offset);
-      leftBytes -= this.#copyRecord(cursor);
+      leftBytes -= this.#copyRecord(cursor, judge);
       cursor.next();
     }
     if (cursor.valid) return "more";
     this.#phase = "syncing-tables";
     this.#input.close();
     this.#values.finish();
-    this.#output.finishTable();
+    this.#output.finish();
     return this.#output.settled && this.#values.settled ? "more" : "waiting";
   }
 
   /** Returns how many bytes that took outside tables. */
-  #copyRecord(cursor: RecordCursor): number {
+  #copyRecord(cursor: RecordCursor, judge: DropJudge): number {
     const { bytes, view, offset } = cursor;
-    const verdict = this.#judge.judge(bytes, view, offset);
+    const verdict = judge.judge(bytes, view, offset);
     if (verdict === "drop") return 0;
     this.#output.cutAt(this.#tableBytes, bytes, view, offset);
     if (verdict === "bury") {

@@ -70,6 +70,29 @@ export class MergingCursor implements RecordCursor {
     this.#pass();
   }
 
+  /** Only the current source passes: the others follow when they come to the front. */
+  passForward(edge: Uint8Array, version: number): void {
+    assert(this.valid, "a cursor moves only while it is valid");
+    this.valid = false;
+    if (this.#direction !== 1) this.#turnForward();
+    const front = this.#order[0] as number;
+    const source = this.#sources[front] as RecordCursor;
+    source.passForward(edge, version);
+    this.#settleFront(front, source);
+    this.#show();
+  }
+
+  passBackward(edge: Uint8Array, version: number): void {
+    assert(this.valid, "a cursor moves only while it is valid");
+    this.valid = false;
+    if (this.#direction !== -1) this.#turnBackward();
+    const front = this.#order[0] as number;
+    const source = this.#sources[front] as RecordCursor;
+    source.passBackward(edge, version);
+    this.#settleFront(front, source);
+    this.#show();
+  }
+
   release(): void {
     this.valid = false;
     for (const source of this.#sources) source.release();
@@ -106,6 +129,11 @@ export class MergingCursor implements RecordCursor {
     const source = this.#sources[front] as RecordCursor;
     if (this.#direction === 1) source.next();
     else source.prev();
+    this.#settleFront(front, source);
+  }
+
+  /** The front source has moved: to its new place, or out. */
+  #settleFront(front: number, source: RecordCursor): void {
     if (source.valid) {
       this.#note(front, source);
       this.#sink(0);

@@ -2,6 +2,7 @@
 import { assert } from "../assert.ts";
 import type { ValueFiles } from "../vlog/value-files.ts";
 import { firstReaching, LevelCursor } from "./level-cursor.ts";
+import { RangeTombstones } from "./range-tombstones.ts";
 import type { RecordCursor } from "./record-cursor.ts";
 import type { TableMeta } from "./table-meta.ts";
 import type { Found, TableReader } from "./table-reader.ts";
@@ -73,6 +74,9 @@ interface PooledTable {
  */
 export class OpenTables {
   readonly version: Version;
+  /** Whether any table has range tombstones. */
+  readonly hasRanges: boolean;
+  #ranges: RangeTombstones | null = null;
   readonly #levels: readonly (readonly TableReader[])[];
   readonly #pool: TablePool;
   readonly #runs: readonly Run[];
@@ -85,6 +89,15 @@ export class OpenTables {
     this.#pool = pool;
     this.#runs = runsOf(levels);
     this.#recordCount = Math.max(1, version.tables().reduce((sum, table) => sum + table.recordCount, 0));
+    this.hasRanges = levels.some((tables) => tables.some((table) => table.ranges.length > 0));
+  }
+
+  /** The range tombstones of all tables. Put together when somebody asks, once. */
+  get ranges(): RangeTombstones {
+    this.#ranges ??= RangeTombstones.ofFragments(
+      this.#levels.flatMap((tables) => tables.flatMap((table) => table.ranges)),
+    );
+    return this.#ranges;
   }
 
   retain(): this {

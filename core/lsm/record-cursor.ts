@@ -26,6 +26,16 @@ export interface RecordCursor {
   next(): void;
   /** Only while valid. */
   prev(): void;
+  /**
+   * Only while valid and below the bound `edge`. Forward by one record or by more, never past the first one at
+   * or behind `edge`; what is passed has versions below `version`, the current record aside.
+   */
+  passForward(edge: Uint8Array, version: number): void;
+  /**
+   * The same backward: never past the last record before `edge`, which the current one is not before. Counts as two
+   * moves.
+   */
+  passBackward(edge: Uint8Array, version: number): void;
   /** Gives back the memory it holds. It is invalid then; a seek makes it valid again. */
   release(): void;
 }

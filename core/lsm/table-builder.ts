@@ -3,7 +3,7 @@ import { assert } from "../assert.ts";
 import { type Compression, codecId, codecOf } from "../bytes/codec.ts";
 import { hashKey } from "../bytes/hash.ts";
 import {
-  readExpiresAtMs, readFamily, readKeyLength, readKind, readVersion, recordBytesAt, recordHeaderBytes,
+  compareKeys, readExpiresAtMs, readFamily, readKeyLength, readKind, readVersion, recordBytesAt, recordHeaderBytes,
   recordKind,
 } from "../bytes/record.ts";
 import type { DiskFile } from "../env/disk.ts";
@@ -12,12 +12,15 @@ import { pointedImageBytes, pointerAt, readPointedFile } from "../vlog/value-poi
 import { BlockBuilder } from "./block-builder.ts";
 import { BlockPacker } from "./block-packer.ts";
 import { bloomAdd, bloomLineBytes, bloomLines, bloomProbes } from "./bloom.ts";
+import { countVersions, type RangeFragment } from "./range-tombstones.ts";
+import { encodeRanges } from "./range-section.ts";
 import { compareRecordKeys } from "./record-order.ts";
+import { Staleness } from "./staleness.ts";
 import {
   checksumBytes, encodeFooter, encodeHeader, encodeProperties, seal, tableFooterBytes, viewOf,
 } from "./table-format.ts";
 import { bound } from "./table-meta.ts";
-import type { TableProperties } from "./table-meta.ts";
+import type { KeySpan, TableProperties } from "./table-meta.ts";
 
 export interface TableOptions {
   /** Target length of a block; a record that is larger gets a block of its own. */
@@ -50,9 +53,10 @@ export class TableBuilder {
   #recordCount = 0;
   #tombstoneCount = 0;
   #expiringCount = 0;
+  readonly #staleness = new Staleness();
   #minVersion = Number.MAX_SAFE_INTEGER;
   #maxVersion = 0;
-  #smallest: Uint8Array = new Uint8Array(0);
+  #smallest: Uint8Array | null = null;
   /** What the pointers of this table point to, by file. */
   readonly #valueRefs = new Map<number, { file: number; records: number; bytes: number }>();
   #finished = false;
@@ -105,42 +109,75 @@ export class TableBuilder {
     this.#count(view, offset, version);
   }
 
-  /** Writes what is left; the file is then complete, and still open. */
-  finish(): TableProperties {
-    assert(this.#recordCount > 0, "a table holds a record");
+  /**
+   * Writes what is left, and `ranges`, ascending and disjoint; the file is then complete, and still open.
+   */
+  finish(ranges: readonly RangeFragment[] = []): TableProperties {
+    assert(this.#recordCount > 0 || ranges.length > 0, "a table holds something");
     assert(!this.#finished, "a table is finished once");
     this.#finished = true;
-    const block = this.#block;
-    const largest = boundOf(block.bytes, block.view, block.lastOffset);
-    this.#cutBlock();
+    const keyRange = this.#keyRange(ranges);
+    if (this.#recordCount > 0) this.#cutBlock();
     const points = this.#position;
     const bloom = this.#position;
     this.#writeBloom();
-    const ranges = this.#position;
+    const rangesAt = this.#position;
+    this.#write(encodeRanges(ranges, this.#number, rangesAt));
     const index = this.#position;
-    // Its buffer may grow in `finish`.
-    const indexBytes = this.#index.finish(this.#number, index);
-    this.#writeRange(this.#index.bytes, indexBytes);
+    if (this.#recordCount > 0) {
+      // Its buffer may grow in `finish`.
+      const indexBytes = this.#index.finish(this.#number, index);
+      this.#writeRange(this.#index.bytes, indexBytes);
+    }
     const properties = this.#position;
-    const described: TableProperties = {
+    const described = this.#describe(keyRange, ranges);
+    this.#write(encodeProperties(described, properties));
+    const footer = this.#position;
+    this.#write(encodeFooter({ points, bloom, ranges: rangesAt, index, properties, footer }, this.#number));
+    assert(this.#position === footer + tableFooterBytes, "the footer ends the table");
+    return { ...described, sizeBytes: this.#position };
+  }
+
+  #describe(keyRange: KeySpan, ranges: readonly RangeFragment[]): TableProperties {
+    let minVersion = this.#minVersion;
+    let maxVersion = this.#maxVersion;
+    for (const { versions } of ranges) {
+      maxVersion = Math.max(maxVersion, versions[0] ?? 0);
+      minVersion = Math.min(minVersion, versions.at(-1) ?? minVersion);
+    }
+    return {
       number: this.#number,
       sizeBytes: 0,
       recordCount: this.#recordCount,
-      smallest: this.#smallest,
-      largest,
-      minVersion: this.#minVersion,
-      maxVersion: this.#maxVersion,
+      ...keyRange,
+      minVersion,
+      maxVersion,
       tombstoneCount: this.#tombstoneCount,
       expiringCount: this.#expiringCount,
       codec: codecId[this.#options.compression],
       rawBytes: this.#rawBytes,
       valueRefs: [...this.#valueRefs.values()].sort((a, b) => a.file - b.file),
+      rangeTombstoneCount: countVersions(ranges),
+      pointMaxVersion: this.#maxVersion,
+      staleAtMs: this.#staleness.staleAtMs(this.#recordCount),
     };
-    this.#write(encodeProperties(described, properties));
-    const footer = this.#position;
-    this.#write(encodeFooter({ points, bloom, ranges, index, properties, footer }, this.#number));
-    assert(this.#position === footer + tableFooterBytes, "the footer ends the table");
-    return { ...described, sizeBytes: this.#position };
+  }
+
+  /** From the first to the last of records and range tombstones. */
+  #keyRange(ranges: readonly RangeFragment[]): KeySpan {
+    const block = this.#block;
+    const first = ranges[0]?.start ?? null;
+    const last = ranges.at(-1)?.end ?? null;
+    const largest = this.#recordCount === 0 ? null : boundOf(block.bytes, block.view, block.lastOffset);
+    const smallest = this.#smallest;
+    const startsWithRange = first !== null && (smallest === null || compareKeys(first, smallest) < 0);
+    // A record at the very end of a range is behind it: the end is excluded.
+    const endsWithRange = last !== null && (largest === null || compareKeys(last, largest) > 0);
+    return {
+      smallest: (startsWithRange ? first : smallest) ?? new Uint8Array(0),
+      largest: (endsWithRange ? last : largest) ?? new Uint8Array(0),
+      largestExcluded: endsWithRange,
+    };
   }
 
   #count(view: DataView, offset: number, version: number): void {
@@ -148,7 +185,11 @@ export class TableBuilder {
     const kind = readKind(view, offset);
     if (kind === recordKind.tombstone) this.#tombstoneCount++;
     else if (kind === recordKind.pointer) this.#countPointer(view, offset);
-    if (readExpiresAtMs(view, offset) !== 0) this.#expiringCount++;
+    const expiresAtMs = readExpiresAtMs(view, offset);
+    if (expiresAtMs !== 0) {
+      this.#expiringCount++;
+      this.#staleness.add(expiresAtMs);
+    }
     if (version < this.#minVersion) this.#minVersion = version;
     if (version > this.#maxVersion) this.#maxVersion = version;
   }
@@ -193,7 +234,7 @@ export class TableBuilder {
 
   #writeBloom(): void {
     const { bloomBitsPerKey } = this.#options;
-    if (bloomBitsPerKey === 0) return;
+    if (bloomBitsPerKey === 0 || this.#keyCount === 0) return;
     const lines = bloomLines(this.#keyCount, bloomBitsPerKey);
     const probes = bloomProbes(bloomBitsPerKey);
     const bytes = new Uint8Array(lines * bloomLineBytes + bloomTrailerBytes);
@@ -214,7 +255,8 @@ export class TableBuilder {
   }
 }
 
-function boundOf(bytes: Uint8Array, view: DataView, offset: number): Uint8Array {
+/** The bound of the record image at `offset`. */
+export function boundOf(bytes: Uint8Array, view: DataView, offset: number): Uint8Array {
   const keyStart = offset + recordHeaderBytes;
   const key = bytes.subarray(keyStart, keyStart + readKeyLength(view, offset));
   return bound(readFamily(view, offset), key);

@@ -61,29 +61,34 @@ export class TableCursor implements RecordCursor {
   }
 
   seekFirst(): void {
-    this.#restart();
+    this.restart();
     this.enterFirst();
   }
 
   seekLast(): void {
-    this.#restart();
+    this.restart();
     this.enterLast();
   }
 
   /** `seekFirst` as a step of a walk that goes on. */
   enterFirst(): void {
+    this.valid = false;
+    // A table may hold nothing but range tombstones.
+    if (this.#reader.blockCount === 0) return;
     this.#enter(0);
     this.#stand(0);
   }
 
   enterLast(): void {
+    this.valid = false;
+    if (this.#reader.blockCount === 0) return;
     const block = this.#enter(this.#reader.blockCount - 1);
     this.#stand(block.count - 1);
   }
 
   seek(family: number, key: Uint8Array): void {
     this.valid = false;
-    this.#restart();
+    this.restart();
     const blockAt = this.#reader.searchBlock(family, key);
     if (blockAt === this.#reader.blockCount) return;
     const block = this.#enter(blockAt);
@@ -111,6 +116,18 @@ export class TableCursor implements RecordCursor {
     this.#stand(block.count - 1);
   }
 
+  passForward(edge: Uint8Array, version: number): void {
+    assert(this.valid, "a cursor moves only while it is valid");
+    if (this.#reader.properties.pointMaxVersion < version) this.seek(edge[0] as number, edge.subarray(1));
+    else this.next();
+  }
+
+  passBackward(edge: Uint8Array, version: number): void {
+    assert(this.valid, "a cursor moves only while it is valid");
+    if (this.#reader.properties.pointMaxVersion < version) this.seek(edge[0] as number, edge.subarray(1));
+    this.prev();
+  }
+
   release(): void {
     this.valid = false;
     if (this.#block !== null) this.#cache.unpin(this.#block);
@@ -123,7 +140,7 @@ export class TableCursor implements RecordCursor {
   }
 
   /** What was expected begins anew. */
-  #restart(): void {
+  restart(): void {
     this.#aheadBytes = this.#expected.bytes;
     this.#missed = false;
   }

@@ -11,12 +11,14 @@ import type { TableProperties } from "./table-meta.ts";
  *
  *     header      32 bytes   magic 8 | format version u32 | file number u32 | zeros 12 | crc u32
  *     blocks                 records, then u32 offset of each, u32 count, crc u32; or compressed: that image
- *                            packed by the table's codec, zeros, u32 packed length, crc u32
+ *                            packed by the table's codec, zeros, u32 packed length, crc u32. None in a table of
+ *                            range tombstones alone
  *     points                 empty: reserved for where each key's newest record is
  *     bloom                  64-byte lines, u32 probes, crc u32; empty when filters are off
- *     ranges                 empty: reserved for range tombstones
+ *     ranges                 range tombstones, see range-section.ts; empty when there are none
  *     index                  one block: a record per block with the (family, key, version) of its last record
- *                            and as value the block's place, u64 offset | u32 stored length | u32 raw length
+ *                            and as value the block's place, u64 offset | u32 stored length | u32 raw length;
+ *                            empty when there are no blocks
  *     properties             see `encodeProperties`
  *     footer      96 bytes   magic 8 | format version u32 | file number u32 | offsets u64 of points, bloom,
  *                            ranges, index, properties and footer | zeros 28 | crc u32
@@ -32,7 +34,8 @@ export const sectionBytesMax = 0x4000_0000;
 
 const headerMagic = Uint8Array.of(0x4e, 0x4f, 0x4b, 0x56, 0x54, 0x42, 0x4c, 0x0a); // NOKVTBL\n
 const footerMagic = Uint8Array.of(0x4e, 0x4f, 0x4b, 0x56, 0x45, 0x4e, 0x44, 0x0a); // NOKVEND\n
-const propertiesFixedBytes = 64;
+const propertiesFixedBytes = 92;
+const flagLargestExcluded = 1;
 const valueRefBytes = 20;
 const keyBoundBytesMax = 1 + 0xffff;
 const twoTo32 = 0x1_0000_0000;
@@ -110,11 +113,11 @@ export function decodeFooter(
     footer: readU53(view, 56),
   };
   const inOrder =
-    tableHeaderBytes < layout.points &&
+    tableHeaderBytes <= layout.points &&
     layout.points <= layout.bloom &&
     layout.bloom <= layout.ranges &&
     layout.ranges <= layout.index &&
-    layout.index < layout.properties &&
+    layout.index <= layout.properties &&
     layout.properties < layout.footer &&
     layout.footer === at;
   if (!inOrder) throw corruption(path, at, "the table footer contradicts the size of the file");
@@ -127,7 +130,9 @@ export function decodeFooter(
  *     0  record, tombstone and expiring count, min and max version, u64 each
  *     40 length u32 of smallest and of largest
  *     48 raw bytes u64, codec u32, count u32 of value files
- *     64 smallest, largest, zeros up to a multiple of 4
+ *     64 range tombstone count, newest version of a record, instant of staleness, u64 each
+ *     88 flags u32: 1: largest is excluded
+ *     92 smallest, largest, zeros up to a multiple of 4
  *        per value file that the table points into, ascending: number u32, records u64, bytes u64
  *        crc u32
  */
@@ -146,6 +151,10 @@ export function encodeProperties(properties: TableProperties, offset: number): U
   writeU53(view, 48, properties.rawBytes);
   view.setUint32(56, properties.codec, true);
   view.setUint32(60, valueRefs.length, true);
+  writeU53(view, 64, properties.rangeTombstoneCount);
+  writeU53(view, 72, properties.pointMaxVersion);
+  writeU53(view, 80, properties.staleAtMs);
+  view.setUint32(88, properties.largestExcluded ? flagLargestExcluded : 0, true);
   bytes.set(smallest, propertiesFixedBytes);
   bytes.set(largest, propertiesFixedBytes + smallest.length);
   valueRefs.forEach((ref, i) => {
@@ -192,6 +201,8 @@ export function decodeProperties(
   if (missing !== null) {
     throw new NokvError("NOKV_FORMAT", `${path}: the table is compressed: ${missing}`, { path, offset: offset + 56 });
   }
+  const flags = view.getUint32(88, true);
+  if (flags > flagLargestExcluded) throw corruption(path, offset + 88, "the table properties have unknown flags");
   const smallestEnd = propertiesFixedBytes + smallestBytes;
   return {
     number,
@@ -203,6 +214,10 @@ export function decodeProperties(
     maxVersion: readU53(view, 32),
     codec,
     rawBytes: readU53(view, 48),
+    largestExcluded: flags === flagLargestExcluded,
+    rangeTombstoneCount: readU53(view, 64),
+    pointMaxVersion: readU53(view, 72),
+    staleAtMs: readU53(view, 80),
     smallest: bytes.slice(propertiesFixedBytes, smallestEnd),
     largest: bytes.slice(smallestEnd, smallestEnd + largestBytes),
     valueRefs: Array.from({ length: refCount }, (_, i) => decodeValueRef(view, refsAt + i * valueRefBytes)),

@@ -1,5 +1,8 @@
 // HOT: one search per table and point read.
-import { readFamily, readKeyLength, readValueLength, recordHeaderBytes } from "../bytes/record.ts";
+import {
+  compareKeys, readFamily, readKeyLength, readValueLength, recordHeaderBytes,
+} from "../bytes/record.ts";
+import { assert } from "../assert.ts";
 import { corruption } from "../errors.ts";
 import { Block, blockFault } from "./block.ts";
 import { indexValueBytes } from "./block-builder.ts";
@@ -7,28 +10,30 @@ import { compareRecords } from "./record-order.ts";
 import { readU53, sectionBytesMax, tableHeaderBytes } from "./table-format.ts";
 import type { TableLayout } from "./table-format.ts";
 import { bound } from "./table-meta.ts";
+import type { TableProperties } from "./table-meta.ts";
 
 /** Where every block of a table is, and the last record of each. */
 export class TableIndex {
   readonly blockCount: number;
-  readonly #block: Block;
+  /** Null: there is no block. */
+  readonly #entries: Block | null;
   /** Where each block begins, and behind the last one where the blocks end. */
   readonly #offsets: Float64Array;
   readonly #rawBytes: Uint32Array;
 
-  private constructor(block: Block) {
-    this.#block = block;
-    this.blockCount = block.count;
-    this.#offsets = new Float64Array(block.count + 1);
-    this.#rawBytes = new Uint32Array(block.count);
+  private constructor(entries: Block | null) {
+    this.#entries = entries;
+    this.blockCount = entries === null ? 0 : entries.count;
+    this.#offsets = new Float64Array(this.blockCount + 1);
+    this.#rawBytes = new Uint32Array(this.blockCount);
   }
 
   /** `bytes` passed their checksum. Blocks must fill the file from the header to the points without a gap. */
   static parse(bytes: Uint8Array, layout: TableLayout, path: string): TableIndex {
     const block = new Block(bytes);
-    const fault = blockFault(block.view, 0, bytes.length);
+    const fault = bytes.length === 0 ? null : blockFault(block.view, 0, bytes.length);
     if (fault !== null) throw corruption(path, layout.index, `table index: ${fault}`);
-    const index = new TableIndex(block.hold(bytes.length, 0));
+    const index = new TableIndex(bytes.length === 0 ? null : block.hold(bytes.length, 0));
     let expected = tableHeaderBytes;
     for (let i = 0; i < index.blockCount; i++) {
       if (!index.#hasPlace(i)) throw corruption(path, layout.index, "table index: an entry without a place");
@@ -50,9 +55,14 @@ export class TableIndex {
     return index;
   }
 
+  get #block(): Block {
+    assert(this.#entries !== null, "an index is asked for blocks that there are");
+    return this.#entries;
+  }
+
   /** First block whose last record is at or after (family, key, version); `blockCount` if none. */
   search(family: number, key: Uint8Array, version: number): number {
-    return this.#block.search(family, key, version);
+    return this.#entries === null ? 0 : this.#entries.search(family, key, version);
   }
 
   blockOffset(i: number): number {
@@ -82,8 +92,15 @@ export class TableIndex {
     return compareRecords(index.bytes, index.view, index.offsetAt(i), bytes, view, offset) === 0;
   }
 
+  /** Whether the table's last record is where its properties say; range tombstones may reach further. */
+  agreesWith(properties: TableProperties): boolean {
+    if (this.blockCount === 0) return properties.recordCount === 0;
+    const order = compareKeys(this.#largest(), properties.largest);
+    return properties.largestExcluded ? order < 0 : order === 0;
+  }
+
   /** The table's last (family, key). */
-  largest(): Uint8Array {
+  #largest(): Uint8Array {
     return this.lastOf(this.blockCount - 1);
   }
 

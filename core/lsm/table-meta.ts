@@ -6,9 +6,12 @@ export interface TableProperties {
   readonly number: number;
   readonly sizeBytes: number;
   readonly recordCount: number;
-  /** First and last (family, key), as `bound` encodes them. */
+  /** First and last (family, key), as `bound` encodes them, range tombstones included. */
   readonly smallest: Uint8Array;
   readonly largest: Uint8Array;
+  /** `largest` is the end of a range tombstone: everything in the table lies below it. */
+  readonly largestExcluded: boolean;
+  /** Range tombstones included. */
   readonly minVersion: number;
   readonly maxVersion: number;
   readonly tombstoneCount: number;
@@ -20,6 +23,12 @@ export interface TableProperties {
   readonly rawBytes: number;
   /** What its pointers point to, ascending by file. */
   readonly valueRefs: readonly ValueRef[];
+  /** A range tombstone that was cut into fragments counts once per fragment. */
+  readonly rangeTombstoneCount: number;
+  /** Newest version of a record, range tombstones left out; 0: there are only range tombstones. */
+  readonly pointMaxVersion: number;
+  /** The instant, in Unix milliseconds, from which on a quarter of the records has expired; 0: never. */
+  readonly staleAtMs: number;
 }
 
 /** And where it stands: a table changes level without being rewritten. */
@@ -56,12 +65,21 @@ export function compareBound(encoded: Uint8Array, family: number, key: Uint8Arra
   return compareRanges(encoded, 1, encoded.length - 1, key, 0, key.length);
 }
 
-/** Whether the closed ranges of bounds have a (family, key) in common. */
-export function rangesOverlap(
-  aSmallest: Uint8Array,
-  aLargest: Uint8Array,
-  bSmallest: Uint8Array,
-  bLargest: Uint8Array,
-): boolean {
-  return compareKeys(aSmallest, bLargest) <= 0 && compareKeys(bSmallest, aLargest) <= 0;
+/** From where to where something reaches, in bounds. */
+export type KeySpan = Pick<TableProperties, "smallest" | "largest" | "largestExcluded">;
+
+/** Whether all of `range` lies below `encoded`. */
+export function endsBefore(range: KeySpan, encoded: Uint8Array): boolean {
+  const order = compareKeys(range.largest, encoded);
+  return order < 0 || (order === 0 && range.largestExcluded);
+}
+
+/** Whether two ranges have a (family, key) in common. */
+export function rangesOverlap(a: KeySpan, b: KeySpan): boolean {
+  return !endsBefore(a, b.smallest) && !endsBefore(b, a.smallest);
+}
+
+/** Order of where two ranges end. */
+export function compareEnds(a: KeySpan, b: KeySpan): number {
+  return compareKeys(a.largest, b.largest) || Number(b.largestExcluded) - Number(a.largestExcluded);
 }

@@ -5,7 +5,8 @@ import {
 } from "../bytes/record.ts";
 import { DiskError } from "../env/disk.ts";
 import type { Disk, DiskFile, SyncDone } from "../env/disk.ts";
-import { TableBuilder } from "./table-builder.ts";
+import { clipFragments, type RangeFragment } from "./range-tombstones.ts";
+import { boundOf, TableBuilder } from "./table-builder.ts";
 import type { TableOptions } from "./table-builder.ts";
 import { viewOf } from "./table-format.ts";
 import { tablePath } from "./table-meta.ts";
@@ -37,6 +38,10 @@ export class TableOutput {
   #builder: TableBuilder | null = null;
   #syncedBytes = 0;
   #opened = 0;
+  /** What the job keeps of its range tombstones. */
+  #ranges: readonly RangeFragment[] = [];
+  /** Where the last table was cut: the next one begins there. Null: there was none. */
+  #cutFrom: Uint8Array | null = null;
   #syncsInFlight = 0;
   #syncError: DiskError | null = null;
   #abandoned = false;
@@ -59,6 +64,11 @@ export class TableOutput {
   get settled(): boolean {
     if (this.#syncError !== null) throw this.#syncError;
     return this.#syncsInFlight === 0;
+  }
+
+  /** Ascending and disjoint. Each table gets its part, from one cut to the next. Before the first record. */
+  setRanges(ranges: readonly RangeFragment[]): void {
+    this.#ranges = ranges;
   }
 
   add(bytes: Uint8Array, view: DataView, offset: number): void {
@@ -89,15 +99,23 @@ export class TableOutput {
     if (this.#opened === this.#place.numbers) return;
     // All versions of a key stay in one table: a level is searched in one place only.
     if (builder.continuesKey(bytes, view, offset)) return;
-    this.finishTable();
+    this.#finishTable(boundOf(bytes, view, offset));
   }
 
-  /** Completes the table under construction, if any, and starts its sync. */
-  finishTable(): void {
-    const builder = this.#builder;
+  /** Completes the last table, which may hold nothing but range tombstones, and starts its sync. */
+  finish(): void {
+    this.#finishTable(null);
+  }
+
+  /** `cut`: where the next table begins; null: there is none. */
+  #finishTable(cut: Uint8Array | null): void {
+    const ranges = clipFragments(this.#ranges, this.#cutFrom, cut);
+    if (this.#builder === null && ranges.length === 0) return;
+    const builder = this.#builder ?? this.#openTable();
     const file = this.#file;
-    if (builder === null || file === null) return;
-    const properties = builder.finish();
+    assert(file !== null, "a table under construction has a file");
+    this.#cutFrom = cut;
+    const properties = builder.finish(ranges);
     this.#startSync(builder.writtenBytes);
     this.#builder = null;
     this.#file = null;

@@ -8,6 +8,8 @@ import type { ValueRef } from "../vlog/value-file.ts";
 import type { BlockCache } from "./block-cache.ts";
 import { bloomHas, bloomLineBytes } from "./bloom.ts";
 import { TableBlocks } from "./table-blocks.ts";
+import { countVersions, type RangeFragment } from "./range-tombstones.ts";
+import { decodeRanges } from "./range-section.ts";
 import { TableCursor } from "./table-cursor.ts";
 import { TableFile } from "./table-file.ts";
 import {
@@ -29,13 +31,15 @@ export class Found {
 }
 
 /**
- * One table, open. Header, footer, index and properties are read and verified at `open`, the filter at the
- * first `find`, blocks when needed. Every method but `close` may throw `NOKV_CORRUPTION` naming file and
+ * One table, open. Header, footer, index, properties and range tombstones are read and verified at `open`, the
+ * filter at the first `find`, blocks when needed. Every method but `close` may throw `NOKV_CORRUPTION` naming file and
  * offset, or `NOKV_IO`. The file may be removed meanwhile; the handle keeps it.
  */
 export class TableReader {
   readonly properties: TableProperties;
   readonly path: string;
+  /** Range tombstones, ascending and disjoint. */
+  readonly ranges: readonly RangeFragment[];
   readonly #file: TableFile;
   readonly #layout: TableLayout;
   readonly #index: TableIndex;
@@ -52,8 +56,10 @@ export class TableReader {
     layout: TableLayout,
     properties: TableProperties,
     index: TableIndex,
+    ranges: readonly RangeFragment[],
     cache: BlockCache,
   ) {
+    this.ranges = ranges;
     this.properties = properties;
     this.path = file.path;
     this.#file = file;
@@ -138,15 +144,20 @@ export class TableReader {
     const offset = layout.properties;
     const encoded = file.read(offset, layout.footer - offset, "the table properties");
     const properties = decodeProperties(encoded, { number, sizeBytes, path, offset });
-    const indexBytes = file.read(layout.index, layout.properties - layout.index, "the table index");
+    const indexLength = layout.properties - layout.index;
+    const indexBytes = indexLength === 0 ? emptyBytes : file.read(layout.index, indexLength, "the table index");
     const index = TableIndex.parse(indexBytes, layout, path);
-    if (compareKeys(index.largest(), properties.largest) !== 0) {
+    if (!index.agreesWith(properties)) {
       throw corruption(path, layout.index, "the table index and properties differ");
     }
     if (index.rawBytes !== properties.rawBytes) {
       throw corruption(path, layout.index, "the table index and properties differ in the length of the blocks");
     }
-    return new TableReader(file, layout, properties, index, cache);
+    const ranges = readRanges(file, layout);
+    if (countVersions(ranges) !== properties.rangeTombstoneCount) {
+      throw corruption(path, layout.ranges, "the range tombstones and properties differ");
+    }
+    return new TableReader(file, layout, properties, index, ranges, cache);
   }
 
   #mayHold(hash: number): boolean {
@@ -174,6 +185,12 @@ export class TableReader {
   }
 }
 
+function readRanges(file: TableFile, layout: TableLayout): RangeFragment[] {
+  const offset = layout.ranges;
+  if (layout.index === offset) return [];
+  return decodeRanges(file.read(offset, layout.index - offset, "the range tombstones"), file.path, offset);
+}
+
 /** The field in which the file and the manifest differ; null when they agree. */
 function firstDifference(found: TableProperties, meta: TableMeta): string | null {
   if (found.sizeBytes !== meta.sizeBytes) return "size";
@@ -182,6 +199,8 @@ function firstDifference(found: TableProperties, meta: TableMeta): string | null
   if (found.minVersion !== meta.minVersion || found.maxVersion !== meta.maxVersion) return "versions";
   if (compareKeys(found.smallest, meta.smallest) !== 0) return "smallest key";
   if (compareKeys(found.largest, meta.largest) !== 0) return "largest key";
+  if (found.largestExcluded !== meta.largestExcluded) return "largest key";
+  if (found.rangeTombstoneCount !== meta.rangeTombstoneCount) return "range tombstone count";
   return sameValueRefs(found.valueRefs, meta.valueRefs) ? null : "value files";
 }
 

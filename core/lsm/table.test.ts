@@ -115,6 +115,10 @@ describe("table round trip", () => {
           // Between header and points there are only blocks.
           rawBytes: blocksEnd(disk.bytesOf(tablePath(directory, 7))) - tableHeaderBytes,
           valueRefs: [],
+          largestExcluded: false,
+          rangeTombstoneCount: 0,
+          pointMaxVersion: Math.max(...versions),
+          staleAtMs: meta.staleAtMs,
         });
         expect({ ...openTable(disk, meta).properties, level: 0 }).toEqual(meta);
       }),

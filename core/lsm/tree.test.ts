@@ -70,7 +70,7 @@ class Tree {
   flush(): void {
     const job: FlushJob = {
       kind: "flush", directory, tableNumber: this.#nextNumber++, arena: this.#arena.bytes,
-      offsets: this.#memtable.arrivalOffsets(), table: smallBlocks,
+      offsets: this.#memtable.arrivalOffsets(), rangeOffsets: this.#memtable.rangeOffsets(), table: smallBlocks,
       drop: { ...this.#readers(), bottom: this.tables.version.tableCount() === 0 },
       values: noFlushValues,
     };

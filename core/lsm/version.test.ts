@@ -9,6 +9,7 @@ function meta(number: number, level: number, from: number, to: number): TableMet
     smallest: Uint8Array.of(0, from), largest: Uint8Array.of(0, to),
     minVersion: 1, maxVersion: 9, tombstoneCount: 0, expiringCount: 0, codec: 0, rawBytes: 0,
     valueRefs: [],
+    largestExcluded: false, rangeTombstoneCount: 0, pointMaxVersion: 9, staleAtMs: 0,
   };
 }
 

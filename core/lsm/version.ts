@@ -1,6 +1,7 @@
 import { assert } from "../assert.ts";
 import { compareKeys } from "../bytes/record.ts";
 import type { ValueFileMeta, ValueUsage } from "../vlog/value-file.ts";
+import { endsBefore } from "./table-meta.ts";
 import type { TableMeta } from "./table-meta.ts";
 
 /** One change of the set of tables, as the manifest records it. */
@@ -69,13 +70,13 @@ export class Version {
       for (const [i, table] of tables.entries()) {
         assert(table.level === level, "a table stands in its level");
         assert(!numbers.has(table.number), "a table stands in one level");
-        assert(compareKeys(table.smallest, table.largest) <= 0, "a table's range is not reversed");
+        assert(!endsBefore(table, table.smallest), "a table's range is not reversed");
         assert(table.minVersion <= table.maxVersion, "a table's versions are not reversed");
         numbers.add(table.number);
         const before = tables[i - 1];
         if (before === undefined) continue;
         if (level === 0) assert(before.number > table.number, "level 0 is ordered newest first");
-        else assert(compareKeys(before.largest, table.smallest) < 0, "a level below 0 is disjoint");
+        else assert(endsBefore(before, table.smallest), "a level below 0 is disjoint");
       }
     }
   }

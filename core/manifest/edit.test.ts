@@ -12,6 +12,7 @@ const table: fc.Arbitrary<TableMeta> = fc.record({
   number: u32, level: fc.nat(6), sizeBytes: u53, recordCount: u53, tombstoneCount: u53, expiringCount: u53,
   minVersion: u53, maxVersion: u53, codec: u32, rawBytes: u53, smallest: key, largest: key,
   valueRefs: fc.array(fc.record({ file: u32, records: u53, bytes: u53 }), { maxLength: 3 }),
+  largestExcluded: fc.boolean(), rangeTombstoneCount: u53, pointMaxVersion: u53, staleAtMs: u53,
 });
 const valueFile: fc.Arbitrary<ValueFileMeta> = fc
   .record({ number: u32, kind: fc.constantFrom("log", "values"), sizeBytes: u53, share: fc.nat(100) })

@@ -21,9 +21,10 @@ import type { ValueFileMeta, ValueRef } from "../vlog/value-file.ts";
  *         removed       u32 each: numbers of tables
  *         added         per table: number u32, level u32, smallestBytes u32, largestBytes u32, sizeBytes
  *                       u64, recordCount u64, tombstoneCount u64, expiringCount u64, minVersion u64,
- *                       maxVersion u64, rawBytes u64, codec u32, refCount u32, smallest, largest, zeros up
- *                       to a multiple of 4, then per value file it points into: number u32, records u64,
- *                       bytes u64
+ *                       maxVersion u64, rawBytes u64, rangeTombstoneCount u64, pointMaxVersion u64,
+ *                       staleAtMs u64, codec u32, refCount u32, flags u32 (1: largest is excluded), smallest,
+ *                       largest, zeros up to a multiple of 4, then per value file it points into: number u32,
+ *                       records u64, bytes u64
  *         valuesRemoved u32 each: numbers of value files
  *         valuesAdded   per value file: number u32, kind u32 (1: log, 2: values), sizeBytes u64,
  *                       separableBytes u64
@@ -46,10 +47,12 @@ export interface ManifestEdit {
 const kindCode = { base: 1, change: 2 } as const;
 const valueKindCode = { log: 1, values: 2 } as const;
 const fixedBytes = 48;
-const tableFixedBytes = 80;
-const integerCount = 7;
-const codecAt = 72;
-const refCountAt = 76;
+const integerCount = 10;
+const codecAt = 16 + 8 * integerCount;
+const refCountAt = codecAt + 4;
+const flagsAt = refCountAt + 4;
+const tableFixedBytes = flagsAt + 4;
+const flagLargestExcluded = 1;
 const valueRefBytes = 20;
 const valueFileBytes = 24;
 const boundBytesMax = 1 + keyLengthMax;
@@ -148,7 +151,9 @@ function encodeTable(table: TableMeta, bytes: Uint8Array, view: DataView, at: nu
   const integers = [
     table.sizeBytes, table.recordCount, table.tombstoneCount,
     table.expiringCount, table.minVersion, table.maxVersion, table.rawBytes,
+    table.rangeTombstoneCount, table.pointMaxVersion, table.staleAtMs,
   ];
+  assert(integers.length === integerCount, "every integer has its place");
   view.setUint32(at, table.number, true);
   view.setUint32(at + 4, table.level, true);
   view.setUint32(at + 8, smallest.length, true);
@@ -156,6 +161,7 @@ function encodeTable(table: TableMeta, bytes: Uint8Array, view: DataView, at: nu
   integers.forEach((value, i) => writeU64(view, at + 16 + 8 * i, value));
   view.setUint32(at + codecAt, table.codec, true);
   view.setUint32(at + refCountAt, valueRefs.length, true);
+  view.setUint32(at + flagsAt, table.largestExcluded ? flagLargestExcluded : 0, true);
   bytes.set(smallest, at + tableFixedBytes);
   bytes.set(largest, at + tableFixedBytes + smallest.length);
   const refsAt = at + refsOffset(smallest.length, largest.length);
@@ -207,6 +213,9 @@ function decodeTable(bytes: Uint8Array, view: DataView, at: number, end: number)
   if (integers.some((value) => value > versionMax)) return "a table's entry holds a number above 2^53 - 1";
   const [sizeBytes = 0, recordCount = 0, tombstoneCount = 0] = integers;
   const [expiringCount = 0, minVersion = 0, maxVersion = 0, rawBytes = 0] = integers.slice(3);
+  const [rangeTombstoneCount = 0, pointMaxVersion = 0, staleAtMs = 0] = integers.slice(7);
+  const flags = view.getUint32(at + flagsAt, true);
+  if (flags > flagLargestExcluded) return "a table's entry has unknown flags";
   const keys = at + tableFixedBytes;
   const valueRefs = readRefs(view, at + refsAt, refCount);
   if (typeof valueRefs === "string") return valueRefs;
@@ -214,7 +223,9 @@ function decodeTable(bytes: Uint8Array, view: DataView, at: number, end: number)
     number: view.getUint32(at, true),
     level: view.getUint32(at + 4, true),
     sizeBytes, recordCount, tombstoneCount, expiringCount, minVersion, maxVersion, rawBytes,
+    rangeTombstoneCount, pointMaxVersion, staleAtMs,
     codec: view.getUint32(at + codecAt, true),
+    largestExcluded: flags === flagLargestExcluded,
     smallest: bytes.slice(keys, keys + smallestBytes),
     largest: bytes.slice(keys + smallestBytes, keys + smallestBytes + largestBytes),
     valueRefs,

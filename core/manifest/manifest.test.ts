@@ -27,6 +27,7 @@ function table(number: number): TableMeta {
     number, level: 0, sizeBytes: 1, recordCount: 1, tombstoneCount: 0, expiringCount: 0, codec: 0, rawBytes: 0,
     valueRefs: [],
     smallest: key, largest: key, minVersion: 1, maxVersion: 1,
+    largestExcluded: false, rangeTombstoneCount: 0, pointMaxVersion: 1, staleAtMs: 0,
   };
 }
 

@@ -15,6 +15,7 @@ function table(number: number, level: number, from: string, to: string, versions
     largest: bound(0, text.encode(to)),
     minVersion: versions[0] ?? 0,
     maxVersion: versions[1] ?? 0,
+    largestExcluded: false, rangeTombstoneCount: 0, pointMaxVersion: versions[1] ?? 0, staleAtMs: 0,
   };
 }
 

@@ -1,5 +1,6 @@
 import { assert } from "../assert.ts";
 import { compareKeys } from "../bytes/record.ts";
+import { endsBefore } from "../lsm/table-meta.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
 import type { ValueFileMeta } from "../vlog/value-file.ts";
 import { levelsMax } from "../lsm/version.ts";
@@ -82,7 +83,7 @@ export class ManifestState {
       const before = tables[i - 1];
       const table = tables[i];
       assert(before !== undefined && table !== undefined, "the index is within the array");
-      if (before.level === table.level && compareKeys(before.largest, table.smallest) >= 0) {
+      if (before.level === table.level && !endsBefore(before, table.smallest)) {
         return `tables ${before.number} and ${table.number} of level ${table.level} overlap`;
       }
     }
@@ -109,7 +110,7 @@ export class ManifestState {
       if (this.tables.has(table.number)) return `table ${table.number} is added twice`;
       if (table.number < 1 || table.number >= edit.nextFile) return `table ${table.number} is out of range`;
       if (table.level >= levelsMax) return `table ${table.number} is on impossible level ${table.level}`;
-      if (compareKeys(table.smallest, table.largest) > 0) {
+      if (endsBefore(table, table.smallest)) {
         return `table ${table.number} ends before it begins`;
       }
       if (table.minVersion > table.maxVersion) return `the versions of table ${table.number} are reversed`;

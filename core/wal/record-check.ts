@@ -1,6 +1,6 @@
 // HOT: every record of a log passes here when a database opens.
 import {
-  columnFamily,
+  compareRanges, familyMax, readKeyLength, readValueLength,
   readExpiresAtMs,
   readFamily,
   readKind,
@@ -40,9 +40,10 @@ export class RecordCheck {
       const next = readVersion(view, at);
       if (next !== version && next <= this.lastVersion) return this.#fail(at, "a record's version goes back");
       if (next > versionMax) return this.#fail(at, "a record's version is above 2^53 - 1");
-      if (readKind(view, at) > recordKind.value) return this.#fail(at, "a record is of an unknown kind");
-      if (readFamily(view, at) > columnFamily.meta) return this.#fail(at, "a record is of an unknown family");
+      if (readKind(view, at) > recordKind.rangeTombstone) return this.#fail(at, "a record is of an unknown kind");
+      if (readFamily(view, at) > familyMax) return this.#fail(at, "a record is of an unknown family");
       if (readExpiresAtMs(view, at) > versionMax) return this.#fail(at, "a record expires after 2^53 - 1");
+      if (isEmptyRange(view, at)) return this.#fail(at, "a range tombstone ends where it starts or before");
       if (next !== version) this.batchCount++;
       version = next;
       this.lastVersion = next;
@@ -58,4 +59,14 @@ export class RecordCheck {
     this.problemOffset = offset;
     return false;
   }
+}
+
+/** What `Batch.deleteRange` refuses; no end at all is the end of the family. */
+function isEmptyRange(view: DataView, at: number): boolean {
+  if (readKind(view, at) !== recordKind.rangeTombstone) return false;
+  const keyLength = readKeyLength(view, at);
+  const endLength = readValueLength(view, at);
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  const start = at + recordHeaderBytes;
+  return endLength > 0 && compareRanges(bytes, start, keyLength, bytes, start + keyLength, endLength) >= 0;
 }

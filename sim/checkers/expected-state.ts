@@ -7,9 +7,22 @@ export interface ModelEntry {
   readonly expiresAtMs: number;
 }
 
+/** By `modelKey`. */
 export type ModelState = ReadonlyMap<string, ModelEntry>;
 
-/** One pair that a read returned. */
+/** Binary strings end here: a first character above says which family a key is of. Family 0 has none. */
+const familyBase = 0x100;
+
+/** The key of a model that stands for `key` of a column family. The keys of a family stay together, in order. */
+export function modelKey(family: number, key: string): string {
+  return family === 0 ? key : String.fromCharCode(familyBase + family) + key;
+}
+
+export function familyOf(key: string): number {
+  return Math.max(0, key.charCodeAt(0) - familyBase) || 0;
+}
+
+/** One pair that a read returned; its key as `modelKey` has it. */
 export interface SeenEntry extends ModelEntry {
   readonly key: string;
 }
@@ -37,6 +50,8 @@ export interface ScanBounds {
   readonly lte?: string;
   readonly reverse?: boolean;
   readonly limit?: number;
+  /** Absent: 0. */
+  readonly family?: number;
 }
 
 /** Judges a point read. Null: as `state` demands; else what is wrong. */
@@ -88,13 +103,30 @@ export function judgeScan(
   return extra === undefined ? null : `scan returned ${show(extra.key)}, which is out of place`;
 }
 
+/** Judges forward scans over every family there is, one after another. Null: as `state` demands. */
+export function judgeEverything(
+  state: ModelState,
+  seen: readonly SeenEntry[],
+  instant: ReadInstant,
+): string | null {
+  const families = new Set([...state.keys(), ...seen.map((entry) => entry.key)].map(familyOf));
+  for (const family of families) {
+    const own = seen.filter((entry) => familyOf(entry.key) === family);
+    const problem = judgeScan(state, { family }, own, instant);
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
 function keysWithin(state: ModelState, bounds: ScanBounds): readonly string[] {
+  const { gt, gte, lt, lte, family = 0 } = bounds;
   const keys = [...state.keys()].filter(
     (key) =>
-      (bounds.gt === undefined || key > bounds.gt) &&
-      (bounds.gte === undefined || key >= bounds.gte) &&
-      (bounds.lt === undefined || key < bounds.lt) &&
-      (bounds.lte === undefined || key <= bounds.lte),
+      familyOf(key) === family &&
+      (gt === undefined || key > modelKey(family, gt)) &&
+      (gte === undefined || key >= modelKey(family, gte)) &&
+      (lt === undefined || key < modelKey(family, lt)) &&
+      (lte === undefined || key <= modelKey(family, lte)),
   );
   keys.sort(compareText);
   return bounds.reverse === true ? keys.reverse() : keys;

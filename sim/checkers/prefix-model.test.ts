@@ -170,7 +170,9 @@ test("every allowed prefix of a random program is accepted, every other state is
 function sameLater(batches: readonly ModelBatch[], survived: number, durable: number): boolean {
   const stateAfter = (count: number): string => {
     const content = new Map<string, string>();
-    for (const { key, value } of batches.slice(0, count).flat()) {
+    for (const write of batches.slice(0, count).flat()) {
+      if ("from" in write) continue;
+      const { key, value } = write;
       if (value === null) content.delete(key);
       else content.set(key, value);
     }

@@ -1,14 +1,27 @@
 import { assert } from "../../core/assert.ts";
+import { familyOf, modelKey } from "./expected-state.ts";
 import type { ModelEntry, ModelState } from "./expected-state.ts";
 
-export interface ModelWrite {
+export interface ModelPut {
   readonly key: string;
   /** Null: a delete. */
   readonly value: string | null;
   readonly expiresAtMs: number;
+  /** Absent: 0. */
+  readonly family?: number;
 }
 
-/** Applied all at once or not at all; of several writes of one key the last wins. */
+/** Every key from `from` on and below `until` goes; null: all that follow in the family. */
+export interface ModelRangeDelete {
+  readonly from: string;
+  readonly until: string | null;
+  /** Absent: 0. */
+  readonly family?: number;
+}
+
+export type ModelWrite = ModelPut | ModelRangeDelete;
+
+/** Applied all at once or not at all, and in order: of several writes of one key the last wins. */
 export type ModelBatch = readonly ModelWrite[];
 
 /** Judges a state against what was seen. Null: it agrees; else what does not. */
@@ -192,12 +205,24 @@ function applyAll(state: ModelState, batches: readonly ModelBatch[]): ModelState
   if (batches.length === 0) return state;
   const after = new Map<string, ModelEntry>(state);
   for (const batch of batches) {
-    for (const { key, value, expiresAtMs } of batch) {
-      if (value === null) after.delete(key);
-      else after.set(key, { value, expiresAtMs });
-    }
+    for (const write of batch) applyOne(after, write);
   }
   return after;
+}
+
+function applyOne(state: Map<string, ModelEntry>, write: ModelWrite): void {
+  const { family = 0 } = write;
+  if ("from" in write) {
+    const from = modelKey(family, write.from);
+    const until = write.until === null ? null : modelKey(family, write.until);
+    for (const key of state.keys()) {
+      if (familyOf(key) === family && key >= from && (until === null || key < until)) state.delete(key);
+    }
+    return;
+  }
+  const key = modelKey(family, write.key);
+  if (write.value === null) state.delete(key);
+  else state.set(key, { value: write.value, expiresAtMs: write.expiresAtMs });
 }
 
 function distinct(states: readonly ModelState[]): readonly ModelState[] {

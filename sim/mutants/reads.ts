@@ -89,8 +89,8 @@ export const readMutants: readonly Mutant[] = [
   {
     name: "reverse-scan-misses-inclusive-bound",
     file: "core/engine/iterator.ts",
-    find: `cursor.seek(family, this.#toExcluded ? to : successor(to));`,
-    replace: `cursor.seek(family, to);`,
+    find: `cursor.seek(this.#family, this.#toExcluded ? to : successor(to));`,
+    replace: `cursor.seek(this.#family, to);`,
     oracles: wrong,
     scenario: null,
     why: "A reverse scan up to and including a key leaves that key out.",

@@ -118,8 +118,8 @@ export const tableMutants: readonly Mutant[] = [
   {
     name: "level-search-skips-largest-key",
     file: "core/lsm/level-cursor.ts",
-    find: `if (compareBound(table.properties.largest, family, key) < 0) low = middle + 1;`,
-    replace: `if (compareBound(table.properties.largest, family, key) <= 0) low = middle + 1;`,
+    find: `if (order < 0 || (order === 0 && table.properties.largestExcluded)) low = middle + 1;`,
+    replace: `if (order <= 0) low = middle + 1;`,
     oracles: ["any"],
     scenario: null,
     why: "The last key of every table below level 0 reads as absent.",
@@ -127,10 +127,8 @@ export const tableMutants: readonly Mutant[] = [
   {
     name: "reverse-scan-stops-at-second-table",
     file: "core/lsm/level-cursor.ts",
-    find: `    if (this.#tableAt === 0) return;
-    const preceding`,
-    replace: `    if (this.#tableAt <= 1) return;
-    const preceding`,
+    find: `    for (let at = tableAt; at >= 0; at--) {`,
+    replace: `    for (let at = tableAt; at >= 1; at--) {`,
     oracles: ["model", "snapshot", "iterator"],
     scenario: null,
     why: "A reverse scan leaves out the first table of a level.",
