@@ -1,6 +1,8 @@
 import type { Env } from "../core/env/env.ts";
 import type { TraceFields } from "../core/env/trace.ts";
 import type { NokvError } from "../core/errors.ts";
+import { readManifest } from "../core/manifest/reader.ts";
+import { valueFilePath } from "../core/vlog/value-file.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { AtRestDamage, AtRestKind } from "../sim/disk/disk-faults.ts";
 import type { Machine } from "../sim/machine.ts";
@@ -43,6 +45,7 @@ const targets: readonly Target[] = [
   anywhere,
   { pattern: /\.sst$/, atEnd: false },
   { pattern: /\.sst$/, atEnd: true },
+  { pattern: /\.vlog$/, atEnd: false },
   { pattern: /\.log$/, atEnd: false },
   { pattern: /\.log$/, atEnd: true },
   { pattern: /MANIFEST-\d+$/, atEnd: false },
@@ -70,6 +73,8 @@ class AtRestRun {
   readonly #fillSteps: number;
   /** Bytes of each log segment behind which something durable vouches for them. */
   readonly #vouched = new Map<string, number>();
+  /** Log segments that hold values of tables. */
+  readonly #keptSegments = new Set<string>();
   #damages: Damage[] = [];
   #target: Target = anywhere;
   readonly #detected = new Set<string>();
@@ -145,6 +150,14 @@ class AtRestRun {
     for (const [path, bytes] of this.#segmentBytes()) this.#vouched.set(path, bytes);
     if (this.#left === "crashed" && this.#dice.chance(1, 2)) await this.#fillSegments(env);
     if (this.#left === "closed") await this.#close();
+    for (const file of readManifest(env.disk, directory).state.valuesInOrder()) {
+      if (file.kind === "log") this.#keptSegments.add(valueFilePath(directory, file));
+    }
+  }
+
+  /** What tables consist of: any number of these may be damaged, since no other file is judged by them. */
+  #isData(path: string): boolean {
+    return /\.(?:sst|vlog)$/.test(path) || this.#keptSegments.has(path);
   }
 
   /** Leaves several segments behind, none of them flushed yet: the newest vouches for all before it. */
@@ -190,7 +203,7 @@ class AtRestRun {
         return this.#mayDamage(path, offset + length, evidence);
       });
       if (found === null) continue;
-      if (!found.path.endsWith(".sst")) evidence--;
+      if (!this.#isData(found.path)) evidence--;
       const wrong = this.#bytesAt(found.path, found.offset, found.length);
       const damage = { ...found, right, wrong };
       this.#damages.push(damage);
@@ -209,7 +222,7 @@ class AtRestRun {
     // Of a segment that is not vouched for nobody knows that it was ever there.
     const names = this.#machine.disk
       .paths()
-      .filter((path) => /\/(?:CURRENT|MANIFEST-\d+|.*\.sst)$/.test(path) || this.#vouched.has(path));
+      .filter((path) => /\/(?:CURRENT|MANIFEST-\d+|.*\.sst|.*\.vlog)$/.test(path) || this.#vouched.has(path));
     const path = this.#dice.pick(names);
     this.#damages.push({ kind: "bit-rot", path, offset: 0, length: 0, right: none, wrong: none });
     this.#world.story(`${path} is removed`);
@@ -225,7 +238,7 @@ class AtRestRun {
     if (path.endsWith("/LOCK") || !this.#target.pattern.test(path)) return false;
     const size = this.#machine.disk.inspect(path)?.durable.length ?? 0;
     if (this.#target.atEnd && end + sectorBytes <= size) return false;
-    if (path.endsWith(".sst")) return true;
+    if (this.#isData(path)) return true;
     if (evidence === 0) return false;
     if (!path.endsWith(".log") || this.#left === "closed") return true;
     return end <= (this.#vouched.get(path) ?? 0);
@@ -264,7 +277,7 @@ class AtRestRun {
     this.#noteDetected(error.message);
     const named = this.#damages.some(({ path }) => names(error.message, path));
     // Without its manifest a database cannot be more precise than what it misses.
-    const vague = this.#damages.some(({ path }) => !/\.(sst|log)$/.test(path));
+    const vague = this.#damages.some(({ path }) => !/\.(sst|log|vlog)$/.test(path));
     if (!named && !vague) this.#world.fail("errors", `open blames the wrong file: ${error.message}`);
   }
 
@@ -288,7 +301,7 @@ class AtRestRun {
 
   /** A refusal may name another file than the one whose damage made it necessary. */
   #replaced(path: string): boolean {
-    return this.#detected.size > 0 && !path.endsWith(".sst");
+    return this.#detected.size > 0 && !this.#isData(path);
   }
 }
 

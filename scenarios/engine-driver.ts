@@ -15,6 +15,7 @@ import type { ModelBatch, ModelWrite } from "../sim/checkers/prefix-model.ts";
 import { PrefixModel } from "../sim/checkers/prefix-model.ts";
 import { toBytes, toText } from "../sim/checkers/text.ts";
 import type { Dice } from "../sim/dice.ts";
+import { judgeValues } from "../sim/checkers/value-accounting.ts";
 import type { World } from "../sim/world.ts";
 import { pause, recordClock } from "./recording-clock.ts";
 
@@ -167,14 +168,27 @@ export class EngineDriver {
     return null;
   }
 
-  /** Fails when files that belong to nothing stay although nobody works on them any more. */
-  async checkDirectory(env: Env): Promise<void> {
+  /**
+   * Fails when files that belong to nothing stay although nobody works on them any more, and when what tables say of
+   * value files is not so. `collected`: everything was just compacted, so no value file may be full of garbage.
+   */
+  async checkDirectory(env: Env, collected = false): Promise<void> {
+    const { directory, options } = this.plan;
+    const garbageMax = collected ? (options.valueGarbagePercent ?? null) : null;
     for (let patience = directoryChecksMax; ; patience--) {
-      const problem = judgeDirectory(env.disk.list(this.plan.directory), this.engine.stats());
-      if (problem === null) return;
+      const problem = judgeDirectory(env.disk.list(directory), this.engine.stats());
+      if (problem === null) {
+        const wrong = this.#mayBeDamaged ? null : judgeValues(env.disk, directory, garbageMax);
+        if (wrong !== null) this.world.fail("values", `${this.context}: ${wrong}`);
+        return;
+      }
       if (patience === 0) this.world.fail("directory", `${this.context}: ${problem}`);
       await pause(env, 100_000);
     }
+  }
+
+  get #mayBeDamaged(): boolean {
+    return this.plan.damaged === true || this.world.options.atRestCorruption;
   }
 
   /** How many batches a plain read sees. Judges that nothing acknowledged is hidden. */

@@ -166,7 +166,7 @@ class EngineModelRun {
     await this.#driver.secureAfter(this.#driver.engine.compact(), (error) => {
       this.#world.fail("liveness", `no merge without faults: ${error.code} ${error.message}`);
     });
-    await this.#driver.checkDirectory(env);
+    await this.#driver.checkDirectory(env, true);
     this.#workload.reads.everything();
   }
 

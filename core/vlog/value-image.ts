@@ -70,6 +70,9 @@ function imageProblem(
   }
   const seed = salt(fileNumber, readPointedOffset(view, pointer));
   const crc = crc32(image, headEnd, headEnd + valueLength, seed);
+  for (let i = headEnd + valueLength; i < image.length; i++) {
+    if (image[i] !== 0) return "a value is not followed by zeros";
+  }
   return crc === readPointedCrc(view, pointer) ? "" : "bad checksum of a value";
 }
 

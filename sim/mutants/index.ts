@@ -11,6 +11,7 @@ import { recoveryMutants } from "./recovery.ts";
 import { scanMutants } from "./scans.ts";
 import { tableMutants } from "./tables.ts";
 import { toolMutants } from "./tools.ts";
+import { valueLogMutants } from "./value-log.ts";
 import { walMutants } from "./wal.ts";
 
 /** Every planted bug. `nokv mutants` measures how fast each is found. */
@@ -24,6 +25,7 @@ export const mutants: readonly Mutant[] = [
   ...readMutants,
   ...scanMutants,
   ...readCacheMutants,
+  ...valueLogMutants,
   ...kvMutants,
   ...gatewayMutants,
   ...toolMutants,
