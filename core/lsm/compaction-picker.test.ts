@@ -9,6 +9,7 @@ import {
   levelScore, outputTablesMax, pickCompaction, pickFullCompaction, runsOf,
 } from "./compaction-picker.ts";
 import { rangesOverlap } from "./table-meta.ts";
+import type { ValueFileMeta } from "../vlog/value-file.ts";
 import type { TableMeta } from "./table-meta.ts";
 import { levelsMax, Version } from "./version.ts";
 
@@ -203,4 +204,43 @@ test("the full compaction takes everything to the deepest level in use", () => {
   expect(outputTablesMax(tables, 200)).toBe(3);
   const keys = tables.map((table) => table.smallest).sort(compareKeys);
   expect(compaction?.smallest).toEqual(keys[0]);
+});
+
+describe("garbage in value files", () => {
+  const file = (number: number): ValueFileMeta => ({ number, kind: "values", sizeBytes: 1032, separableBytes: 1000 });
+  const pointing = (table: TableMeta, ...refs: [number, number][]): TableMeta => ({
+    ...table, tombstoneCount: 0, valueRefs: refs.map(([at, bytes]) => ({ file: at, records: 1, bytes })),
+  });
+
+  test("is collected from a table where it stands, the worst file first", () => {
+    const upper = pointing(meta(12, 1, 0, 9), [2, 400]);
+    const lower = pointing(meta(13, 2, 5, 6), [3, 300], [4, 900]);
+    const version = Version.of([upper, lower], [file(2), file(3), file(4)]);
+    const first = pickCompaction(version, options);
+    expect(first).toMatchObject({ reason: "value-garbage", level: 2, outputLevel: 2, bottom: true, relocate: [3] });
+    expect(first?.inputs).toEqual([lower]);
+    const second = pickCompaction(version, options, [], new Set([3]));
+    expect(second).toMatchObject({ level: 1, outputLevel: 1, bottom: false, relocate: [2] });
+    expect(pickCompaction(version, options, [], new Set([2, 3]))).toBe(null);
+    expect(pickCompaction(version, options, first === null ? [] : [first])?.inputs).toEqual([upper]);
+    expect(pickCompaction(version, { ...options, valueGarbagePercent: 71 })).toBe(null);
+  });
+
+  test("of level 0 goes down with what it must take along, and is never moved as it is", () => {
+    const newer = pointing(meta(12, 0, 0, 9), [2, 100]);
+    const older = pointing(meta(11, 0, 5, 20), [2, 100]);
+    const compaction = pickCompaction(Version.of([newer, older], [file(2)]), options);
+    expect(compaction).toMatchObject({ level: 0, outputLevel: 1, trivialMove: false, relocate: [2] });
+    expect(compaction?.inputs).toEqual([newer, older]);
+  });
+
+  test("waits for a level that is fuller, and leaves its file by any merge that passes", () => {
+    const tables = [13, 14, 15, 16, 17, 18].map((number) => pointing(meta(number, 0, 0, 9), [number - 11, 400]));
+    const files = tables.map((table) => file(table.number - 11));
+    const merge = pickCompaction(Version.of(tables, files), options);
+    expect(merge).toMatchObject({ reason: "level-0-count", relocate: [2] });
+    expect(pickFullCompaction(Version.of(tables, files), options)?.relocate).toEqual([2]);
+    const wide = pickFullCompaction(Version.of(tables, files), { ...options, tableBytes: 200 });
+    expect(wide?.relocate).toEqual([2, 3]);
+  });
 });

@@ -1,5 +1,6 @@
 // Goal: a version refuses every edit that would break what readers and compactions rely on.
 import { describe, expect, test } from "vitest";
+import type { ValueFileMeta } from "../vlog/value-file.ts";
 import type { TableMeta } from "./table-meta.ts";
 import { Version } from "./version.ts";
 
@@ -51,4 +52,18 @@ describe("version", () => {
     const version = Version.of([meta(1, 1, 0, 9)]);
     expect(() => version.apply({ added, removed })).toThrow(reason);
   });
+});
+
+test("a value file is in a version exactly as long as a table points into it", () => {
+  const refs = [{ file: 5, records: 2, bytes: 60 }];
+  const values: ValueFileMeta[] = [{ number: 5, kind: "log", sizeBytes: 200, separableBytes: 100 }];
+  const version = Version.of([{ ...meta(8, 0, 0, 9), valueRefs: refs }], values);
+  expect(version.values).toEqual([{ file: values[0], liveRecords: 2, liveBytes: 60 }]);
+  const moved = version.apply({ added: [{ ...meta(8, 1, 0, 9), valueRefs: refs }], removed: [8] });
+  expect(moved.valueFiles()).toEqual(values);
+  expect(version.apply({ added: [meta(9, 1, 0, 9)], removed: [8] }).valueFiles()).toEqual([]);
+  const more = { ...meta(9, 1, 0, 9), valueRefs: refs };
+  expect(() => version.apply({ added: [more], removed: [] })).toThrow("no more than");
+  expect(() => Version.of([more])).toThrow("are there");
+  expect(() => version.apply({ added: [], removed: [], valuesAdded: values })).toThrow("added once");
 });

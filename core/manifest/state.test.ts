@@ -1,6 +1,7 @@
 // Goal: an edit that contradicts what was before is refused, each in its own words.
 import { describe, expect, test } from "vitest";
 import { bound, type TableMeta } from "../lsm/table-meta.ts";
+import type { ValueFileMeta } from "../vlog/value-file.ts";
 import type { ManifestEdit } from "./edit.ts";
 import { ManifestState } from "./state.ts";
 
@@ -78,4 +79,21 @@ describe("manifest state", () => {
   test("a change without a base is refused", () => {
     expect(new ManifestState().apply(change)).toBe("the first edit is not a base");
   });
+});
+
+test("value files are exactly those that tables point into", () => {
+  const file: ValueFileMeta = { number: 2, kind: "log", sizeBytes: 200, separableBytes: 100 };
+  const pointing = { ...table(21, 0, "b", "c"), valueRefs: [{ file: 2, records: 1, bytes: 100 }] };
+  const after = (edit: Partial<ManifestEdit>): string | null => {
+    const state = new ManifestState();
+    state.apply(base);
+    return state.apply({ ...change, nextFile: 30, ...edit }) ?? state.valueProblem();
+  };
+  expect(after({ added: [pointing], valuesAdded: [file] })).toBe(null);
+  expect(after({ added: [pointing] })).toMatch("unknown");
+  expect(after({ valuesAdded: [file] })).toMatch("no table");
+  expect(after({ added: [pointing], valuesAdded: [{ ...file, separableBytes: 99 }] })).toMatch("more than");
+  expect(after({ added: [pointing], valuesAdded: [{ ...file, number: 5 }] })).toMatch("log in use");
+  expect(after({ added: [pointing], valuesAdded: [file, file] })).toMatch("twice");
+  expect(after({ valuesRemoved: [2] })).toMatch("never added");
 });
