@@ -185,6 +185,28 @@ export class EngineReads {
     held.splice(index, 1);
   }
 
+  /** Opens an iterator over everything and takes its first step. False: there is none to go on with. */
+  beginHeld(): boolean {
+    const held = this.#iterators;
+    if (held.length >= heldIteratorsMax) return false;
+    const states = this.#driver.model.at(this.#driver.visibleCount());
+    const opened = this.#driver.timed(() => this.#driver.engine.iterator({}));
+    const one = { iterator: opened.value, bounds: {}, states, instant: opened.instant, seen: [] };
+    // After an error or at its end there is nothing to go on with.
+    const goesOn = this.#guard(() => !this.#advance(one, 1)) === true;
+    if (goesOn) held.push(one);
+    else one.iterator.close();
+    return goesOn;
+  }
+
+  /** Moves every iterator that is held open to its end: what happened meanwhile must not show. */
+  finishHeld(): void {
+    for (const one of this.#iterators.splice(0)) {
+      this.#guard(() => this.#advance(one, Number.MAX_SAFE_INTEGER));
+      one.iterator.close();
+    }
+  }
+
   /** Forward, backward and key by key, all agree with each other and the model. */
   everything(): void {
     for (const family of this.#keyspace.families) {

@@ -13,6 +13,9 @@ import { pause } from "./recording-clock.ts";
 /** Commits of one turn. */
 const burstMax = 24;
 
+/** Pauses of 5 ms that a reader lets pass before it goes on. */
+const acrossPausesMax = 20;
+
 /** Errors that a workload may meet, and where. Anything else is a violation. */
 export interface Tolerance {
   readonly writes: readonly NokvErrorCode[];
@@ -93,6 +96,7 @@ export class EngineWorkload {
     else if (choice < 90) await this.#outlast(env);
     else if (choice < 91) await this.checkpoints.take(env);
     else if (choice < 92) this.#inTables();
+    else if (choice < 93) await this.#readAcross(env);
     else await pause(env, dice.skewed(1, dice.pick([100, 10_000, 1_000_000])));
     if (this.driver.pending >= pendingMax) await this.settled(env);
   }
@@ -123,6 +127,16 @@ export class EngineWorkload {
   #burst(): void {
     for (let i = this.#dice.between(3, burstMax); i > 0; i--) this.commit();
     if (this.#dice.chance(1, 4)) this.#powerOff?.(this.#dice.skewed(1, 40));
+  }
+
+  /** A reader goes on as it began while what it reads is overwritten, merged, collected and removed. */
+  async #readAcross(env: Env): Promise<void> {
+    if (!this.reads.beginHeld()) return;
+    const { engine } = this.driver;
+    for (let i = this.#dice.between(1, 8); i > 0; i--) this.commit();
+    this.compact();
+    for (let i = this.#dice.between(1, acrossPausesMax); i > 0; i--) await pause(env, 5_000);
+    if (this.driver.isOpen && this.driver.engine === engine) this.reads.finishHeld();
   }
 
   /** What outlasted the interval must outlast a power loss. */

@@ -1,7 +1,7 @@
 // Goal: values that stand outside tables are read, held, collected, recovered and refused as values in tables are.
 // Method: an engine over a simulated disk, with a threshold of a few bytes.
 import { describe, expect, test } from "vitest";
-import { NokvError } from "../errors.ts";
+import type { NokvError } from "../errors.ts";
 import { Batch } from "./batch.ts";
 import { type Engine, openEngine } from "./engine.ts";
 import type { EngineOptions } from "./options.ts";

@@ -210,7 +210,7 @@ describe("a pointer", () => {
     const flushed = flush(bigRecords(3, 40), 10);
     let reads = 0;
     flushed.disk.onRead = (path, _position, filled) => {
-      if (/sst$/.test(path) || ++reads % 3 === 0) return;
+      if (path.endsWith(".sst") || ++reads % 3 === 0) return;
       filled[filled.length >> 1] = (filled[filled.length >> 1] ?? 0) ^ 1;
     };
     expect(contents(flushed).records).toEqual(bigRecords(3, 40));
