@@ -191,7 +191,7 @@ export class EngineReads {
     if (held.length >= heldIteratorsMax) return false;
     const states = this.#driver.model.at(this.#driver.visibleCount());
     const opened = this.#driver.timed(() => this.#driver.engine.iterator({}));
-    const one = { iterator: opened.value, bounds: {}, states, instant: opened.instant, seen: [] };
+    const one = { iterator: opened.value, bounds: {}, states, instant: opened.instant, seen: [], lent: null };
     // After an error or at its end there is nothing to go on with.
     const goesOn = this.#guard(() => !this.#advance(one, 1)) === true;
     if (goesOn) held.push(one);

@@ -69,6 +69,7 @@ function contents({ disk, table, values }: Flushed): { records: PlainRecord[]; r
     const [count, sum] = counts.get(file) ?? [0, 0];
     counts.set(file, [count + 1, sum + Math.ceil((24 + record.key.length + value.length) / 4) * 4]);
   }
+  cursor.release();
   reader.close();
   files.close();
   files.release(values);

@@ -73,9 +73,9 @@ interface Counted {
 }
 
 function recountTable(disk: Disk, directory: string, state: ManifestState, counted: Counted): string | null {
-  const reader = TableReader.open(disk, tablePath(directory, counted.number), counted.number, new BlockCache(0));
+  const reader = TableReader.open(disk, tablePath(directory, counted.number), counted.number, new BlockCache(0, 1_024));
+  const cursor = reader.cursor();
   try {
-    const cursor = reader.cursor();
     for (cursor.seekFirst(); cursor.valid; cursor.next()) {
       const { view, bytes, offset } = cursor;
       if (view.getUint8(offset + 6) !== pointerKind) continue;
@@ -90,6 +90,7 @@ function recountTable(disk: Disk, directory: string, state: ManifestState, count
     }
     return null;
   } finally {
+    cursor.release();
     reader.close();
   }
 }
