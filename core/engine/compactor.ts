@@ -35,8 +35,10 @@ export class Compactor {
   valueBytesWritten = 0;
   /** Callers whose tables are merged, and who wait for the garbage of that to be collected. */
   #collecting: Done[] = [];
-  /** Value files that could not be read: whatever is still good in them stays there. */
+  /** Damaged value files: whatever is still good in them stays there. */
   readonly #spoiled = new Set<number>();
+  /** Value files that the machine refused to read: left alone until a compaction succeeds. */
+  readonly #refused = new Set<number>();
   #stopped = false;
 
   constructor(context: BackgroundContext) {
@@ -53,8 +55,8 @@ export class Compactor {
     if (manual.length === 0) this.#tellCollected();
     const compaction =
       manual.length > 0
-        ? pickFullCompaction(version, options, this.#spoiled)
-        : pickCompaction(version, options, [], this.#spoiled);
+        ? pickFullCompaction(version, options, this.#unreadable())
+        : pickCompaction(version, options, [], this.#unreadable());
     this.#manual = [];
     if (compaction === null) {
       for (const done of manual) done(null);
@@ -91,7 +93,7 @@ export class Compactor {
   #tellCollected(): void {
     if (this.#collecting.length === 0) return;
     const { tables, options } = this.#context;
-    if (pickValueGarbage(tables.current.version, options, [], this.#spoiled) !== null) return;
+    if (pickValueGarbage(tables.current.version, options, [], this.#unreadable()) !== null) return;
     for (const done of this.#collecting.splice(0)) done(null);
   }
 
@@ -100,12 +102,16 @@ export class Compactor {
     this.lane.fail(error, () => this.kick());
   }
 
+  #unreadable(): ReadonlySet<number> {
+    return this.#refused.size === 0 ? this.#spoiled : new Set([...this.#spoiled, ...this.#refused]);
+  }
+
   /** A value that can not be read must not keep everything else from being merged. */
-  #noteSpoiled(compaction: Compaction, error: NokvError): void {
-    if (error.code !== "NOKV_CORRUPTION") return;
-    for (const { file } of this.#context.tables.current.version.values) {
-      const path = valueFilePath(this.#context.directory, file);
-      if (error.path === path && compaction.relocate.includes(file.number)) this.#spoiled.add(file.number);
+  #noteUnreadable(compaction: Compaction, error: NokvError): void {
+    for (const number of compaction.relocate) {
+      const file = this.#context.tables.current.version.values.find((usage) => usage.file.number === number)?.file;
+      if (file === undefined || error.path !== valueFilePath(this.#context.directory, file)) continue;
+      (error.code === "NOKV_CORRUPTION" ? this.#spoiled : this.#refused).add(number);
     }
   }
 
@@ -145,7 +151,7 @@ export class Compactor {
   #ended(compaction: Compaction, error: JobError | null, result: JobResult | null): void {
     if (error !== null) {
       const failure = jobFailure(error, "a compaction failed");
-      this.#noteSpoiled(compaction, failure);
+      this.#noteUnreadable(compaction, failure);
       return this.#fail(failure);
     }
     assert(result !== null, "a job that ends without an error has a result");
@@ -176,6 +182,7 @@ export class Compactor {
   }
 
   #count(compaction: Compaction, made: CompactionResult): void {
+    this.#refused.clear();
     this.compactionCount++;
     if (compaction.reason === "value-garbage") this.collectionCount++;
     for (const table of made.tables) this.bytesCompacted += table.sizeBytes;

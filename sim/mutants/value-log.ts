@@ -191,4 +191,43 @@ export const valueLogMutants: readonly Mutant[] = [
     scenario: null,
     why: "Overwritten values take room for as long as one value of their file is read.",
   },
+  {
+    name: "relocated-value-newer-than-it-is",
+    file: "core/vlog/value-separator.ts",
+    find: `      this.#output.add(image, imageView, 0);
+      return this.#point(bytes, view, offset, this.#output.place);`,
+    replace: `      imageView.setUint32(8, 0xffffffff, true);
+      this.#output.add(image, imageView, 0);
+      return this.#point(image, imageView, 0, this.#output.place);`,
+    oracles: wrong,
+    scenario: null,
+    why: "A value that a collection moves counts as written now: it comes back over what replaced it.",
+  },
+  {
+    name: "garbage-kept-as-value-file",
+    file: "core/lsm/flush-job.ts",
+    find: `  return largeBytes(view, sorted, thresholdBytes, new DropJudge(job.drop)) >= needed;`,
+    replace: `  return true;`,
+    oracles: ["values"],
+    scenario: null,
+    why: "A log segment full of values that the flush drops is kept for the few that it does not.",
+  },
+  {
+    name: "checkpoint-without-value-files",
+    file: "core/engine/checkpoint.ts",
+    find: `  for (const file of source.tables.valueFiles()) {`,
+    replace: `  for (const file of source.tables.valueFiles().slice(1)) {`,
+    oracles: ["checkpoint", "values", "errors"],
+    scenario: null,
+    why: "A checkpoint lacks the values that its tables point to.",
+  },
+  {
+    name: "record-cache-keeps-pointers",
+    file: "core/engine/reader.ts",
+    find: `    if (isNewest && !isCached && readKind(found.view, found.offset) !== recordKind.pointer) {`,
+    replace: `    if (isNewest && !isCached) {`,
+    oracles: wrong,
+    scenario: null,
+    why: "After a collection, reads of a value that moved follow a pointer into a file that is gone.",
+  },
 ];
