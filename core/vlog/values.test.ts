@@ -39,6 +39,7 @@ function flush(records: readonly PlainRecord[], thresholdBytes: number, disk = n
   segment.close();
   const job: FlushJob = {
     kind: "flush", directory, tableNumber: 4, arena: arena.bytes, offsets: memtable.arrivalOffsets(),
+    rangeOffsets: new Uint32Array(0),
     table: smallBlocks, drop: keepAll,
     values: { thresholdBytes, fileNumber: 5, segmentNumber, segmentBytes: arena.end },
   };
@@ -141,6 +142,7 @@ describe("separation", () => {
     for (const record of records) memtable.add(arena.append(record));
     const result = runJob(disk, {
       kind: "flush", directory, tableNumber: 4, arena: arena.bytes, offsets: memtable.arrivalOffsets(),
+      rangeOffsets: new Uint32Array(0),
       table: smallBlocks, drop: { ...keepAll, horizonVersion: 10 },
       values: { thresholdBytes: 100, fileNumber: 5, segmentNumber, segmentBytes: arena.end },
     } as FlushJob, 300) as FlushResult;

@@ -206,8 +206,8 @@ export const valueLogMutants: readonly Mutant[] = [
   {
     name: "garbage-kept-as-value-file",
     file: "core/lsm/flush-job.ts",
-    find: `  return largeBytes(view, sorted, thresholdBytes, new DropJudge(job.drop)) >= needed;`,
-    replace: `  return true;`,
+    find: `  return largeBytes(view, sorted, thresholdBytes, new`,
+    replace: `  return needed >= 0 || largeBytes(view, sorted, thresholdBytes, new`,
     oracles: ["values"],
     scenario: null,
     why: "A log segment full of values that the flush drops is kept for the few that it does not.",
