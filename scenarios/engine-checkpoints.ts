@@ -65,7 +65,7 @@ export class EngineCheckpoints {
     const count = driver.countAt(version);
     const copy = await openEngine(env, path, { createIfMissing: false });
     if (driver.isOpen) {
-      const { value: seen, instant } = driver.timed(() => scanAll(copy, driver.plan.families));
+      const { value: seen, instant } = driver.timedIn(copy, () => scanAll(copy, driver.plan.families));
       const problem = driver.model.check(count, (state) => judgeEverything(state, seen, instant));
       if (problem !== null) driver.world.fail("checkpoint", `${path} at version ${version}: ${problem}`);
     }

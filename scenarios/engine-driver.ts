@@ -254,6 +254,17 @@ export class EngineDriver {
     return { value, instant: { earliestMs, latestMs, highestMs } };
   }
 
+  /**
+   * The same for a read of `copy`, another database made from this one. Its present may be earlier: it knows of no
+   * clock reading after its newest version. And what this engine found expired by then may be missing in both.
+   */
+  timedIn<T>(copy: Engine, read: () => T): { readonly value: T; readonly instant: ReadInstant } {
+    const copyMs = copy.nowMs();
+    const { value, instant } = this.timed(read);
+    const earliestMs = Math.min(copyMs, instant.earliestMs);
+    return { value, instant: { ...instant, earliestMs, latestMs: Math.max(copy.nowMs(), instant.latestMs) } };
+  }
+
   /** Notes that everything acknowledged by now is durable once `promise`, of a flush, is kept. */
   secureAfter(promise: Promise<void>, failed: (error: NokvError) => void): Promise<void> {
     const session = this.#session;
