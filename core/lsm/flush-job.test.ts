@@ -67,8 +67,8 @@ describe("flush", () => {
   });
 
   test("a failure at any call leaves no file and no handle", () => {
-    const records = Array.from({ length: 30 }, (_, i) => ({
-      family: 0, key: Uint8Array.of(i), version: i + 1, value: new Uint8Array(40), expiresAtMs: 0,
+    const records = Array.from({ length: 900 }, (_, i) => ({
+      family: 0, key: Uint8Array.of(i >>> 8, i & 255), version: i + 1, value: new Uint8Array(40), expiresAtMs: 0,
     }));
     let failures = 0;
     for (let call = 0; ; call++) {

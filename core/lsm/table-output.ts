@@ -5,6 +5,7 @@ import {
 } from "../bytes/record.ts";
 import { DiskError } from "../env/disk.ts";
 import type { Disk, DiskFile, SyncDone } from "../env/disk.ts";
+import { GatheredFile } from "./gathered-file.ts";
 import { clipFragments, type RangeFragment } from "./range-tombstones.ts";
 import { boundOf, TableBuilder } from "./table-builder.ts";
 import type { TableOptions } from "./table-builder.ts";
@@ -14,6 +15,10 @@ import type { TableMeta } from "./table-meta.ts";
 
 /** A sync starts after so many bytes, that a large table does not leave all its writing to the last one. */
 const syncEveryBytes = 8 << 20;
+
+/** One write takes so many blocks, within a bound. */
+const blocksPerWrite = 32;
+const writeBytesMax = 256 << 10;
 
 /** What tables are written where. */
 export interface OutputPlace {
@@ -47,12 +52,15 @@ export class TableOutput {
   #abandoned = false;
   #scratch: Uint8Array = new Uint8Array(256);
   readonly #synced: SyncDone;
+  /** What goes to the disk with the next write; one buffer serves all tables in turn. */
+  readonly #gathered: Uint8Array;
 
   constructor(disk: Disk, place: OutputPlace, wake: () => void) {
     this.#disk = disk;
     this.#place = place;
     this.#wake = wake;
     this.#synced = (error): void => this.#onSynced(error);
+    this.#gathered = new Uint8Array(Math.min(writeBytesMax, blocksPerWrite * place.table.blockBytes));
   }
 
   /** The tables finished so far. */
@@ -139,7 +147,8 @@ export class TableOutput {
   #openTable(): TableBuilder {
     assert(this.#opened < this.#place.numbers, "a table has a reserved number");
     const number = this.#place.firstNumber + this.#opened;
-    const file = this.#disk.open(tablePath(this.#place.directory, number), "create");
+    const opened = this.#disk.open(tablePath(this.#place.directory, number), "create");
+    const file = new GatheredFile(opened, this.#gathered);
     this.#file = file;
     this.#opened++;
     this.#syncedBytes = 0;
