@@ -171,12 +171,14 @@ export class Engine {
     const snapshot = options.snapshot ?? null;
     if (snapshot !== null) snapshot.check(this.#pins);
     const tables = this.#tables.current.retain();
+    const { memtables } = this.#write;
+    const held = memtables.hold();
     const newest = options.latest === true ? this.#write.pendingVersion : this.#write.visibleVersion;
     const version = snapshot === null ? newest : snapshot.version;
     const iterator = new EngineIterator(
       {
         cursor: new MergingCursor([
-          ...this.#write.memtables.cursors(),
+          ...held.map((memory) => memory.memtable.cursor()),
           ...tables.cursors(Math.max(0, options.limit ?? 0), options.reverse === true),
         ]),
         ranges: walkRanges(this.#write.memtables, tables, version),
@@ -187,6 +189,7 @@ export class Engine {
         release: (released) => {
           this.#iterators.delete(released);
           tables.release();
+          memtables.release(held);
         },
       },
       options,
@@ -287,6 +290,9 @@ export class Engine {
       walBytes: wal.writtenBytes,
       walGroups: wal.groupCount,
       walSyncs: wal.syncCount,
+      walSpares: wal.spareCount,
+      walRecycled: wal.recycledCount,
+      arenasReused: this.#write.arenasReused,
       flushes: this.#flusher.flushCount,
       flushedVersion: this.#flusher.flushedVersion,
       flushFailures: this.#flusher.lane.failureCount,
@@ -460,6 +466,7 @@ export class Engine {
     await sealed;
     if (this.#failure === null) await this.#closeManifest();
     await new Promise<void>((resolve) => this.#manifest.whenIdle(resolve));
+    this.#write.wal.removeSpares();
     this.#write.wal.closeFiles();
     this.#manifest.closeFile();
     this.#tables.close();

@@ -8,7 +8,8 @@ export const lockName = "LOCK";
 /** Reserved for the mode of a directory that was promoted into a cluster. */
 export const modeName = "MODE";
 
-export type OwnFileKind = "current" | "lock" | "mode" | "manifest" | "wal" | "table" | "value" | "temp";
+export type OwnFileKind =
+  | "current" | "lock" | "mode" | "manifest" | "wal" | "spare" | "table" | "value" | "temp";
 
 export interface OwnFile {
   readonly name: string;
@@ -17,7 +18,14 @@ export interface OwnFile {
   readonly number: number;
 }
 
-const numbered = /^(?:MANIFEST-|wal-|table-|value-)(\d{6,10})(?:\.log|\.sst|\.vlog)?$/;
+/**
+ * The file of an obsolete segment that waits to be written over. The number is only there to tell them apart.
+ */
+export function spareName(number: number): string {
+  return `spare-${String(number).padStart(6, "0")}.log`;
+}
+
+const numbered = /^(?:MANIFEST-|wal-|spare-|table-|value-)(\d{6,10})(?:\.log|\.sst|\.vlog)?$/;
 
 /** What of ours `name` is; null for a foreign file. Only exactly the names this program writes are ours. */
 export function ownFile(name: string): OwnFile | null {
@@ -29,6 +37,7 @@ export function ownFile(name: string): OwnFile | null {
   if (number < 1 || number > fileNumberMax) return null;
   if (name === manifestName(number)) return { name, kind: "manifest", number };
   if (name === walName(number)) return { name, kind: "wal", number };
+  if (name === spareName(number)) return { name, kind: "spare", number };
   if (name === tableFileName(number)) return { name, kind: "table", number };
   if (name === valueFileName(number)) return { name, kind: "value", number };
   return null;

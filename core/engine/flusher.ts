@@ -6,6 +6,7 @@ import type { JobError, JobResult } from "../env/jobs.ts";
 import type { FlushJob, FlushResult } from "../lsm/flush-job.ts";
 import { type BackgroundContext, dropRules, jobFailure, Lane, tableOptions } from "./background.ts";
 import { poisoned } from "./failure.ts";
+import { spareName } from "./file-names.ts";
 import type { MemorySegment } from "./memtables.ts";
 import type { ChangeOutcome } from "./table-set.ts";
 import { type Done, Waiters } from "./waiters.ts";
@@ -142,8 +143,11 @@ export class Flusher {
 
   /** Only now: the manifest that is durable says that the segment is obsolete. */
   #removeSegment(flushed: MemorySegment): void {
+    const { directory, env, write } = this.#context;
+    const { number, path } = flushed.segment;
+    if (write.wal.recycle(flushed.segment, `${directory}/${spareName(number)}`)) return;
     try {
-      this.#context.env.disk.remove(flushed.segment.path);
+      env.disk.remove(path);
     } catch (error) {
       // The next opening removes it.
       if (!(error instanceof DiskError)) throw error;

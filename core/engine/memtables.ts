@@ -1,27 +1,24 @@
 // HOT: every read looks here first.
 import { assert } from "../assert.ts";
-import { Memtable, tooNew } from "../lsm/memtable.ts";
+import { type Memtable, tooNew } from "../lsm/memtable.ts";
 import type { RangeTombstones } from "../lsm/range-tombstones.ts";
-import type { RecordCursor } from "../lsm/record-cursor.ts";
 import type { WalSegment } from "../wal/segment.ts";
+import type { Arenas } from "./arenas.ts";
 
 /** A memtable and the segment whose image is its arena. */
-export interface MemorySegment {
+export class MemorySegment {
   readonly memtable: Memtable;
   readonly segment: WalSegment;
-}
+  /** Iterators that walk over it. */
+  readers = 0;
+  /** Reads find its records in tables only. */
+  dropped = false;
 
-/** A guess at the size of a record, for the first size of a memtable's index: it grows by itself. */
-const recordBytesGuess = 256;
-const entriesGuessMax = 1 << 16;
-
-function retainedCost(memtable: Memtable): number {
-  return memtable.arena.length + memtable.indexBytes;
-}
-
-export function memorySegment(segment: WalSegment): MemorySegment {
-  const entries = Math.min(entriesGuessMax, Math.ceil(segment.arena.length / recordBytesGuess));
-  return { memtable: new Memtable(segment.arena, entries), segment };
+  constructor(memtable: Memtable, segment: WalSegment) {
+    assert(memtable.arena === segment.arena, "a memtable indexes the image of its segment");
+    this.memtable = memtable;
+    this.segment = segment;
+  }
 }
 
 /**
@@ -35,8 +32,9 @@ export class Memtables {
   /** Newest first. */
   readonly #immutables: MemorySegment[] = [];
   /** Newest first. */
-  readonly #retained: Memtable[] = [];
+  readonly #retained: MemorySegment[] = [];
   readonly #retainedBytesMax: number;
+  readonly #arenas: Arenas;
   #retainedBytes = 0;
   /** Finds in retained memtables. */
   retainedHits = 0;
@@ -45,9 +43,10 @@ export class Memtables {
   /** Whether there is a range tombstone in memory. */
   hasRanges = false;
 
-  constructor(active: MemorySegment, retainedBytesMax: number) {
+  constructor(active: MemorySegment, retainedBytesMax: number, arenas: Arenas) {
     this.#active = active;
     this.#retainedBytesMax = retainedBytesMax;
+    this.#arenas = arenas;
     this.foundIn = active.memtable;
   }
 
@@ -110,9 +109,9 @@ export class Memtables {
     assert(oldest === flushed, "memtables are flushed from the oldest");
     const { memtable } = flushed;
     this.hasRanges = this.all().some((waiting) => waiting.memtable.ranges.count > 0);
-    if (memtable.count === 0) return;
+    if (memtable.count === 0) return this.#drop(flushed);
     memtable.forgetOrder();
-    this.#retained.unshift(memtable);
+    this.#retained.unshift(flushed);
     this.#retainedBytes += retainedCost(memtable);
     // One that is too large alone must go with all that are older: they would hide what it held.
     while (this.#retainedBytes > this.#retainedBytesMax) this.#dropRetained();
@@ -133,6 +132,21 @@ export class Memtables {
     return this.all().flatMap(({ memtable }) => memtable.ranges.sets());
   }
 
+  /** All that an iterator walks over, newest first. None is written over before it is given back to `release`. */
+  hold(): readonly MemorySegment[] {
+    const held = [this.#active, ...this.#immutables];
+    for (const one of held) one.readers++;
+    return held;
+  }
+
+  release(held: readonly MemorySegment[]): void {
+    for (const one of held) {
+      assert(one.readers > 0, "a memtable is given back once");
+      one.readers--;
+      this.#recycle(one);
+    }
+  }
+
   /** Gives the memory of retained memtables back. */
   clearRetained(): void {
     while (this.#retained.length > 0) this.#dropRetained();
@@ -141,7 +155,8 @@ export class Memtables {
   #dropRetained(): void {
     const oldest = this.#retained.pop();
     assert(oldest !== undefined, "a budget is exceeded by something");
-    this.#retainedBytes -= retainedCost(oldest);
+    this.#retainedBytes -= retainedCost(oldest.memtable);
+    this.#drop(oldest);
   }
 
   /**
@@ -166,7 +181,7 @@ export class Memtables {
       if (older === tooNew) answer = tooNew;
     }
     for (let i = 0; i < this.#retained.length; i++) {
-      const memtable = this.#retained[i] as Memtable;
+      const memtable = (this.#retained[i] as MemorySegment).memtable;
       const older = memtable.findHashed(family, key, version, hash);
       if (older >= 0) {
         this.retainedHits++;
@@ -178,10 +193,19 @@ export class Memtables {
     return answer;
   }
 
-  /** Newest first, as a merging cursor wants them. */
-  cursors(): RecordCursor[] {
-    const cursors = [this.#active.memtable.cursor()];
-    for (const waiting of this.#immutables) cursors.push(waiting.memtable.cursor());
-    return cursors;
+  #drop(memory: MemorySegment): void {
+    memory.dropped = true;
+    // The last read that came by may have been from it.
+    if (this.foundIn === memory.memtable) this.foundIn = this.#active.memtable;
+    this.#recycle(memory);
   }
+
+  #recycle(memory: MemorySegment): void {
+    // Without both conditions an iterator, or a read, would find the records of another memtable.
+    if (memory.dropped && memory.readers === 0) this.#arenas.give(memory.memtable);
+  }
+}
+
+function retainedCost(memtable: Memtable): number {
+  return memtable.arena.length + memtable.indexBytes;
 }

@@ -30,6 +30,8 @@ export interface EngineOptions {
   readonly batchBytesMax: number;
   /** Bytes of one frame of the log, beyond which the next batch begins another. */
   readonly walGroupBytesMax: number;
+  /** Files of obsolete log segments kept to be written over, which is faster than new ones. */
+  readonly walSparesMax: number;
   /** Bytes of writes taken and not yet handed to the disk; beyond it writes are refused with `NOKV_BUSY`. */
   readonly pendingBytesMax: number;
   /** The manifest is rewritten when it has grown beyond this. */
@@ -79,6 +81,7 @@ export const engineOptionsDefault: EngineOptions = {
   valueBytesMax: 64 * MiB,
   batchBytesMax: 128 * MiB,
   walGroupBytesMax: 4 * MiB,
+  walSparesMax: 2,
   pendingBytesMax: 256 * MiB,
   manifestBytesMax: 4 * MiB,
   blockBytes: 8 * KiB,
@@ -110,6 +113,7 @@ const bounds: Readonly<Record<NumericOption, readonly [number, number]>> = {
   valueBytesMax: [1, GiB - MiB],
   batchBytesMax: [64, framePayloadBytesMax],
   walGroupBytesMax: [64, framePayloadBytesMax],
+  walSparesMax: [0, 64],
   pendingBytesMax: [64, 4 * GiB],
   manifestBytesMax: [256, GiB],
   blockBytes: [64, 16 * MiB],
@@ -134,6 +138,7 @@ export const engineOptionExtremes: Readonly<Partial<Record<keyof EngineOptions, 
   memtableBytes: [512, 4 * KiB, 64 * KiB],
   immutableMemtablesMax: [1, 2, 4],
   walGroupBytesMax: [64, KiB, MiB],
+  walSparesMax: [0, 1, 4],
   pendingBytesMax: [64, 16 * KiB, MiB],
   manifestBytesMax: [256, KiB, MiB],
   blockBytes: [64, 512, 16 * KiB],

@@ -285,6 +285,7 @@ class Opening {
       case "value":
         return !state.values.has(file.number);
       case "temp":
+      case "spare":
         return true;
       case "current":
       case "lock":

@@ -14,6 +14,11 @@ export interface EngineStats extends ValueStats {
   readonly walBytes: number;
   readonly walGroups: number;
   readonly walSyncs: number;
+  /** Files of obsolete segments that wait to be written over, and how often one was. */
+  readonly walSpares: number;
+  readonly walRecycled: number;
+  /** How often a memtable took over the memory of a flushed one. */
+  readonly arenasReused: number;
   readonly flushes: number;
   /** Every record up to this version is in durable tables. */
   readonly flushedVersion: number;
@@ -59,7 +64,10 @@ export interface EngineStats extends ValueStats {
 /** What the opening found. */
 export interface RecoveryStats {
   readonly framesReplayed: number;
-  /** Bytes of the log and the manifest that a crash had torn and that were dropped. */
+  /**
+   * Bytes of the log and the manifest that a crash had torn and that were dropped, and what the earlier use of
+   * a file had left behind the end of a segment that was never sealed.
+   */
   readonly bytesTorn: number;
   /** Files that belonged to nothing any more. */
   readonly filesRemoved: number;

@@ -7,12 +7,13 @@ import { NokvError } from "../errors.ts";
 import type { DirectorySync } from "../wal/directory-sync.ts";
 import { WalSegment } from "../wal/segment.ts";
 import { type WalConfig, type WalOwner, WalWriter } from "../wal/writer.ts";
+import { Arenas } from "./arenas.ts";
 import type { Batch } from "./batch.ts";
 import { invalidArgument, poisoned, undetermined } from "./failure.ts";
 import { walName } from "../wal/segment-name.ts";
 import type { FileNumbers } from "./file-numbers.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
-import { Memtables, memorySegment } from "./memtables.ts";
+import { MemorySegment, Memtables } from "./memtables.ts";
 import type { EngineOptions } from "./options.ts";
 import type { RecordCache } from "./record-cache.ts";
 import { type Done, Waiters } from "./waiters.ts";
@@ -60,6 +61,7 @@ export class WritePath implements WalOwner {
   readonly #clock: HybridClock;
   readonly #numbers: FileNumbers;
   readonly #waiters = new Waiters();
+  readonly #arenas: Arenas;
   readonly wal: WalWriter;
   readonly memtables: Memtables;
   #listener: WriteListener | null = null;
@@ -82,8 +84,9 @@ export class WritePath implements WalOwner {
     this.#visibleVersion = config.visibleVersion;
     this.#pendingVersion = config.visibleVersion;
     this.wal = new WalWriter(env, walConfig(config), this);
-    const active = memorySegment(this.#beginSegment(0));
-    this.memtables = new Memtables(active, config.options.retainedMemtableBytes);
+    this.#arenas = new Arenas(env.jobs, config.options.memtableBytes);
+    const active = this.#beginSegment(0);
+    this.memtables = new Memtables(active, config.options.retainedMemtableBytes, this.#arenas);
   }
 
   get visibleVersion(): number {
@@ -92,6 +95,10 @@ export class WritePath implements WalOwner {
 
   get pendingVersion(): number {
     return this.#pendingVersion;
+  }
+
+  get arenasReused(): number {
+    return this.#arenas.reuseCount;
   }
 
   get failure(): DiskError | null {
@@ -153,8 +160,7 @@ export class WritePath implements WalOwner {
   /** Begins a new memtable and segment with room for `batchBytes`. */
   rotate(batchBytes: number): void {
     assert(!this.#closing, "a log that is sealed for good is not continued");
-    const segment = this.#beginSegment(batchBytes);
-    this.memtables.rotate(memorySegment(segment));
+    this.memtables.rotate(this.#beginSegment(batchBytes));
     this.#listener?.rotatedOrReached();
   }
 
@@ -264,11 +270,11 @@ export class WritePath implements WalOwner {
     return pressure.flushFailure === null && oldest.segment.lastVersion <= this.#visibleVersion;
   }
 
-  #beginSegment(batchBytes: number): WalSegment {
-    const { directory, options } = this.#config;
-    const arenaBytes = Math.max(options.memtableBytes, WalSegment.arenaBytes(batchBytes));
+  #beginSegment(batchBytes: number): MemorySegment {
+    const memtable = this.#arenas.take(WalSegment.arenaBytes(batchBytes));
     const number = this.#numbers.allocate();
-    return this.wal.begin(number, `${directory.path}/${walName(number)}`, this.#env.jobs.shared(arenaBytes));
+    const path = `${this.#config.directory.path}/${walName(number)}`;
+    return new MemorySegment(memtable, this.wal.begin(number, path, memtable.arena));
   }
 
   /** Stamps and indexes the records in `[start, end)` of the active arena. */
@@ -306,6 +312,7 @@ function walConfig(config: WriteConfig): WalConfig {
     level: options.durability,
     syncIntervalMs: options.syncIntervalMs,
     groupBytesMax: options.walGroupBytesMax,
+    sparesMax: options.walSparesMax,
   };
 }
 

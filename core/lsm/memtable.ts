@@ -53,9 +53,18 @@ export class Memtable {
   /** Entries below this are in base or tail. */
   #orderedCount = 0;
 
-  constructor(arena: Uint8Array, entriesExpected: number) {
+  /** `predecessor`: a memtable that nobody reads any more, of which the memory is taken over. */
+  constructor(arena: Uint8Array, entriesExpected: number, predecessor: Memtable | null = null) {
     this.arena = arena;
     this.view = new DataView(arena.buffer, arena.byteOffset, arena.byteLength);
+    if (predecessor !== null) {
+      // Entries need no clearing: only what a slot or the count leads to is ever read.
+      this.#offsets = predecessor.#offsets;
+      this.#older = predecessor.#older;
+      this.#slots = predecessor.#slots.fill(0);
+      this.#slotMask = predecessor.#slotMask;
+      return;
+    }
     const entries = Math.max(entriesMin, entriesExpected);
     const slots = Math.max(slotsMin, powerOfTwoAtLeast(entries * 2));
     this.#offsets = new Uint32Array(entries);

@@ -4,6 +4,7 @@ import type { Env } from "../env/env.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
 import type { ValueFileMeta } from "../vlog/value-file.ts";
 import type { DirectorySync } from "../wal/directory-sync.ts";
+import { spaceRetriesMax, spaceRetryUs } from "../wal/writer.ts";
 import { manifestName, switchCurrent } from "./current.ts";
 import type { ManifestEdit } from "./edit.ts";
 import { createManifest, type ManifestLog } from "./log.ts";
@@ -114,7 +115,7 @@ export class ManifestWriter {
     const problem = this.state.apply(edit);
     assert(problem === null, "an edit follows from the state before it");
     const finished: SyncDone = (error) => this.#finished(error, pending.done);
-    if (this.#log.bytesAfter(edit) > this.#bytesMax && this.#log.hasGrown()) this.#startNewFile(finished);
+    if (this.#log.bytesAfter(edit) > this.#bytesMax && this.#log.hasGrown()) this.#startNewFile(edit, finished);
     else this.#appendToFile(edit, finished);
   }
 
@@ -136,38 +137,55 @@ export class ManifestWriter {
     };
   }
 
-  #appendToFile(edit: ManifestEdit, done: SyncDone): void {
+  #appendToFile(edit: ManifestEdit, done: SyncDone, retriesLeft = spaceRetriesMax): void {
     try {
       this.#log.append(edit);
-      this.#log.sync(done);
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
-      done(error);
+      if (error.code !== "ENOSPC" || retriesLeft === 0) return done(error);
+      // The same bytes go to the same place later: until its sync, nobody was told of them.
+      this.#env.clock.after(spaceRetryUs, () => {
+        if (this.#failure !== null) done(this.#failure);
+        else this.#appendToFile(edit, done, retriesLeft - 1);
+      });
+      return;
     }
+    this.#log.sync(done);
   }
 
   /** The state, this edit included, becomes the base of a new file. */
-  #startNewFile(done: SyncDone): void {
+  #startNewFile(edit: ManifestEdit, done: SyncDone): void {
     const number = this.#owner.allocateFile();
     // The new file's own number is below what it promises.
     this.state.nextFile = this.#owner.nextFile();
     const content = { number, epoch: this.epoch, base: this.state.base() };
+    let begun = false;
     createManifest(this.#env, this.#directory, content, (error, log) => {
-      if (log === null) return done(error);
+      if (log === null) {
+        // A refused write, not a failed sync: the old file is as good as before.
+        if (error?.code !== "ENOSPC" || begun) return done(error);
+        this.#remove(number);
+        return this.#appendToFile(edit, done);
+      }
       switchCurrent(this.#env, this.#directory, log, (switchError) => {
         if (switchError === null) this.#replaceFile(log);
         else log.close();
         done(switchError);
       });
     });
+    begun = true;
   }
 
   #replaceFile(log: ManifestLog): void {
     const old = this.#log;
     this.#log = log;
     old.close();
+    this.#remove(old.number);
+  }
+
+  #remove(number: number): void {
     try {
-      this.#env.disk.remove(`${this.#directory.path}/${manifestName(old.number)}`);
+      this.#env.disk.remove(`${this.#directory.path}/${manifestName(number)}`);
     } catch (error) {
       // Garbage that the next opening removes.
       if (!(error instanceof DiskError)) throw error;

@@ -31,7 +31,7 @@ export class TestLog implements WalOwner {
     this.world = world;
     this.env = world.boot();
     const directory = new DirectorySync(this.env.disk, "/");
-    const config = { directory, epoch, level, syncIntervalMs: 10, groupBytesMax };
+    const config = { directory, epoch, level, syncIntervalMs: 10, groupBytesMax, sparesMax: 1 };
     this.writer = new WalWriter(this.env, config, this);
   }
 

@@ -25,6 +25,8 @@ export class WalSegment {
   readonly frames: FrameWriter;
   /** Null until the first write. */
   file: DiskFile | null = null;
+  /** Its file was another segment's before, and may be longer than this one. */
+  renamed = false;
   /** The file's entry in its directory is durable. */
   entryDurable = false;
   endBytes = fileHeaderBytes;

@@ -2,7 +2,7 @@
 import { walAfterRotate, walAfterSync, walBeforeSync } from "../../failpoints/catalog.ts";
 import { assert } from "../assert.ts";
 import type { Timer } from "../env/clock.ts";
-import { DiskError } from "../env/disk.ts";
+import { DiskError, type DiskFile } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import { closeFile } from "./close-file.ts";
 import type { DirectorySync } from "./directory-sync.ts";
@@ -19,6 +19,8 @@ export interface WalConfig {
   readonly level: WalLevel;
   readonly syncIntervalMs: number;
   readonly groupBytesMax: number;
+  /** Files of forgotten segments that are kept to be written over. */
+  readonly sparesMax: number;
 }
 
 /** Who owns the log: told what happened, asked whether to go on. Calls back into the writer freely. */
@@ -36,8 +38,8 @@ export interface WalOwner {
 }
 
 /** How often and how long a log waits for room before it gives up. */
-const spaceRetryUs = 200_000;
-const spaceRetriesMax = 50;
+export const spaceRetryUs = 200_000;
+export const spaceRetriesMax = 50;
 
 interface SyncWaiter {
   readonly segment: WalSegment;
@@ -61,6 +63,8 @@ export class WalWriter {
   /** Oldest first; the last is the active one. Those before it are sealed. */
   readonly #segments: WalSegment[] = [];
   readonly #waiters: SyncWaiter[] = [];
+  /** Paths of files that nobody needs. */
+  readonly #spares: string[] = [];
   readonly #pumpBound: () => void;
   readonly #syncedBound: (error: DiskError | null) => void;
   readonly #injectedBound: () => void;
@@ -79,6 +83,7 @@ export class WalWriter {
   #reached = 0;
   writtenBytes = 0;
   syncCount = 0;
+  recycledCount = 0;
   groupCount = 0;
 
   constructor(env: Env, config: WalConfig, owner: WalOwner) {
@@ -104,6 +109,10 @@ export class WalWriter {
     const segment = this.#segments[this.#segments.length - 1];
     assert(segment !== undefined, "a log has an active segment");
     return segment;
+  }
+
+  get spareCount(): number {
+    return this.#spares.length;
   }
 
   /** A group is held up by a full disk; it is tried again. */
@@ -186,6 +195,40 @@ export class WalWriter {
     this.#schedule();
   }
 
+  /**
+   * Takes the file of a forgotten segment to write a later one over it: bytes that have their place on the
+   * device, and their pages in memory, are written and synced at half the cost. Until then it is called
+   * `sparePath`. False: remove it.
+   *
+   * What it holds never validates in its next life: frames are salted with the number of their segment.
+   */
+  recycle(segment: WalSegment, sparePath: string): boolean {
+    assert(segment.forgotten, "a file that is written over is needed no more");
+    const settled = segment.file === null && segment.writtenBytes > 0;
+    // A sync of the old bytes that is under way may fail, and take the new ones down with it.
+    if (!settled || this.#failure !== null || this.#spares.length >= this.#config.sparesMax) return false;
+    try {
+      this.#env.disk.rename(segment.path, sparePath);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      return false;
+    }
+    this.#spares.push(sparePath);
+    return true;
+  }
+
+  /** Removes files kept for later, as far as the disk lets it: others need the room. */
+  removeSpares(): void {
+    for (const path of this.#spares.splice(0)) {
+      try {
+        this.#env.disk.remove(path);
+      } catch (error) {
+        // The next opening removes it.
+        if (!(error instanceof DiskError)) throw error;
+      }
+    }
+  }
+
   /** Seals the log for an orderly end and makes it durable. Nothing may be appended afterwards. */
   seal(done: (error: DiskError | null) => void): void {
     if (this.#failure === null) this.active.seal();
@@ -254,6 +297,7 @@ export class WalWriter {
     try {
       if (segment.writtenBytes === 0) this.#createFile(segment);
       segment.closeFrame();
+      if (segment.sealed && segment.renamed) trim(segment);
       this.#writeUpTo(segment, segment.endBytes);
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
@@ -267,10 +311,22 @@ export class WalWriter {
   }
 
   #createFile(segment: WalSegment): void {
-    segment.file ??= this.#env.disk.open(segment.path, "create");
+    segment.file ??= this.#openFile(segment);
     segment.writeHeader();
     this.#writeUpTo(segment, fileHeaderBytes);
     if (segment.previousNumber > 0) this.#env.failpoints.hit(walAfterRotate);
+  }
+
+  #openFile(segment: WalSegment): DiskFile {
+    const { disk } = this.#env;
+    const spare = this.#spares[0];
+    if (spare !== undefined && !segment.renamed) {
+      disk.rename(spare, segment.path);
+      this.#spares.shift();
+      segment.renamed = true;
+      this.recycledCount++;
+    }
+    return disk.open(segment.path, segment.renamed ? "write" : "create");
   }
 
   #writeUpTo(segment: WalSegment, end: number): void {
@@ -433,4 +489,10 @@ export class WalWriter {
     this.#syncTimer = null;
     this.#spaceTimer = null;
   }
+}
+
+/** Cuts off what the file's earlier use left: a segment that is complete has its own length, and no more. */
+function trim(segment: WalSegment): void {
+  const { file, endBytes } = segment;
+  if (file !== null && file.sizeBytes() > endBytes) file.truncate(endBytes);
 }

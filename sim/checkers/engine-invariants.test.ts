@@ -8,6 +8,7 @@ const stats = {
   tablesPerLevel: [1, 2],
   tableBytesPerLevel: [100, 300],
   immutableMemtables: 1,
+  walSpares: 1,
   visibleVersion: 5,
   pendingVersion: 6,
   openIterators: 1,
@@ -25,6 +26,7 @@ const right = [
   "table-000001.sst",
   "table-000002.sst",
   "table-000003.sst",
+  "spare-000003.log",
   "wal-000005.log",
   "wal-000006.log",
   "value-000007.vlog",
@@ -37,7 +39,9 @@ test("the directory holds what the engine knows, and nothing else", () => {
   for (const name of right) {
     expect([name, judgeDirectory(right.filter((other) => other !== name), stats)]).not.toEqual([name, null]);
   }
-  const extras = ["table-000009.sst", "wal-000009.log", "MANIFEST-000009", "CURRENT.tmp", "stranger"];
+  const extras = [
+    "table-000009.sst", "wal-000009.log", "spare-000009.log", "MANIFEST-000009", "CURRENT.tmp", "stranger",
+  ];
   for (const name of extras) {
     expect([name, judgeDirectory([...right, name], stats)]).not.toEqual([name, null]);
   }

@@ -7,6 +7,8 @@ import type { EngineStats } from "../../core/engine/stats.ts";
  * opening or in the middle of a merge there may be more for a moment. Null: nothing wrong.
  */
 export function judgeDirectory(names: readonly string[], stats: EngineStats): string | null {
+  // Files that wait to be written over by a later log segment.
+  const spares = names.filter((name) => /^spare-\d+\.log$/.test(name)).length;
   const count = (pattern: RegExp): number => names.filter((name) => pattern.test(name)).length;
   const tables = count(/^table-\d+\.sst$/);
   const segments = count(/^wal-\d+\.log$/);
@@ -21,7 +23,8 @@ export function judgeDirectory(names: readonly string[], stats: EngineStats): st
   if (tables !== tablesKnown) return `${tables} tables, of which ${tablesKnown} are known: ${list}`;
   if (segments !== segmentsKnown) return `${segments} log segments, ${segmentsKnown} in use: ${list}`;
   if (values !== valuesKnown) return `${values} value files, of which ${valuesKnown} are known: ${list}`;
-  if (names.length !== tables + segments + values + 3) return `unknown files among ${list}`;
+  if (spares !== stats.walSpares) return `${spares} spare files, ${stats.walSpares} known: ${list}`;
+  if (names.length !== tables + segments + values + spares + 3) return `unknown files among ${list}`;
   return null;
 }
 

@@ -8,6 +8,7 @@ import type { Mutant } from "./mutant.ts";
 import { readCacheMutants } from "./read-caches.ts";
 import { readMutants } from "./reads.ts";
 import { recoveryMutants } from "./recovery.ts";
+import { recyclingMutants } from "./recycling.ts";
 import { scanMutants } from "./scans.ts";
 import { tableMutants } from "./tables.ts";
 import { toolMutants } from "./tools.ts";
@@ -17,6 +18,7 @@ import { walMutants } from "./wal.ts";
 /** Every planted bug. `nokv mutants` measures how fast each is found. */
 export const mutants: readonly Mutant[] = [
   ...walMutants,
+  ...recyclingMutants,
   ...recoveryMutants,
   ...manifestMutants,
   ...tableMutants,

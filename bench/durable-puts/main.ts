@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { open } from "../host/open.ts";
-import { Histogram } from "./histogram.ts";
+import { open } from "../../host/open.ts";
+import { Histogram } from "../histogram.ts";
 
 /*
  * Small writes that wait for the device: how many commits a second, for one writer and for many.
  *
- * usage: node bench/durable-puts.ts [--writers 1,16,64,256] [--seconds N] [--value-bytes N] [--directory DIR]
+ * usage: node bench/durable-puts/main.ts [--writers 1,16,64,256] [--seconds N] [--value-bytes N] [--directory DIR]
  */
 
 const { values } = parseArgs({

@@ -1,0 +1,62 @@
+import type { Mutant } from "./mutant.ts";
+
+const lost = ["prefix", "recovery", "errors", "liveness", "model", "linearizability", "ledger", "counters"];
+
+/** Memory and files that serve a second time: nothing of the first may be seen, nothing of the second lost. */
+export const recyclingMutants: readonly Mutant[] = [
+  {
+    name: "arena-reused-under-an-iterator",
+    file: "core/engine/memtables.ts",
+    find: `if (memory.dropped && memory.readers === 0)`,
+    replace: `if (memory.dropped)`,
+    oracles: ["any"],
+    scenario: "engine-model",
+    why: "An iterator that outlives a flush finds the records of another memtable.",
+  },
+  {
+    name: "arena-reused-before-its-flush",
+    file: "core/engine/memtables.ts",
+    find: `if (memory.dropped && memory.readers === 0)`,
+    replace: `if (memory.readers === 0 && memory !== this.#active)`,
+    oracles: ["any"],
+    scenario: "engine-model",
+    why: "Closing an iterator hands the memory of records that wait for their flush to new ones.",
+  },
+  {
+    name: "recycled-index-not-emptied",
+    file: "core/lsm/memtable.ts",
+    find: `predecessor.#slots.fill(0)`,
+    replace: `predecessor.#slots`,
+    oracles: ["any"],
+    scenario: "engine-model",
+    why: "A new memtable finds records of the one whose memory it took over.",
+  },
+  {
+    name: "recycled-segment-name-not-synced",
+    file: "core/wal/writer.ts",
+    find: `      segment.renamed = true;`,
+    replace: `      segment.renamed = true;\n      segment.entryDurable = true;`,
+    oracles: lost,
+    scenario: null,
+    why: "A power loss takes the new name of a recycled log segment, and every write in it.",
+  },
+  {
+    name: "leftover-frames-validate",
+    file: "core/bytes/crc32.ts",
+    find: `const file = mix(fold(fileNumber) + 0x9e3779b9);`,
+    replace: `const file = mix(0x9e3779b9);`,
+    oracles: [...lost, "exception"],
+    scenario: null,
+    why: "Old frames behind the end of a segment written over an older one's file are replayed.",
+  },
+  {
+    name: "full-disk-loses-manifest-edit",
+    file: "core/manifest/writer.ts",
+    find: `if (error.code !== "ENOSPC" || retriesLeft === 0) return done(error);`,
+    replace: `if (error.code === "ENOSPC") return done(null);
+      if (retriesLeft === 0) return done(error);`,
+    oracles: ["any"],
+    scenario: "disk-pressure",
+    why: "An edit that found the disk full counts as durable, and its tables are gone after a restart.",
+  },
+];
