@@ -35,7 +35,7 @@ test("what was given back is taken again, empty; odd lengths and too many are no
 
 test("an iterator reads what it found, however many memtables came and went since", async () => {
   const world = new TestWorld();
-  const engine = await world.run(openEngine(world.boot(), "/db", { memtableBytes: 2048 }));
+  const engine = await world.run(openEngine(world.boot(), "/db", { memtableBytes: 2048, retainedMemtableBytes: 0 }));
   await fill(world, engine, "old");
   const iterator = engine.iterator();
   for (let round = 0; round < 8; round++) {

@@ -80,8 +80,8 @@ export const readCacheMutants: readonly Mutant[] = [
   {
     name: "retained-memtables-oldest-first",
     file: "core/engine/memtables.ts",
-    find: `    this.#retained.unshift(memtable);`,
-    replace: `    this.#retained.push(memtable);`,
+    find: `    this.#retained.unshift(flushed);`,
+    replace: `    this.#retained.push(flushed);`,
     oracles: wrong,
     scenario: null,
     why: "Reads show overwritten values after a flush.",
@@ -98,7 +98,7 @@ export const readCacheMutants: readonly Mutant[] = [
   {
     name: "memtable-too-large-to-retain-leaves-older-ones",
     file: "core/engine/memtables.ts",
-    find: `    if (memtable.count === 0) return;`,
+    find: `    if (memtable.count === 0) return this.#drop(flushed);`,
     replace: `    if (memtable.count === 0 || retainedCost(memtable) > this.#retainedBytesMax) return;`,
     oracles: wrong,
     scenario: null,
