@@ -164,7 +164,7 @@ describe("db", () => {
 
   test("a checkpoint is a database of its own, and ranges have sizes", async () => {
     const batch = db.batch();
-    for (let i = 100; i < 200; i++) batch.set(`k${i}`, "x".repeat(100));
+    for (let i = 100; i < 200; i++) batch.set(`k${i}`, "x".repeat(400));
     await world.run(batch.commit());
     await world.run(db.flush());
     const all = db.sizeOf();
