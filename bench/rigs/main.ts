@@ -1,20 +1,27 @@
 import { parseArgs } from "node:util";
 import { embeddedKillDefaults, embeddedKillRounds } from "./kill-embedded.ts";
 import { killDefaults, killRounds } from "./kill.ts";
+import { injectDefaults, injectRounds } from "./inject.ts";
+import { isInside, mountObstacle, runInside, straceObstacle } from "./mounts.ts";
+import { powercutDefaults, powercutRounds } from "./powercut.ts";
 import { mutateDefaults, type MutateOptions, mutateRounds } from "./mutate.ts";
 import { runWriter, type WriterOrder } from "./writer.ts";
 
 const usage = `usage: pnpm rig kill [--rounds N] [--clients N] [--seed N]
        pnpm rig kill-embedded [--rounds N] [--seed N]
+       pnpm rig powercut [--images N] [--seed N]
+       pnpm rig inject [--per-fault N] [--only fdatasync] [--seed N]
        pnpm rig mutate [--variants N] [--only G7] [--seed N]
        pnpm rig flip [--variants N] [--seed N]
 
 kill            SIGKILLs a real gateway under load, restarts it on the same directory and reads every key back.
 kill-embedded   the same with a process that uses the embedded API.
+powercut        copies the ext4 image of a database as its device has it, mounts the copy and opens it (root).
+inject          fails, shortens or kills single system calls of a process that uses the embedded API (strace).
 mutate          damages every file of a directory in the sixteen ways of the catalogue and reads everything back.
 flip            only single bits, at least 20,000 of them.
 
-Exit code 0: every acknowledged write was there and no answer was wrong; 1: otherwise.`;
+Exit code 0: every acknowledged write was there and no answer was wrong; 1: otherwise; 3: skipped, with the reason.`;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -22,6 +29,8 @@ const { positionals, values } = parseArgs({
     rounds: { type: "string" },
     clients: { type: "string", default: String(killDefaults.clients) },
     variants: { type: "string" },
+    images: { type: "string" },
+    "per-fault": { type: "string" },
     only: { type: "string", default: "" },
     seed: { type: "string", default: "1" },
     help: { type: "boolean", default: false },
@@ -39,6 +48,10 @@ async function main(): Promise<void> {
       return await kill();
     case "kill-embedded":
       return await killEmbedded();
+    case "powercut":
+      return await powercut();
+    case "inject":
+      return await inject();
     case "mutate":
       return await mutate({ ...mutateDefaults, seed, only: values.only, ...given("variants", values.variants) });
     case "flip":
@@ -78,6 +91,39 @@ async function killEmbedded(): Promise<void> {
     },
   });
   console.log(`clean: ${JSON.stringify(report)}`);
+}
+
+/** Runs `rig` where its mounts are nobody else's, or says why not. */
+async function withMounts(obstacle: string | null, rig: () => Promise<void>): Promise<void> {
+  if (obstacle !== null) {
+    console.log(`skipped: ${obstacle}`);
+    process.exitCode = 3;
+  } else if (isInside() || mountObstacle() !== null) await rig();
+  else process.exitCode = runInside(process.argv.slice(2));
+}
+
+function powercut(): Promise<void> {
+  return withMounts(mountObstacle(), async () => {
+    const report = await powercutRounds({
+      ...powercutDefaults,
+      ...given("images", values.images),
+      seed,
+      report: (images, state) => {
+        if (images % 10 === 0) console.log(JSON.stringify(state));
+      },
+    });
+    console.log(`clean: ${JSON.stringify(report)}`);
+  });
+}
+
+function inject(): Promise<void> {
+  return withMounts(straceObstacle(), async () => {
+    const perFault = given("perFault", values["per-fault"]);
+    const { only } = values;
+    const report = (line: string): void => console.log(line);
+    const counts = await injectRounds({ ...injectDefaults, ...perFault, only, seed, report });
+    console.table(counts);
+  });
 }
 
 async function mutate(options: MutateOptions): Promise<void> {

@@ -1,23 +1,14 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Db } from "../../core/engine/db.ts";
 import { openDb } from "../../core/engine/db.ts";
-import { engineOptionsDefault, type EngineOptions } from "../../core/engine/options.ts";
 import { NokvError } from "../../core/errors.ts";
-import { type Damage, planDamage, type Sources } from "./damage.ts";
-import {
-  applyTo,
-  describeDifference,
-  hasRangeDelete,
-  type HistoryOptions,
-  keyAt,
-  keyCount,
-  matchingPrefix,
-  operationAt,
-  perform,
-  sameState,
-  type State,
-} from "./history.ts";
+import { type Damage, planDamage } from "./damage.ts";
+import { describeDifference, keyAt, keyCount, matchingPrefix, sameState, type State } from "./history.ts";
 import { type Image, ImageDisk, type ImageEntry } from "./image-disk.ts";
 import { imageEnv } from "./image-env.ts";
+import { directory, makeSpecimens, smallOptions, type Specimen } from "./specimens.ts";
 
 export interface MutateOptions {
   readonly seed: number;
@@ -54,34 +45,6 @@ export interface MutateReport {
   readonly violations: readonly string[];
 }
 
-const directory = "/image";
-const operations = 1_200;
-const olderAt = 700;
-
-/** Small limits: many tables, blocks, segments and value files in a few dozen kilobytes. */
-export const smallOptions: Partial<EngineOptions> = knownOptions({
-  durability: "sync",
-  memtableBytes: 16 * 1024,
-  blockBytes: 512,
-  tableBytes: 8 * 1024,
-  level0TablesMax: 2,
-  valueThresholdBytes: 256,
-});
-
-function knownOptions(wanted: Readonly<Record<string, unknown>>): Partial<EngineOptions> {
-  return Object.fromEntries(Object.entries(wanted).filter(([name]) => Object.hasOwn(engineOptionsDefault, name)));
-}
-
-/** A directory that was written, as it was at some time. */
-interface Specimen {
-  readonly name: string;
-  readonly sources: Sources;
-  readonly history: HistoryOptions;
-  readonly state: State;
-  /** Operations of the history that it took. */
-  readonly taken: number;
-}
-
 /**
  * Damages every file of a directory in memory in every way of the catalogue, opens each variant and reads
  * everything.
@@ -99,7 +62,8 @@ export async function mutateRounds(options: MutateOptions): Promise<MutateReport
       count.tried++;
       const verdict = await judge(specimen, damage);
       if (verdict.outcome === "wrong") {
-        violations.push(`seed ${options.seed}: ${specimen.name}: ${damage.file}: ${damage.name}: ${verdict.why}`);
+        const kept = keepEvidence(damagedImage(specimen, damage), violations.length);
+        violations.push(`${specimen.name}: ${damage.file}: ${damage.name}: ${verdict.why} (${kept})`);
       }
       count[verdict.outcome]++;
       options.report(++done, total);
@@ -108,12 +72,23 @@ export async function mutateRounds(options: MutateOptions): Promise<MutateReport
   return { counts: [...counts.values()].toSorted((a, b) => (a.mutation < b.mutation ? -1 : 1)), violations };
 }
 
+/** Of each mutation of each kind of file the first in any case. */
 function planEvery({ sources }: Specimen, options: MutateOptions): readonly Damage[] {
-  return planDamage(sources, options).filter((_, index) => index % options.every === 0);
+  const seen = new Set<string>();
+  return planDamage(sources, options).filter((damage, index) => {
+    const what = `${mutationOf(damage)} ${damage.kind}`;
+    const isFirst = !seen.has(what);
+    seen.add(what);
+    return isFirst || index % options.every === 0;
+  });
+}
+
+function mutationOf(damage: Damage): string {
+  return damage.name.split(" ")[0] ?? "";
 }
 
 function countFor(counts: Map<string, MutateCount>, damage: Damage, specimen: Specimen): MutateCount {
-  const mutation = damage.name.split(" ")[0] ?? "";
+  const mutation = mutationOf(damage);
   const kind = `${damage.kind} (${specimen.name})`;
   const key = `${mutation} ${kind}`;
   const found = counts.get(key);
@@ -123,78 +98,13 @@ function countFor(counts: Map<string, MutateCount>, damage: Damage, specimen: Sp
   return count;
 }
 
-async function makeSpecimens(seed: number): Promise<readonly Specimen[]> {
-  const written = await write(seed);
-  const foreign = await write(seed + 1);
-  return (["closed", "crashed", "behind"] as const).map((name) => {
-    const { image, state, taken } = written.moments[name];
-    const sources: Sources = { image, older: written.older, foreign: foreign.moments[name].image };
-    return { name, sources, history: written.history, state, taken };
-  });
-}
-
-/** A directory at one moment, and what it holds. */
-interface Moment {
-  readonly image: Image;
-  readonly state: State;
-  readonly taken: number;
-}
-
-interface Written {
-  readonly older: Image;
-  readonly history: HistoryOptions;
-  readonly moments: Readonly<Record<"closed" | "crashed" | "behind", Moment>>;
-}
-
-/**
- * Writes a database. "crashed" is its directory while it was open, "closed" after it was closed, "behind" while
- * it was open and no background work was done any more: several log segments lie there.
- */
-async function write(seed: number): Promise<Written> {
-  const disk = new ImageDisk(directory, new Map());
-  let held = false;
-  let db = await openDb(imageEnv(disk, () => held), directory, smallOptions);
-  const history = { seed, rangeDeletes: hasRangeDelete(db) };
-  const state: State = new Map();
-  let taken = 0;
-  const step = async (): Promise<void> => {
-    const operation = operationAt(history, ++taken);
-    await perform(db, operation);
-    applyTo(state, operation);
-  };
-  const moment = (): Moment => ({ image: copyOf(disk.image()), state: new Map(state), taken });
-  while (taken < olderAt) await step();
-  const older = copyOf(disk.image());
-  while (taken < operations) await step();
-  const crashed = moment();
-  await db.close();
-  const closed = moment();
-  db = await openDb(imageEnv(disk, () => held), directory, smallOptions);
-  held = true;
-  while (segmentsIn(disk) < 3) await step();
-  for (let i = 0; i < 20; i++) await step();
-  return { older, history, moments: { closed, crashed, behind: moment() } };
-}
-
-function segmentsIn(disk: ImageDisk): number {
-  return disk.list().filter((name) => name.startsWith("wal-")).length;
-}
-
-function copyOf(image: Image): Image {
-  return new Map([...image].map(([name, entry]) => [name, "bytes" in entry ? { bytes: entry.bytes.slice() } : entry]));
-}
-
 interface Verdict {
   readonly outcome: "refused" | "detected" | "prefix" | "harmless" | "wrong";
   readonly why: string;
 }
 
 async function judge(specimen: Specimen, damage: Damage): Promise<Verdict> {
-  const damaged = new Map(specimen.sources.image);
-  for (const [name, entry] of damage.replace) {
-    if (entry === null) damaged.delete(name);
-    else damaged.set(name, entry);
-  }
+  const damaged = damagedImage(specimen, damage);
   const disk = new ImageDisk(directory, damaged);
   const opened = await tryOpen(disk);
   if (opened instanceof Error) return judgeRefusal(opened, damaged, disk);
@@ -210,6 +120,27 @@ async function judge(specimen: Specimen, damage: Damage): Promise<Verdict> {
   const taken = matchingPrefix(history, { state: new Map(), taken: 0 }, [0, specimen.taken], found.state);
   if (taken === null) return wrong(`a wrong answer: ${describeDifference(specimen.state, found.state)}`);
   return { outcome: "prefix", why: "" };
+}
+
+function damagedImage(specimen: Specimen, damage: Damage): Image {
+  const damaged = new Map(specimen.sources.image);
+  for (const [name, entry] of damage.replace) {
+    if (entry === null) damaged.delete(name);
+    else damaged.set(name, entry);
+  }
+  return damaged;
+}
+
+const evidenceMax = 10;
+
+/** The damaged directory, on the real disk: a run is never the same again, for versions are times. */
+function keepEvidence(image: Image, index: number): string {
+  if (index >= evidenceMax) return "not kept";
+  const path = mkdtempSync(join(tmpdir(), "nokv-mutate-"));
+  for (const [name, entry] of image) {
+    if ("bytes" in entry) writeFileSync(join(path, name), entry.bytes);
+  }
+  return path;
 }
 
 function wrong(why: string): Verdict {

@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ClientModel, CounterModel } from "./kill-model.ts";
 import { killDefaults, killRounds } from "./kill.ts";
@@ -88,4 +90,21 @@ test("the model of the kill rig notices an invented value, a torn MSET and a wro
   expect(() => model.observe(empty.map((_, index) => (index === 20 ? "left only" : null)))).toThrow("torn");
   const counter = new CounterModel("counter");
   expect(() => counter.observe("1")).toThrow("expected 0 to 0");
+});
+
+/** Where the machine does not allow a rig, it says why and does nothing. */
+function expectRuns(...words: readonly string[]): void {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, "main.ts"), ...words], {
+    encoding: "utf8",
+  });
+  if (status === 3) expect(stdout).toMatch(/^skipped: \S.{10}/);
+  else expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+}
+
+test("an ext4 image copied as a power cut holds everything that was acknowledged", () => {
+  expectRuns("powercut", "--images", "2");
+});
+
+test("a process survives failing and fatal syncs with typed errors", () => {
+  expectRuns("inject", "--per-fault", "1", "--only", "fdatasync");
 });

@@ -91,10 +91,17 @@ function readAll(db: Db): State {
   return state;
 }
 
-/** All of it, whatever `write` takes at once. */
+/** All of it, whatever `write` takes at once; the pipe may be full while the reader is busy. */
 function say(line: string): void {
   const bytes = new TextEncoder().encode(`${line}\n`);
-  for (let start = 0; start < bytes.length; ) start += writeSync(1, bytes, start);
+  for (let start = 0; start < bytes.length; ) {
+    try {
+      start += writeSync(1, bytes, start);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
 }
 
 function codeOf(error: unknown): string {

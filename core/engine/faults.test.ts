@@ -295,6 +295,18 @@ describe("poison", () => {
   });
 });
 
+test("a lock file that can not be cleared fails the close with a typed error, and nothing is lost", async () => {
+  const world = new TestWorld();
+  const writer = new Writer();
+  const env = world.boot();
+  const engine = await world.run(openEngine(env, directory, tiny));
+  await world.run(writer.commit(engine));
+  env.refuse = (operation) => (operation === "unlock" ? "EIO" : null);
+  await expect(world.run(engine.close())).rejects.toMatchObject({ code: "NOKV_IO" });
+  world.processCrash();
+  await expectHealthy(world, writer);
+});
+
 describe("failpoints", () => {
   test.each(failpoints)("a crash at $name loses nothing", async (point) => {
     const world = new TestWorld();

@@ -86,12 +86,10 @@ export class TableBlocks {
     const rawBytes = this.#index.blockRawBytes(i);
     const block = this.cache.take(rawBytes);
     const isPacked = length !== rawBytes;
-    const stored = isPacked ? this.cache.staging(length) : block;
+    const stored = isPacked ? this.cache.staging(length).bytes : block.bytes;
     try {
-      this.#file.readInto(stored.bytes, stored.start, offset, length, "a table block");
-      const fault = isPacked
-        ? this.#unpack(i, stored.bytes, 0, block)
-        : this.#fault(i, block.bytes, block.view, block.start);
+      this.#file.readInto(stored, offset, length, "a table block");
+      const fault = isPacked ? this.#unpack(i, stored, 0, block) : this.#fault(i, block.bytes, block.view, 0);
       if (fault !== null) throw corruption(this.#file.path, offset, fault);
     } catch (error) {
       this.cache.giveBack(block);
@@ -140,7 +138,7 @@ export class TableBlocks {
     const block = this.cache.takeFrame(rawBytes);
     if (block === null) return null;
     if (!isPacked) {
-      block.bytes.set(staging.bytes.subarray(at, at + length), block.start);
+      block.bytes.set(staging.bytes.subarray(at, at + length));
     } else if (this.#unpack(i, staging.bytes, at, block) !== null) {
       this.cache.giveBack(block);
       return null;
@@ -165,7 +163,7 @@ export class TableBlocks {
       return "a compressed block does not unpack to what it was";
     }
     const fault = this.#fault(i, image, viewOf(image), 0);
-    if (fault === null) block.bytes.set(image, block.start);
+    if (fault === null) block.bytes.set(image);
     return fault;
   }
 
