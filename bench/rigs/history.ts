@@ -1,3 +1,4 @@
+import { Batch } from "../../core/engine/batch.ts";
 import type { Db } from "../../core/engine/db.ts";
 import { Xorshift } from "../xorshift.ts";
 
@@ -10,11 +11,6 @@ export type Operation =
 
 export type State = Map<string, string>;
 
-/** Range deletes are in the facade of some trees and not of others. */
-interface WithRangeDelete {
-  deleteRange(range: { gte: string; lt: string }): Promise<void>;
-}
-
 export const keyCount = 300;
 const longMs = 86_400_000;
 
@@ -22,22 +18,17 @@ export function keyAt(n: number): string {
   return `key-${String(n).padStart(4, "0")}`;
 }
 
-export function hasRangeDelete(db: object): db is WithRangeDelete {
-  return "deleteRange" in db;
-}
-
 export interface HistoryOptions {
   readonly seed: number;
-  readonly rangeDeletes: boolean;
   /** Operations that were refused and certainly did not happen. */
   readonly skipped?: ReadonlySet<number>;
 }
 
 /** Operation `n`, counted from 1. */
-export function operationAt({ seed, rangeDeletes }: HistoryOptions, n: number): Operation {
+export function operationAt({ seed }: HistoryOptions, n: number): Operation {
   const random = new Xorshift(seed * 1_000_003 + n);
   const dice = random.below(100);
-  if (dice < 3 && rangeDeletes) {
+  if (dice < 3) {
     const start = random.below(keyCount);
     return { type: "deleteRange", gte: keyAt(start), lt: keyAt(start + 1 + random.below(20)) };
   }
@@ -82,11 +73,18 @@ export function perform(db: Db, operation: Operation): Promise<void> {
     case "delete":
       return db.delete(operation.key);
     case "deleteRange":
-      if (!hasRangeDelete(db)) throw new Error("this tree has no range deletes");
-      return db.deleteRange({ gte: operation.gte, lt: operation.lt });
+      return deleteRange(db, operation.gte, operation.lt);
     case "batch":
       return db.batch(operation.operations.map(batchOperation));
   }
+}
+
+function deleteRange(db: Db, gte: string, lt: string): Promise<void> {
+  const encoder = new TextEncoder();
+  const batch = new Batch().deleteRange(encoder.encode(gte), encoder.encode(lt));
+  return new Promise((resolve, reject) => {
+    db.engine.commit(batch, (error) => (error === null ? resolve() : reject(error)));
+  });
 }
 
 type BatchOperation =

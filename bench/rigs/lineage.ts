@@ -14,7 +14,7 @@ export class Writer {
   readonly child: ChildProcess;
   readonly exited: Promise<void>;
   /** Of the directory when it was opened; null until then, and after a refusal. */
-  opened: { readonly rangeDeletes: boolean; readonly state: State } | null = null;
+  opened: State | null = null;
   refusal = "";
   sent = 0;
   acknowledged = 0;
@@ -49,8 +49,7 @@ export class Writer {
     const rest = line.slice(space + 1);
     switch (word) {
       case "open": {
-        const { rangeDeletes, state } = JSON.parse(rest) as { rangeDeletes: boolean; state: Record<string, string> };
-        this.opened = { rangeDeletes, state: new Map(Object.entries(state)) };
+        this.opened = new Map(Object.entries(JSON.parse(rest) as Record<string, string>));
         return;
       }
       case "sent":
@@ -111,7 +110,7 @@ export class Lineage {
   found(writer: Writer): void {
     this.check(writer);
     if (writer.opened === null) return;
-    this.#state = writer.opened.state;
+    this.#state = writer.opened;
     this.#taken = this.#most;
     this.#least = this.#most;
     this.#skipped = new Set();
@@ -123,10 +122,9 @@ export class Lineage {
     if (opened === null) {
       throw new Error(`the directory does not open: ${writer.refusal}${writer.errorOutput}`);
     }
-    const { rangeDeletes, state } = opened;
-    const history: HistoryOptions = { seed: this.seed, rangeDeletes, skipped: this.#skipped };
+    const history: HistoryOptions = { seed: this.seed, skipped: this.#skipped };
     const base = { state: this.#state, taken: this.#taken };
-    const taken = matchingPrefix(history, base, [this.#least, this.#most], state);
+    const taken = matchingPrefix(history, base, [this.#least, this.#most], opened);
     this.verified++;
     if (taken !== null) return;
     const expected = new Map(this.#state);
@@ -134,6 +132,6 @@ export class Lineage {
       if (!this.#skipped.has(n)) applyTo(expected, operationAt(history, n));
     }
     const range = `acknowledged up to ${this.#least}, sent up to ${this.#most}`;
-    throw new Error(`seed ${this.seed}, ${range}: ${describeDifference(expected, state)}`);
+    throw new Error(`seed ${this.seed}, ${range}: ${describeDifference(expected, opened)}`);
   }
 }

@@ -34,7 +34,7 @@ test("every file damaged in every way of the catalogue is refused, reported, men
 });
 
 test("only an exact prefix matches, from what was acknowledged on", () => {
-  const history = { seed: 3, rangeDeletes: true };
+  const history = { seed: 3 };
   const at = (n: number): State => {
     const state: State = new Map();
     for (let i = 1; i <= n; i++) applyTo(state, operationAt(history, i));
@@ -52,12 +52,12 @@ test("only an exact prefix matches, from what was acknowledged on", () => {
 });
 
 test("the embedded rigs notice a lost, an invented and a resurrected value", () => {
-  const history = { seed: 9, rangeDeletes: true };
+  const history = { seed: 9 };
   const state: State = new Map();
   for (let n = 1; n <= 50; n++) applyTo(state, operationAt(history, n));
   const none = new Map<number, string>();
   const said = (sent: number, acknowledged: number, found: State): Writer =>
-    ({ sent, acknowledged, failures: none, opened: { rangeDeletes: true, state: found } }) as unknown as Writer;
+    ({ sent, acknowledged, failures: none, opened: found }) as unknown as Writer;
   const lineage = new Lineage(9);
   lineage.wrote(said(50, 50, new Map()));
   lineage.check(said(0, 0, state));

@@ -1,7 +1,7 @@
 import { openDb } from "../../core/engine/db.ts";
 import { engineOptionsDefault, type EngineOptions } from "../../core/engine/options.ts";
 import type { Sources } from "./damage.ts";
-import { applyTo, hasRangeDelete, type HistoryOptions, operationAt, perform, type State } from "./history.ts";
+import { applyTo, type HistoryOptions, operationAt, perform, type State } from "./history.ts";
 import { type Image, ImageDisk } from "./image-disk.ts";
 import { imageEnv } from "./image-env.ts";
 
@@ -66,7 +66,7 @@ async function write(seed: number): Promise<Written> {
   const disk = new ImageDisk(directory, new Map());
   let held = false;
   let db = await openDb(imageEnv(disk, () => held), directory, smallOptions);
-  const history = { seed, rangeDeletes: hasRangeDelete(db) };
+  const history = { seed };
   const state: State = new Map();
   let taken = 0;
   const step = async (): Promise<void> => {

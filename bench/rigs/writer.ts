@@ -3,7 +3,7 @@ import type { Db } from "../../core/engine/db.ts";
 import { engineOptionsDefault, type EngineOptions } from "../../core/engine/options.ts";
 import { NokvError } from "../../core/errors.ts";
 import { open } from "../../host/open.ts";
-import { describeDifference, hasRangeDelete, keyAt, keyCount, operationAt, perform, sameState } from "./history.ts";
+import { describeDifference, keyAt, keyCount, operationAt, perform, sameState } from "./history.ts";
 import type { State } from "./history.ts";
 
 /** What the process that writes is told, as JSON on its command line. */
@@ -34,7 +34,7 @@ const wanted: Readonly<Record<string, number | string>> = {
  * sent and after it was answered. It speaks by write(2), one line each, so that what it said before it was killed
  * is known:
  *
- *     open {"rangeDeletes":…,"state":{…}}   sent N   acknowledged N   failed N CODE   refused CODE message   end
+ *     open {…}   sent N   acknowledged N   failed N CODE   refused CODE message   end
  */
 export async function runWriter(order: WriterOrder): Promise<void> {
   const known = Object.entries(wanted).filter(([name]) => Object.hasOwn(engineOptionsDefault, name));
@@ -42,8 +42,7 @@ export async function runWriter(order: WriterOrder): Promise<void> {
   let db: Db;
   try {
     db = await open(order.directory, options);
-    const state = readAll(db);
-    say(`open ${JSON.stringify({ rangeDeletes: hasRangeDelete(db), state: Object.fromEntries(state) })}`);
+    say(`open ${JSON.stringify(Object.fromEntries(readAll(db)))}`);
   } catch (error) {
     say(`refused ${codeOf(error)} ${messageOf(error)}`);
     return;
@@ -58,7 +57,7 @@ export async function runWriter(order: WriterOrder): Promise<void> {
 }
 
 async function write(db: Db, order: WriterOrder): Promise<void> {
-  const history = { seed: order.seed, rangeDeletes: hasRangeDelete(db) };
+  const history = { seed: order.seed };
   const inFlight = new Set<Promise<void>>();
   let broken = false;
   for (let n = order.first; n < order.first + order.count && !broken; n++) {

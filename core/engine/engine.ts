@@ -1,7 +1,7 @@
 import { assert } from "../assert.ts";
 import { ByteSlab } from "../bytes/byte-slab.ts";
 import { columnFamily, keyLengthMax } from "../bytes/record.ts";
-import { DiskError, type DiskLock } from "../env/disk.ts";
+import type { DiskError, DiskLock } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import type { NokvError } from "../errors.ts";
 import type { BlockCache } from "../lsm/block-cache.ts";
@@ -13,7 +13,7 @@ import type { BackgroundContext } from "./background.ts";
 import type { Batch } from "./batch.ts";
 import { type Checkpoint, writeCheckpoint } from "./checkpoint.ts";
 import { Compactor } from "./compactor.ts";
-import { closed, invalidArgument, poisoned, refusal, undetermined } from "./failure.ts";
+import { closed, invalidArgument, poisoned, undetermined, unlock } from "./failure.ts";
 import { Flusher } from "./flusher.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import { checkIteratorOptions, EngineIterator, type IteratorOptions } from "./iterator.ts";
@@ -471,20 +471,9 @@ export class Engine {
     this.#manifest.closeFile();
     this.#tables.close();
     assert(this.#tables.openCount === 0, "every table was given back");
-    const unlocking = this.#unlock();
+    const unlocking = unlock(this.#lock);
     if (failedBefore === null && this.#failure !== null) throw undetermined(this.#failure);
     if (unlocking !== null) throw unlocking;
-  }
-
-  /** Everything is written by now: an error tells only that the lock file may still name this process. */
-  #unlock(): NokvError | null {
-    try {
-      this.#lock.release();
-      return null;
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      return refusal(error, "closing the database");
-    }
   }
 
   /** Every segment in use is durable now; the manifest notes where the log ends. */

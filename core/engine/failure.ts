@@ -1,4 +1,4 @@
-import type { DiskError } from "../env/disk.ts";
+import { DiskError, type DiskLock } from "../env/disk.ts";
 import { NokvError } from "../errors.ts";
 
 /** A refusal of the machine, as callers of the engine know it. `what` was being done; nothing happened. */
@@ -6,6 +6,20 @@ export function refusal(error: DiskError, what: string): NokvError {
   const place = { path: error.path, cause: error };
   if (error.code === "ENOSPC") return new NokvError("NOKV_NO_SPACE", `${what}: ${error.message}`, place);
   return new NokvError("NOKV_IO", `${what}: ${error.message}`, place);
+}
+
+/**
+ * Gives back the lock of a database that is closed otherwise: an error tells only that the file may still name
+ * this process.
+ */
+export function unlock(lock: DiskLock): NokvError | null {
+  try {
+    lock.release();
+    return null;
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    return refusal(error, "closing the database");
+  }
 }
 
 /** For writes that were handed over before the store was poisoned. */
