@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { ClientModel, CounterModel } from "./kill-model.ts";
 import { killDefaults, killRounds } from "./kill.ts";
 import { embeddedKillDefaults, embeddedKillRounds } from "./kill-embedded.ts";
@@ -9,6 +9,9 @@ import { applyTo, matchingPrefix, operationAt, type State } from "./history.ts";
 import { Lineage, type Writer } from "./lineage.ts";
 import { mutateDefaults, mutateRounds } from "./mutate.ts";
 import { Xorshift } from "../xorshift.ts";
+
+/** Every rig starts processes, one after another, on a machine that may be busy. */
+vi.setConfig({ testTimeout: 240_000 });
 
 // Goal: the rigs keep running, and what they judge by can fail. Their full length is a command of its own.
 
