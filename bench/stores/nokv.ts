@@ -50,7 +50,7 @@ class NokvStore implements BenchStore {
     let touched = 0;
     let count = 0;
     while (iterator.next()) {
-      touched += iterator.key.length + iterator.value.length;
+      touched += iterator.keyView.length + iterator.valueLength;
       count++;
     }
     iterator.close();

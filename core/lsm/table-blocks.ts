@@ -35,6 +35,11 @@ export class TableBlocks {
     return this.#index.blockCount;
   }
 
+  /** Where block `i` begins in the file. */
+  offset(i: number): number {
+    return this.#index.blockOffset(i);
+  }
+
   /** Block `i`; readable until the next call that may read one, unless it is pinned at once. */
   at(i: number): Block {
     return this.cachedAt(i) ?? this.#loadOne(i);
