@@ -75,9 +75,9 @@ function cacheShares(totalBytes: number): Record<string, number> {
   if (!Object.hasOwn(engineOptionsDefault, "recordCacheBytes")) return { blockCacheBytes: totalBytes };
   const share = Math.floor(totalBytes / 16);
   return {
-    recordCacheBytes: 7 * share,
+    recordCacheBytes: 6 * share,
     blockCacheBytes: 4 * share,
-    retainedMemtableBytes: 4 * share,
+    retainedMemtableBytes: 5 * share,
     pointIndexBytes: share,
   };
 }
