@@ -19,6 +19,12 @@ import { judgeValues } from "../sim/checkers/value-accounting.ts";
 import type { World } from "../sim/world.ts";
 import { pause, recordClock } from "./recording-clock.ts";
 
+/** How the engine is opened and closed, when somebody stands before it. */
+export interface EngineDoor {
+  open(env: Env, directory: string, options: Partial<EngineOptions>): Promise<Engine>;
+  close(): Promise<void>;
+}
+
 export interface EnginePlan {
   readonly directory: string;
   readonly options: Partial<EngineOptions>;
@@ -33,6 +39,7 @@ export interface EnginePlan {
   readonly damaged?: boolean;
   /** The column families in use. */
   readonly families: readonly number[];
+  readonly door?: EngineDoor;
 }
 
 const compressions: readonly Compression[] = ["none", "none", "deflate", "zstd"];
@@ -95,13 +102,14 @@ export class EngineDriver {
   async open(env: Env): Promise<NokvError | null> {
     assert(this.#engine === null, "opened once");
     this.#noteCrash();
-    const { directory, options } = this.plan;
+    const { directory, options, door } = this.plan;
     const recorded = recordClock(env, this.world, this.readings);
+    const enter = door === undefined ? openEngine : door.open.bind(door);
     // Tables of every codec stand beside each other.
     const compression = this.#dice.pick(compressions);
     let engine: Engine;
     try {
-      engine = await openEngine(recorded, directory, { ...options, compression });
+      engine = await enter(recorded, directory, { ...options, compression });
     } catch (error) {
       if (error instanceof NokvError) return error;
       throw error;
@@ -128,7 +136,7 @@ export class EngineDriver {
     const { engine } = this;
     const { poisoned } = this;
     try {
-      await engine.close();
+      await (this.plan.door ?? engine).close();
     } catch (error) {
       if (!(error instanceof NokvError)) throw error;
       this.model.crash(this.plan.cacheIsKept ? "acknowledged" : "secured");
@@ -166,6 +174,37 @@ export class EngineDriver {
     }
     this.#noteVersion(number);
     return null;
+  }
+
+  /**
+   * As `commit`, by a call that answers with a promise. What is refused for the call's own sake must not have
+   * been taken; what is acknowledged must have been.
+   */
+  commitBy(writes: ModelBatch, write: () => Promise<void>, told: (error: NokvError | null) => void): void {
+    const number = this.model.issue(writes);
+    const session = this.#session;
+    const previous = Math.max(this.#versions.at(-1) ?? 0, this.engine.pendingVersion);
+    this.#pending++;
+    const answer = write();
+    const version = this.engine.pendingVersion;
+    this.#versions.push(version);
+    const settle = (error: NokvError | null): void => {
+      if (session !== this.#session) return;
+      told(error);
+      const taken = version > previous;
+      if (error === null && !taken) this.world.fail("versions", `batch ${number} is acknowledged but was never taken`);
+      if (taken && error !== null && (error.code === "NOKV_ABORTED" || error.code === "NOKV_INVALID_ARGUMENT")) {
+        this.world.fail("errors", `batch ${number} was taken, and refused with ${error.code}`);
+      }
+      this.#settle(number, error, () => {});
+    };
+    answer.then(
+      () => settle(null),
+      (error: unknown) => {
+        if (!(error instanceof NokvError)) throw error;
+        settle(error);
+      },
+    );
   }
 
   /**

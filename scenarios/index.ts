@@ -4,6 +4,7 @@ import { crashPairs } from "./crash-pairs.ts";
 import { crashPoints } from "./crash-points.ts";
 import { diskPressure } from "./disk-pressure.ts";
 import { engineModel } from "./engine-model.ts";
+import { facadeModel } from "./facade-model.ts";
 import { gatewayClients } from "./gateway-clients.ts";
 
 /** What we promise to survive. A mixed batch of seeds draws from these by weight. */
@@ -14,4 +15,5 @@ export const scenarios: readonly Scenario[] = [
   crashPairs,
   atRestCorruption,
   diskPressure,
+  facadeModel,
 ];

@@ -1,6 +1,7 @@
 import { ambientMutants } from "./ambient.ts";
 import { checkpointMutants } from "./checkpoint.ts";
 import { compactionMutants } from "./compaction.ts";
+import { facadeMutants } from "./facade.ts";
 import { gatewayMutants } from "./gateway.ts";
 import { kvMutants } from "./kv.ts";
 import { manifestMutants } from "./manifest.ts";
@@ -29,6 +30,7 @@ export const mutants: readonly Mutant[] = [
   ...readCacheMutants,
   ...valueLogMutants,
   ...kvMutants,
+  ...facadeMutants,
   ...gatewayMutants,
   ...toolMutants,
   ...ambientMutants,
