@@ -145,6 +145,11 @@ export class NokvLevel<K = string, V = string> extends AbstractLevel<Uint8Array,
   /** All at once without limit and snapshot; else in batches. */
   async _clear(options: PrivateRange): Promise<void> {
     await inLevelTermsLater(async () => {
+      const { reverse: _, snapshot, ...bounds } = rangeOf(options);
+      if (options.limit < 0 && snapshot === null) {
+        const some = Object.values(bounds).some((bound) => bound !== undefined);
+        return await this.db.deleteRange(some ? bounds : { prefix: "" });
+      }
       using iterator = this.db.iterator({ ...rangeOf(options), keysOnly: true, limit: options.limit });
       const batch = this.db.batch();
       while (iterator.next()) {

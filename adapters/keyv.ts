@@ -9,7 +9,6 @@ import {
 import { NokvError } from "../core/errors.ts";
 import type { OpenOptions } from "../host/open.ts";
 import { DbSource, type Source } from "./db-source.ts";
-import { deletePrefix } from "./delete-prefix.ts";
 
 export interface KeyvNokvOptions extends OpenOptions {
   /** Begins every key of this store, so that it can share a database with others. */
@@ -118,7 +117,7 @@ export class KeyvNokv extends Emitter implements KeyvStorageAdapter {
 
   async clear(): Promise<void> {
     const db = await this.#source.db();
-    await deletePrefix(db, this.#namespace === undefined ? this.#prefix : this.#key(""));
+    await db.deleteRange({ prefix: this.#namespace === undefined ? this.#prefix : this.#key("") });
   }
 
   /** The entries of the namespace as of now, in the order of their keys. */

@@ -3,7 +3,6 @@ import type { Db } from "../core/engine/db.ts";
 import { NokvError } from "../core/errors.ts";
 import type { OpenOptions } from "../host/open.ts";
 import { DbSource, type Source } from "./db-source.ts";
-import { deletePrefix } from "./delete-prefix.ts";
 
 export interface NokvDriverOptions extends OpenOptions {
   /** An open database, or the directory of one. */
@@ -113,7 +112,7 @@ class Items {
   }
 
   async clear(under: string): Promise<void> {
-    await deletePrefix(await this.#source.db(), this.#prefix + under);
+    await (await this.#source.db()).deleteRange({ prefix: this.#prefix + under });
   }
 }
 

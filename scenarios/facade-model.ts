@@ -73,6 +73,7 @@ class FacadeModelRun {
       options,
       acknowledgedIsDurable: sync,
       cacheIsKept: sync || faultFree || disk.faults.syncFailed === 0,
+      families: [0],
       door: this.#door,
     });
     const db = (): Db => this.#door.db;

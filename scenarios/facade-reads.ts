@@ -111,13 +111,15 @@ export class FacadeReads {
     const db = this.#db();
     const keys = [...this.#keyspace.keys, this.#keyspace.key()];
     const options = held === null ? {} : { snapshot: held.snapshot };
+    const target = new Uint8Array(this.#dice.between(0, 100));
     this.#guard(() => {
       const read = this.#driver.timed(() => ({
         many: db.getMany(keys.map(toBytes), options).map(seenOf),
         each: keys.map((key) => seenOf(db.get(toBytes(key), options))),
         has: keys.map((key) => db.has(toBytes(key), options)),
+        lengths: keys.map((key) => db.getInto(toBytes(key), target, options)),
       }));
-      const { many, each, has } = read.value;
+      const { many, each, has, lengths } = read.value;
       const instant = held?.instant ?? read.instant;
       const judge = (state: ModelState): string | null => {
         for (const [index, key] of keys.entries()) {
@@ -127,6 +129,9 @@ export class FacadeReads {
           const seen = has[index] === true ? { value: state.get(key)?.value ?? "" } : null;
           const absent = judgeGet(state, key, seen, instant);
           if (absent !== null) return `has: ${absent}`;
+          const length = lengths[index] ?? -1;
+          if (length >= 0 && length !== state.get(key)?.value.length) return `getInto: ${length} bytes`;
+          if (length < 0 && seen !== null && instant.earliestMs === instant.latestMs) return "getInto: nothing";
         }
         return null;
       };
@@ -139,7 +144,7 @@ export class FacadeReads {
     const dice = this.#dice;
     this.#guard(() => {
       if (dice.chance(1, 2)) {
-        const bounds = this.#keyspace.bounds();
+        const bounds = this.#bounds();
         this.#judgeLoop(bounds, bytesOf(bounds), null);
         return;
       }
@@ -180,7 +185,7 @@ export class FacadeReads {
   /** Jumps to and fro, within bounds and beyond them. */
   #seek(): void {
     const dice = this.#dice;
-    const bounds = this.#keyspace.bounds();
+    const bounds = this.#bounds();
     this.#guard(() => {
       const opened = this.#driver.timed(() => this.#db().iterator(bytesOf(bounds)));
       using iterator = opened.value;
@@ -190,11 +195,13 @@ export class FacadeReads {
         iterator.seek(toBytes(target));
         const most = dice.between(1, 6);
         const keys: string[] = [];
-        while (keys.length < most && iterator.next()) keys.push(toText(iterator.key));
+        const copied = dice.chance(1, 2);
+        while (keys.length < most && iterator.next()) keys.push(toText(copied ? iterator.key : iterator.keyView));
         const within = { ...soughtBounds(bounds, target), limit: Math.min(most, left) };
         left -= keys.length;
         const what = `seek to ${JSON.stringify(target)} in ${JSON.stringify(bounds)}`;
-        this.#judge(what, null, (state) => judgeWalk(state, within, { keys, values: [] }, opened.instant), "iterator");
+        const { instant } = opened;
+        this.#judge(what, null, (state) => judgeWalk(state, within, { keys, values: [] }, instant), "iterator");
       }
     });
   }
@@ -221,7 +228,7 @@ export class FacadeReads {
       this.#getMany(one);
       return;
     }
-    const bounds = this.#keyspace.bounds();
+    const bounds = this.#bounds();
     this.#guard(() => this.#judgeLoop(bounds, bytesOf(bounds), one));
   }
 
@@ -240,7 +247,7 @@ export class FacadeReads {
   /** `for await`, with writes, merges, crashes and the end of the database between its entries. */
   #walkInTurns(env: Env): void {
     const dice = this.#dice;
-    const bounds = this.#keyspace.bounds();
+    const bounds = this.#bounds();
     const session = this.#session;
     const states = this.#driver.model.at(this.#driver.visibleCount());
     const most = dice.chance(1, 3) ? dice.between(1, 3) : Number.MAX_SAFE_INTEGER;
@@ -291,6 +298,12 @@ export class FacadeReads {
       }
       world.fail("abort", "an iterator went on although its signal had fired");
     });
+  }
+
+  /** Of the one column family that a program sees. */
+  #bounds(): ScanBounds {
+    const { family: _, ...bounds } = this.#keyspace.bounds();
+    return bounds;
   }
 
   /** The database knows what is open. */

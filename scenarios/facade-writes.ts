@@ -1,5 +1,5 @@
 import type { BatchOperation, Db, WriteOptions } from "../core/engine/db.ts";
-import type { Data, Lifetime } from "../core/engine/arguments.ts";
+import type { Data, KeyBounds, Lifetime } from "../core/engine/arguments.ts";
 import type { WriteBatch } from "../core/engine/write-batch.ts";
 import type { Env } from "../core/env/env.ts";
 import { NokvError } from "../core/errors.ts";
@@ -14,7 +14,15 @@ import { pause } from "./recording-clock.ts";
 /** When a signal fires: never, before the call, in the turn of the call, or at some time after it. */
 const abortTimes = ["never", "never", "never", "before", "after", "later"] as const;
 
-interface Write {
+/** Every key from `from` on and below `until`; null: to the end. */
+interface RangeDelete {
+  readonly from: string;
+  readonly until: string | null;
+  /** The same, as a program would say it. */
+  readonly bounds: KeyBounds;
+}
+
+interface Put {
   readonly key: string;
   readonly value: string | null;
   /** Of a lifetime in milliseconds, a first guess until the store has told. */
@@ -22,6 +30,8 @@ interface Write {
   /** 0: it has an instant, or none. */
   readonly ttlMs: number;
 }
+
+type Write = Put | RangeDelete;
 
 /** Calls that write, each issued to the model too, with signals that fire at the worst of times. */
 export class FacadeWrites {
@@ -67,7 +77,7 @@ export class FacadeWrites {
     if (when === "before") abort.abort();
     const options = when === "never" ? {} : { signal: abort.signal };
     const beforeMs = this.#driver.engine.nowMs();
-    for (const write of writes) if (write.ttlMs > 0) write.expiresAtMs = beforeMs + write.ttlMs;
+    for (const write of writes) if ("key" in write && write.ttlMs > 0) write.expiresAtMs = beforeMs + write.ttlMs;
     const { pendingVersion } = this.#driver.engine;
     this.#driver.commitBy(writes, () => this.#call(writes, options), (error) => this.#told(error, when));
     if (when === "after") abort.abort();
@@ -77,6 +87,7 @@ export class FacadeWrites {
 
   #draw(): Write {
     const dice = this.#dice;
+    if (dice.chance(1, 12)) return this.#range();
     const key = this.#keyspace.key();
     if (dice.chance(1, 4)) return { key, value: null, expiresAtMs: 0, ttlMs: 0 };
     const value = this.#keyspace.value();
@@ -86,11 +97,23 @@ export class FacadeWrites {
     return { key, value, expiresAtMs: nowMs + dice.skewed(1, 20_000) - dice.below(5), ttlMs: 0 };
   }
 
+  /** A range of keys, by one of its names. */
+  #range(): RangeDelete {
+    const { from, until } = this.#keyspace.range();
+    const gt = from.endsWith("\x00") && this.#dice.chance(1, 2);
+    const lte = until?.endsWith("\x00") === true && this.#dice.chance(1, 2);
+    const low = gt ? { gt: toBytes(from.slice(0, -1)) } : { gte: toBytes(from) };
+    if (until === null) return { from, until, bounds: low };
+    const high = lte ? { lte: toBytes(until.slice(0, -1)) } : { lt: toBytes(until) };
+    return { from, until, bounds: { ...low, ...high } };
+  }
+
   /** One of the ways to say it. */
   #call(writes: readonly Write[], options: WriteOptions): Promise<void> {
     const db = this.#db();
     const [only] = writes;
     if (writes.length === 1 && only !== undefined && this.#dice.chance(2, 3)) {
+      if (!("key" in only)) return db.deleteRange(only.bounds, options);
       const key = this.#data(only.key);
       if (only.value === null) return db.delete(key, options);
       return db.set(key, this.#data(only.value), { ...options, ...lifetimeOf(only) });
@@ -98,6 +121,10 @@ export class FacadeWrites {
     if (this.#dice.chance(1, 2)) return db.batch(writes.map((write) => this.#operation(write)), options);
     const batch = this.#batch?.clear() ?? db.batch();
     for (const write of writes) {
+      if (!("key" in write)) {
+        batch.deleteRange(write.bounds);
+        continue;
+      }
       const key = this.#data(write.key);
       if (write.value === null) batch.delete(key);
       else batch.set(key, this.#data(write.value), lifetimeOf(write));
@@ -106,6 +133,7 @@ export class FacadeWrites {
   }
 
   #operation(write: Write): BatchOperation {
+    if (!("key" in write)) return { type: "deleteRange", ...write.bounds };
     const key = this.#data(write.key);
     if (write.value === null) return { type: "delete", key };
     return { type: "set", key, value: this.#data(write.value), ...lifetimeOf(write) };
@@ -122,8 +150,9 @@ export class FacadeWrites {
     const { engine, world } = this.#driver;
     const afterMs = engine.nowMs();
     for (const [index, write] of writes.entries()) {
+      if (!("key" in write)) continue;
       const { key, ttlMs } = write;
-      if (ttlMs === 0 || writes.slice(index + 1).some((later) => later.key === key)) continue;
+      if (ttlMs === 0 || writes.slice(index + 1).some((later) => hides(later, key))) continue;
       const { value, expiresAtMs } = engine.latest(toBytes(key));
       if (value === null && beforeMs + ttlMs <= engine.nowMs()) continue;
       if (value === null || expiresAtMs < beforeMs + ttlMs || expiresAtMs > afterMs + ttlMs) {
@@ -191,7 +220,13 @@ export class FacadeWrites {
   }
 }
 
-function lifetimeOf({ expiresAtMs, ttlMs }: Write): Lifetime {
+function lifetimeOf({ expiresAtMs, ttlMs }: Put): Lifetime {
   if (ttlMs > 0) return { ttlMs };
   return expiresAtMs === 0 ? {} : { expiresAtMs };
+}
+
+/** Does `later` leave nothing of an earlier write of `key`? */
+function hides(later: Write, key: string): boolean {
+  if ("key" in later) return later.key === key;
+  return key >= later.from && (later.until === null || key < later.until);
 }

@@ -1,4 +1,4 @@
-import { columnFamily } from "../bytes/record.ts";
+import { columnFamily, compareKeys, keyLengthMax } from "../bytes/record.ts";
 import { NokvError } from "../errors.ts";
 import { invalidArgument } from "./failure.ts";
 import type { IteratorOptions } from "./iterator.ts";
@@ -33,6 +33,7 @@ export const boundNames: readonly string[] = ["gt", "gte", "lt", "lte", "prefix"
 export const lifetimeNames: readonly string[] = ["ttlMs", "expiresAtMs"];
 
 const encoder = new TextEncoder();
+const empty = new Uint8Array(0);
 
 /** The bytes of `data`; `what` names it in the refusal of anything that is neither bytes nor text. */
 export function toBytes(data: Data, what: string): Uint8Array {
@@ -93,19 +94,32 @@ export function toBounds(bounds: KeyBounds): Pick<IteratorOptions, "gt" | "gte" 
   return { gte: from, lt: behindPrefix(from) };
 }
 
-/** `bounds` as the keys of the data family from `start` on and below `end`. */
+/** `bounds` as the keys of the data family from `start` on and below `end`; empty when `end` is not above. */
 export function toInterval(bounds: KeyBounds): KeyRange {
   const { gt, gte, lt, lte } = toBounds(bounds);
-  const start = gte ?? (gt === undefined ? new Uint8Array(0) : behind(gt));
+  const start = gte ?? (gt === undefined ? empty : behind(gt));
   const end = lte === undefined ? (lt ?? null) : behind(lte);
-  return { family: columnFamily.data, start, end };
+  const { data } = columnFamily;
+  return start === null ? { family: data, start: empty, end: empty } : { family: data, start, end };
 }
 
-/** The least key above `key`. */
-function behind(key: Uint8Array): Uint8Array {
+/** The least key above `key`; null when there is none. */
+function behind(key: Uint8Array): Uint8Array | null {
+  // No key is longer than that: none comes between it and those that do not begin with it.
+  if (key.length >= keyLengthMax) return behindPrefix(key) ?? null;
   const next = new Uint8Array(key.length + 1);
   next.set(key);
   return next;
+}
+
+/** What a range delete covers; null: nothing. Everything has to be asked for in so many words. */
+export function toDeletedInterval(bounds: KeyBounds, call: string): KeyRange | null {
+  checkOptions(bounds, call, boundNames);
+  if (Object.values(bounds).every((bound) => bound === undefined)) {
+    throw invalidArgument(`${call} without bounds would delete everything; if that is meant, say { prefix: "" }`);
+  }
+  const range = toInterval(bounds);
+  return range.end !== null && compareKeys(range.start, range.end) >= 0 ? null : range;
 }
 
 function toBound(data: Data | undefined, name: string): Uint8Array | undefined {

@@ -9,7 +9,7 @@ let db: Db;
 
 beforeEach(async () => {
   world = new TestWorld();
-  db = await world.run(openDb(world.boot(), "/db", { memtableBytes: 1 << 14 }));
+  db = await world.run(openDb(world.boot(), "/db", { memtableBytes: 1 << 14, blockBytes: 512 }));
 });
 
 function entries(iterator: Iterable<[Uint8Array, Uint8Array]>): string[] {
@@ -126,6 +126,45 @@ describe("db", () => {
     expect(db.has("c")).toBe(true);
     const signal = AbortSignal.abort();
     await expect(world.run(batch.commit({ signal }))).rejects.toMatchObject({ code: "NOKV_ABORTED" });
+  });
+
+  test("ranges are deleted, alone and within batches, whatever their bounds", async () => {
+    const all = async (): Promise<void> => {
+      await world.run(db.batch(["a", "b", "c", "d"].map((key) => ({ type: "set", key, value: "" }))));
+    };
+    const left = (): string => [...db.keys()].map(textOf).join("");
+    const cases = [
+      [{ gt: "a", lte: "c" }, "ad"],
+      [{ gte: "a", lt: "c" }, "cd"],
+      [{ gt: "b" }, "ab"],
+      [{ lte: "b" }, "cd"],
+      [{ prefix: "c" }, "abd"],
+      [{ gte: "c", lt: "b" }, "abcd"],
+      [{ gt: "b", lt: "b" }, "abcd"],
+      [{ gt: new Uint8Array(65_535).fill(255) }, "abcd"],
+      [{ lte: new Uint8Array(65_535).fill(1) }, "abcd"],
+      [{ prefix: "" }, ""],
+    ] as const;
+    for (const [bounds, expected] of cases) {
+      await all();
+      await world.run(db.deleteRange(bounds));
+      expect(left(), JSON.stringify(bounds)).toBe(expected);
+    }
+    await world.run(db.batch([{ type: "set", key: "x", value: "" }, { type: "deleteRange", gte: "x" }]));
+    await world.run(db.batch().set("y", "").deleteRange({ prefix: "y" }).set("yy", "").commit());
+    expect(left()).toBe("yy");
+  });
+
+  test("getInto fills the caller's bytes", async () => {
+    await world.run(db.set("a", "123"));
+    const target = new Uint8Array(4);
+    expect(db.getInto("a", target)).toBe(3);
+    expect(textOf(target)).toBe("123\0");
+    expect(db.getInto("a", new Uint8Array(2))).toBe(3);
+    expect(db.getInto("b", target)).toBe(-1);
+    using iterator = db.iterator();
+    iterator.next();
+    expect([textOf(iterator.keyView), textOf(iterator.valueView)]).toEqual(["a", "123"]);
   });
 
   test("getMany judges lifetimes at one instant", async () => {

@@ -12,6 +12,7 @@ import {
   boundNames,
   toBounds,
   toBytes,
+  toDeletedInterval,
   toExpiresAtMs,
   toInterval,
 } from "./arguments.ts";
@@ -42,7 +43,8 @@ export type WriteOptions = SignalOptions;
 
 export type BatchOperation =
   | ({ readonly type: "set"; readonly key: Data; readonly value: Data } & Lifetime)
-  | { readonly type: "delete"; readonly key: Data };
+  | { readonly type: "delete"; readonly key: Data }
+  | ({ readonly type: "deleteRange" } & KeyBounds);
 
 export interface ScanOptions extends KeyBounds, ReadOptions, SignalOptions {
   /** From the last key to the first. */
@@ -67,7 +69,7 @@ const readNames = ["snapshot"];
 const signalNames = ["signal"];
 const writeNames = [...lifetimeNames, ...signalNames];
 const scanNames = [...boundNames, ...readNames, ...signalNames, "reverse", "limit", "keysOnly"];
-const operationNames = ["type", "key", "value", ...lifetimeNames];
+const operationNames = ["type", "key", "value", ...lifetimeNames, ...boundNames];
 
 const none = Object.freeze({});
 
@@ -123,7 +125,9 @@ export class Db {
    * `target` holds, or -1 when there is none. The fastest read: no memory is allocated for the value.
    */
   getInto(key: Data, target: Uint8Array, options: ReadOptions = none): number {
-    if (!(target instanceof Uint8Array)) throw invalidArgument("getInto expects a Uint8Array as target");
+    if (!(target instanceof Uint8Array)) {
+      throw invalidArgument(`the target of getInto must be a Uint8Array, not ${nameOf(target)}`);
+    }
     return this.engine.getInto(toBytes(key, "key"), target, toSnapshot(options, "getInto"));
   }
 
@@ -162,6 +166,19 @@ export class Db {
     checkSignal(options.signal, "before the write took effect");
     const batch = this.#emptyBatch();
     batch.delete(toBytes(key, "key"));
+    await this.#commit(batch);
+  }
+
+  /**
+   * Removes every key within bounds, at the cost of one small record however many they are. Later writes in the
+   * range live. Empty bounds remove nothing; to remove everything, say `{ prefix: "" }`.
+   */
+  async deleteRange(bounds: KeyBounds, options: WriteOptions = none): Promise<void> {
+    checkWriteOptions(options, "deleteRange");
+    const range = toDeletedInterval(bounds, "deleteRange");
+    if (range === null) return this.engine.commit(this.#emptyBatch(), () => {});
+    const batch = this.#emptyBatch();
+    batch.deleteRange(range.start, range.end);
     await this.#commit(batch);
   }
 
@@ -344,9 +361,15 @@ export class Db {
       case "delete":
         batch.delete(toBytes(operation.key, "key"));
         return;
+      case "deleteRange": {
+        const { type: _, ...bounds } = operation;
+        const range = toDeletedInterval(bounds, "a deleteRange operation");
+        if (range !== null) batch.deleteRange(range.start, range.end);
+        return;
+      }
       default: {
         const type: unknown = (operation as { type: unknown }).type;
-        throw invalidArgument(`a batch operation is of type "set" or "delete", not ${String(type)}`);
+        throw invalidArgument(`a batch operation is a "set", a "delete" or a "deleteRange", not ${String(type)}`);
       }
     }
   }

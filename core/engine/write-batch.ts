@@ -1,4 +1,13 @@
-import { type Data, type Lifetime, lifetimeNames, toBytes, toExpiresAtMs, checkOptions } from "./arguments.ts";
+import {
+  checkOptions,
+  type Data,
+  type KeyBounds,
+  type Lifetime,
+  lifetimeNames,
+  toBytes,
+  toDeletedInterval,
+  toExpiresAtMs,
+} from "./arguments.ts";
 import type { Batch } from "./batch.ts";
 
 /** How a `WriteBatch` reaches its database. */
@@ -44,6 +53,13 @@ export class WriteBatch {
 
   delete(key: Data): this {
     this.#batch.delete(toBytes(key, "key"));
+    return this;
+  }
+
+  /** As `db.deleteRange`: also what this batch has set within bounds before. */
+  deleteRange(bounds: KeyBounds): this {
+    const range = toDeletedInterval(bounds, "deleteRange");
+    if (range !== null) this.#batch.deleteRange(range.start, range.end);
     return this;
   }
 
