@@ -13,7 +13,7 @@ import { bytesOf, type TestEnv, TestWorld, textOf } from "./test-world.test-supp
 const directory = "/db";
 const tiny: Partial<EngineOptions> = {
   memtableBytes: 512, tableBytes: 1024, blockBytes: 128, level0TablesMax: 2, manifestBytesMax: 512,
-  immutableMemtablesMax: 1, level0TablesStop: 4, jobRetryMs: 10,
+  immutableMemtablesMax: 1, level0TablesStop: 4, jobRetryMs: 10, valueThresholdBytes: 40,
 };
 
 /** Commits one write; its value is its number, so what is found tells how far the history goes. */

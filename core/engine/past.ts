@@ -106,12 +106,19 @@ function checkValueFiles(env: Env, directory: string, state: ManifestState): voi
     }
     // Opening a FIFO would wait for ever.
     if (kind !== "file") throw corruption(path, 0, "this is not a regular file");
-    const opened = env.disk.open(path, "read");
-    const sizeBytes = opened.sizeBytes();
-    closeFile(opened);
+    const sizeBytes = sizeOf(env, path);
     if (sizeBytes === file.sizeBytes) continue;
     const what = `the value file has ${sizeBytes} bytes; the manifest says ${file.sizeBytes}`;
     throw corruption(path, Math.min(sizeBytes, file.sizeBytes), what);
+  }
+}
+
+function sizeOf(env: Env, path: string): number {
+  const file = env.disk.open(path, "read");
+  try {
+    return file.sizeBytes();
+  } finally {
+    closeFile(file);
   }
 }
 

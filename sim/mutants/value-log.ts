@@ -230,4 +230,13 @@ export const valueLogMutants: readonly Mutant[] = [
     scenario: null,
     why: "After a collection, reads of a value that moved follow a pointer into a file that is gone.",
   },
+  {
+    name: "kept-segment-held-back",
+    file: "core/wal/writer.ts",
+    find: `      if (!mayWrite && !segment.kept) continue;`,
+    replace: `      if (!mayWrite) continue;`,
+    oracles: ["liveness", "stuck", "hang", "leaks"],
+    scenario: null,
+    why: "Groups wait for a flush, and the flush for its segment, which waits with them: no write ever ends.",
+  },
 ];
