@@ -64,12 +64,16 @@ export class EngineCheckpoints {
     const driver = this.#driver;
     const count = driver.countAt(version);
     const copy = await openEngine(env, path, { createIfMissing: false });
-    if (driver.isOpen) {
-      const { value: seen, instant } = driver.timedIn(copy, () => scanAll(copy, driver.plan.families));
-      const problem = driver.model.check(count, (state) => judgeEverything(state, seen, instant));
-      if (problem !== null) driver.world.fail("checkpoint", `${path} at version ${version}: ${problem}`);
+    try {
+      if (driver.isOpen) {
+        const { value: seen, instant } = driver.timedIn(copy, () => scanAll(copy, driver.plan.families));
+        const problem = driver.model.check(count, (state) => judgeEverything(state, seen, instant));
+        if (problem !== null) driver.world.fail("checkpoint", `${path} at version ${version}: ${problem}`);
+      }
+    } finally {
+      // A read of it may have failed.
+      await copy.close();
     }
-    await copy.close();
     this.#left = this.#left.filter((left) => left !== path);
     removeFiles(env, path);
   }
