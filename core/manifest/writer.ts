@@ -167,11 +167,23 @@ export class ManifestWriter {
         this.#remove(number);
         return this.#appendToFile(edit, done);
       }
-      switchCurrent(this.#env, this.#directory, log, (switchError) => {
-        if (switchError === null) this.#replaceFile(log);
-        else log.close();
-        done(switchError);
-      });
+      this.#switchTo(log, edit, done);
+    });
+    begun = true;
+  }
+
+  #switchTo(log: ManifestLog, edit: ManifestEdit, done: SyncDone): void {
+    let begun = false;
+    switchCurrent(this.#env, this.#directory, log, (error) => {
+      if (error === null) {
+        this.#replaceFile(log);
+        return done(null);
+      }
+      log.close();
+      // A refused write of what would have become CURRENT: it names the old file as before.
+      if (error.code !== "ENOSPC" || begun) return done(error);
+      this.#remove(log.number);
+      this.#appendToFile(edit, done);
     });
     begun = true;
   }
