@@ -45,6 +45,48 @@ export class EngineCheckpoints {
     }
   }
 
+  /** All of the database as tables, taken in by another one: what could be read then, and nothing else. */
+  async move(env: Env): Promise<void> {
+    const driver = this.#driver;
+    const { engine } = driver;
+    const path = `/export-${++this.#taken}`;
+    const issued = engine.pendingVersion;
+    const made: string[] = [];
+    let copy: Engine | null = null;
+    try {
+      let version = Number.MAX_SAFE_INTEGER;
+      for (const family of driver.plan.families) {
+        const range = { family, start: new Uint8Array(0), end: null };
+        const exported = await engine.transfer.exportTables(range, `${path}-${family}`);
+        made.push(`${path}-${family}`);
+        if (exported.version < issued) driver.world.fail("transfer", `version ${exported.version} after ${issued}`);
+        // Several families leave at several versions: then only one of them can be compared.
+        if (version === Number.MAX_SAFE_INTEGER) version = exported.version;
+        else if (version !== exported.version) version = -1;
+        if (copy === null) {
+          made.push(`${path}-target`);
+          copy = await openEngine(env, `${path}-target`);
+        }
+        await copy.transfer.ingest(range, `${path}-${family}`);
+      }
+      if (copy !== null) this.#judgeMoved(copy, version);
+    } catch (error) {
+      if (!(error instanceof NokvError)) throw error;
+      this.#onError(error);
+    }
+    await closeQuietly(copy);
+    for (const directory of made) removeFiles(env, directory);
+  }
+
+  #judgeMoved(copy: Engine, version: number): void {
+    const driver = this.#driver;
+    if (!driver.isOpen || version < 0) return;
+    const { value: seen, instant } = driver.timed(() => scanAll(copy, driver.plan.families));
+    const count = driver.countAt(version);
+    const problem = driver.model.check(count, (state) => judgeEverything(state, seen, instant));
+    if (problem !== null) driver.world.fail("transfer", `at version ${version}: ${problem}`);
+  }
+
   /** What earlier incarnations left opens whole or not at all. */
   async judgeLeft(env: Env): Promise<void> {
     for (const path of this.#left.splice(0)) {
@@ -83,8 +125,17 @@ export class EngineCheckpoints {
     try {
       scanAll(copy, this.#driver.plan.families);
     } finally {
-      await copy.close();
+      await closeQuietly(copy);
     }
+  }
+}
+
+/** What is copied is judged as it is read: how the copy ends is of no interest. */
+async function closeQuietly(copy: Engine | null): Promise<void> {
+  try {
+    await copy?.close();
+  } catch (error) {
+    if (!(error instanceof NokvError)) throw error;
   }
 }
 

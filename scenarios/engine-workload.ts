@@ -97,6 +97,7 @@ export class EngineWorkload {
     else if (choice < 91) await this.checkpoints.take(env);
     else if (choice < 92) this.#inTables();
     else if (choice < 93) await this.#readAcross(env);
+    else if (choice < 94) await this.checkpoints.move(env);
     else await pause(env, dice.skewed(1, dice.pick([100, 10_000, 1_000_000])));
     if (this.driver.pending >= pendingMax) await this.settled(env);
   }

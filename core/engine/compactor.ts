@@ -1,6 +1,6 @@
 import { compactionAfterManifest, compactionBeforeManifest } from "../../failpoints/catalog.ts";
 import { assert } from "../assert.ts";
-import type { NokvError } from "../errors.ts";
+import { NokvError } from "../errors.ts";
 import type { JobError, JobResult } from "../env/jobs.ts";
 import type { CompactionJob, CompactionResult } from "../lsm/compaction-job.ts";
 import {
@@ -17,6 +17,13 @@ import type { ValueRules } from "../vlog/value-separator.ts";
 import { type BackgroundContext, dropRules, jobFailure, Lane, tableOptions } from "./background.ts";
 import type { ChangeOutcome } from "./table-set.ts";
 import type { Done } from "./waiters.ts";
+
+/** Something that needs the tables to stay as they are but for new ones of level 0. */
+interface ExclusiveWork {
+  /** Ends the lane's work, however it went. */
+  run(): void;
+  failed(error: NokvError): void;
+}
 
 /** Merges tables so that reads look into few of them and what nobody reads goes away. */
 export class Compactor {
@@ -40,6 +47,8 @@ export class Compactor {
   /** Value files that the machine refused to read: left alone until a compaction succeeds. */
   readonly #refused = new Set<number>();
   #stopped = false;
+  /** Work on the set of tables that no compaction may run beside. */
+  readonly #exclusive: ExclusiveWork[] = [];
 
   constructor(context: BackgroundContext) {
     this.#context = context;
@@ -49,6 +58,8 @@ export class Compactor {
   /** Begins a compaction if one is due and none runs. */
   kick(): void {
     if (!this.lane.ready) return;
+    const exclusive = this.#exclusive.shift();
+    if (exclusive !== undefined) return exclusive.run();
     const { tables, options } = this.#context;
     const manual = this.#manual;
     const version = tables.current.version;
@@ -76,10 +87,33 @@ export class Compactor {
     this.kick();
   }
 
+  /** Runs `work` while no compaction does. Rejects as it does, and when the store ends before its turn. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const run = (): void => {
+        this.lane.begin();
+        work().then(
+          (value) => {
+            this.lane.succeed();
+            resolve(value);
+          },
+          (error: unknown) => {
+            // Anything else ends the incarnation or the program. Whoever asked decides whether to try again.
+            if (error instanceof NokvError) this.lane.abandon(error);
+            reject(error);
+          },
+        );
+      };
+      this.#exclusive.push({ run, failed: reject });
+      this.kick();
+    });
+  }
+
   /** No further compaction begins. */
   stop(error: NokvError): void {
     this.lane.stop(error);
     this.#stopped = true;
+    for (const work of this.#exclusive.splice(0)) work.failed(error);
     for (const done of this.#manual.splice(0)) done(error);
     for (const done of this.#collecting.splice(0)) done(error);
   }

@@ -7,7 +7,6 @@ import type { NokvError } from "../errors.ts";
 import type { BlockCache } from "../lsm/block-cache.ts";
 import { MergingCursor } from "../lsm/merging-cursor.ts";
 import type { ManifestWriter } from "../manifest/writer.ts";
-import type { ValueFileMeta } from "../vlog/value-file.ts";
 import type { WalSegment } from "../wal/segment.ts";
 import type { BackgroundContext } from "./background.ts";
 import type { Batch } from "./batch.ts";
@@ -24,9 +23,11 @@ import { walkRanges } from "./range-view.ts";
 import { type Latest, Reader } from "./reader.ts";
 import { type EngineParts, recover } from "./recovery.ts";
 import { Pins, type Snapshot } from "./snapshot.ts";
-import type { EngineStats, RecoveryStats, ValueStats } from "./stats.ts";
+import type { EngineStats, RecoveryStats } from "./stats.ts";
 import type { TableSet } from "./table-set.ts";
+import { Transfer } from "./transfer.ts";
 import type { Done } from "./waiters.ts";
+import { valueStats } from "./value-stats.ts";
 import type { Pressure, WriteListener, WritePath } from "./write-path.ts";
 
 /**
@@ -62,6 +63,8 @@ export class Engine {
   readonly #reader: Reader;
   readonly #flusher: Flusher;
   readonly #compactor: Compactor;
+  /** The ways of whole ranges out of the database and into it. */
+  readonly transfer: Transfer;
   readonly #recovery: RecoveryStats;
   readonly #slab = new ByteSlab();
   readonly #pins = new Pins();
@@ -92,6 +95,7 @@ export class Engine {
     const context = this.#context(parts);
     this.#flusher = new Flusher(context);
     this.#compactor = new Compactor(context);
+    this.transfer = new Transfer(this, context, this.#compactor);
     this.#write.start(this.#writeListener());
     this.#kick();
   }
@@ -99,6 +103,11 @@ export class Engine {
   /** Newest version that plain reads see: its durability level is met. */
   get visibleVersion(): number {
     return this.#write.visibleVersion;
+  }
+
+  /** Every record up to this version is in durable tables. */
+  get flushedVersion(): number {
+    return this.#flusher.flushedVersion;
   }
 
   /** Newest version handed out. */
@@ -206,7 +215,7 @@ export class Engine {
 
   /** Moves everything in memory into tables. Rejects when that failed; it is tried again by itself. */
   async flush(): Promise<void> {
-    this.#checkWritable();
+    this.checkWritable();
     const { memtables } = this.#write;
     while (memtables.immutableCount > this.#options.immutableMemtablesMax) await this.#nextFlush();
     if (!memtables.active.memtable.isEmpty) this.#write.rotate(0);
@@ -224,7 +233,7 @@ export class Engine {
    * on the same file system.
    */
   async checkpoint(target: string): Promise<Checkpoint> {
-    this.#checkWritable();
+    this.checkWritable();
     const version = this.#write.pendingVersion;
     return writeCheckpoint(this.#env, target, async () => {
       await this.flush();
@@ -236,7 +245,7 @@ export class Engine {
 
   /** `done` when everything up to `version` is in durable tables, so that no log is needed for it. */
   whenInTables(version: number, done: Done): void {
-    this.#checkWritable();
+    this.checkWritable();
     if (version > this.#write.pendingVersion) throw invalidArgument(`version ${version} was never given out`);
     this.#flusher.whenFlushed(version, done);
   }
@@ -256,7 +265,7 @@ export class Engine {
   /** Flushes, merges all tables into one sorted level, and collects what that made garbage of in value files. */
   async compact(): Promise<void> {
     await this.flush();
-    this.#checkWritable();
+    this.checkWritable();
     await new Promise<void>((resolve, reject) => {
       this.#compactor.compactAll((error) => (error === null ? resolve() : reject(error)));
     });
@@ -303,7 +312,7 @@ export class Engine {
       bytesCompacted: this.#compactor.bytesCompacted,
       tablesPerLevel: version.levels.map((tables) => tables.length),
       tableBytesPerLevel: version.levels.map((_, level) => version.levelBytes(level)),
-      ...this.#valueStats(),
+      ...valueStats(this.#tables, this.#flusher, this.#compactor),
       memtableBytes: memtables.usedBytes,
       immutableMemtables: memtables.immutableCount,
       blockCacheHits: this.#cache.hits,
@@ -328,36 +337,12 @@ export class Engine {
     };
   }
 
-  #valueStats(): ValueStats {
-    const { current, values } = this.#tables;
-    const { lingering } = values;
-    const usage = current.version.values;
-    const sizeBytes = usage.reduce((sum, { file }) => sum + file.sizeBytes, 0);
-    const liveBytes = usage.reduce((sum, used) => sum + used.liveBytes, 0);
-    const isSegment = (file: ValueFileMeta): boolean => file.kind === "log";
-    return {
-      valueFiles: usage.length,
-      valueFilesLingering: lingering.length,
-      valueSegments: [...current.version.valueFiles(), ...lingering].filter(isSegment).length,
-      valueBytes: sizeBytes,
-      valueLiveBytes: liveBytes,
-      valueGarbageBytes: usage.reduce((sum, used) => sum + used.file.separableBytes - used.liveBytes, 0),
-      valuesSeparated: this.#flusher.valuesSeparated + this.#compactor.valuesSeparated,
-      valueSegmentsKept: this.#flusher.segmentsKept,
-      valueBytesWritten: this.#flusher.valueBytesWritten + this.#compactor.valueBytesWritten,
-      valueReads: values.readCount,
-      valueFilesRemoved: values.removedCount,
-      valuesRelocated: this.#compactor.valuesRelocated,
-      valueBytesRelocated: this.#compactor.valueBytesRelocated,
-      gcRuns: this.#compactor.collectionCount,
-    };
-  }
-
   #checkOpen(): void {
     if (!this.#open) throw closed("database");
   }
 
-  #checkWritable(): void {
+  /** Throws `NOKV_CLOSED` or `NOKV_POISONED` when nothing can be written any more. */
+  checkWritable(): void {
     this.#checkOpen();
     if (this.#failure !== null) throw poisoned(this.#failure);
   }
@@ -436,7 +421,7 @@ export class Engine {
       this.#flusher.lane.afterNext((error) => (error === null ? resolve() : reject(error)));
       this.#flusher.kick();
     });
-    this.#checkWritable();
+    this.checkWritable();
   }
 
   /** Stops everything that writes. Reads of what is visible go on. */

@@ -38,6 +38,11 @@ export class HybridClock {
     return version;
   }
 
+  /** No version up to `version` is given out any more. */
+  passBy(version: number): void {
+    if (version > this.#last) this.#last = version;
+  }
+
   /**
    * The present for decisions about expiry, Unix milliseconds. It never goes back, and versions given out
    * later are not before it: what has expired once stays so in every later snapshot.

@@ -157,6 +157,15 @@ export class WritePath implements WalOwner {
     }
   }
 
+  /**
+   * Tables came into use that hold versions up to `version`. Everything handed out before is visible, and the
+   * clock has passed it by.
+   */
+  passBy(version: number): void {
+    if (version > this.#pendingVersion) this.#pendingVersion = version;
+    if (version > this.#visibleVersion) this.#visibleVersion = version;
+  }
+
   /** Begins a new memtable and segment with room for `batchBytes`. */
   rotate(batchBytes: number): void {
     assert(!this.#closing, "a log that is sealed for good is not continued");

@@ -3,6 +3,8 @@ import type { Disk } from "../env/disk.ts";
 import type { Job, JobMachine, JobStarter } from "../env/jobs.ts";
 import { CompactionMachine } from "./compaction-job.ts";
 import type { CompactionJob } from "./compaction-job.ts";
+import { CopyMachine } from "./copy-job.ts";
+import type { CopyJob } from "./copy-job.ts";
 import { FlushMachine } from "./flush-job.ts";
 import type { FlushJob } from "./flush-job.ts";
 
@@ -13,6 +15,8 @@ export const startJob: JobStarter = (disk: Disk, job: Job, wake: () => void): Jo
       return new FlushMachine(disk, job as FlushJob, wake);
     case "compaction":
       return new CompactionMachine(disk, job as CompactionJob, wake);
+    case "copy":
+      return new CopyMachine(disk, job as CopyJob, wake);
     default:
       throw new AssertionError(`a job is of a known kind, not ${job.kind}`);
   }
