@@ -20,6 +20,7 @@ export function drawEngineOptions(world: World, dice: Dice): Partial<EngineOptio
     bloomBitsPerKey: dice.pick([0, 4, 10]),
     blockCacheBytes: dice.pick([0, 2_048, 65_536]),
     recordCacheBytes: dice.pick([0, 2_048, 8_192, 65_536]),
+    pointIndexBytes: dice.pick([0, 2_048, 8_192, 1_048_576]),
     retainedMemtableBytes: dice.pick([0, 8_192, 65_536]),
     level0TablesMax: dice.between(1, 4),
     level0TablesStop: dice.between(4, 12),

@@ -47,8 +47,9 @@ export function dropRules(context: BackgroundContext, bottom: boolean): DropRule
 }
 
 /** How tables are written from now on. */
-export function tableOptions({ blockBytes, bloomBitsPerKey, compression }: EngineOptions): TableOptions {
-  return { blockBytes, bloomBitsPerKey, compression };
+export function tableOptions(options: EngineOptions): TableOptions {
+  const { blockBytes, bloomBitsPerKey, compression, pointIndexBytes } = options;
+  return { blockBytes, bloomBitsPerKey, compression, pointIndex: pointIndexBytes > 0 };
 }
 
 /** What ended a job, for callers. A defect is not for callers: it ends the program. */

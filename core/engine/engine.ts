@@ -5,6 +5,7 @@ import type { DiskError, DiskLock } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import type { NokvError } from "../errors.ts";
 import type { BlockCache } from "../lsm/block-cache.ts";
+import type { PointBudget } from "../lsm/point-index.ts";
 import { MergingCursor } from "../lsm/merging-cursor.ts";
 import type { ManifestWriter } from "../manifest/writer.ts";
 import type { WalSegment } from "../wal/segment.ts";
@@ -57,6 +58,7 @@ export class Engine {
   readonly #clock: HybridClock;
   readonly #cache: BlockCache;
   readonly #records: RecordCache;
+  readonly #points: PointBudget;
   readonly #write: WritePath;
   readonly #manifest: ManifestWriter;
   readonly #tables: TableSet;
@@ -82,6 +84,7 @@ export class Engine {
     this.#clock = parts.clock;
     this.#cache = parts.cache;
     this.#records = parts.records;
+    this.#points = parts.points;
     this.#write = parts.write;
     this.#recovery = parts.recovery;
     this.#manifest = parts.manifest({
@@ -325,6 +328,9 @@ export class Engine {
       recordCacheEvictions: this.#records.evictions,
       recordCacheRecords: this.#records.count,
       recordCacheBytes: this.#records.usedBytes,
+      pointIndexBytes: this.#points.usedBytes,
+      pointIndexLoads: this.#points.loads,
+      pointIndexEvictions: this.#points.evictions,
       retainedMemtableHits: memtables.retainedHits,
       retainedMemtableBytes: memtables.retainedBytes,
       openIterators: this.#iterators.size,

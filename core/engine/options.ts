@@ -45,6 +45,8 @@ export interface EngineOptions {
   readonly blockCacheBytes: number;
   /** Memory for records that point reads found in tables, by key. 0: off. */
   readonly recordCacheBytes: number;
+  /** Memory for where records stand in tables, for point reads. 0: off, and new tables do without. */
+  readonly pointIndexBytes: number;
   /** Memory of flushed memtables that point reads still find their records in. 0: none is kept. */
   readonly retainedMemtableBytes: number;
   /** Tables in level 0 that start a compaction. */
@@ -90,6 +92,7 @@ export const engineOptionsDefault: EngineOptions = {
   compression: "none",
   blockCacheBytes: 256 * MiB,
   recordCacheBytes: 192 * MiB,
+  pointIndexBytes: 64 * MiB,
   retainedMemtableBytes: 144 * MiB,
   level0TablesMax: 4,
   level0TablesStop: 20,
@@ -121,6 +124,7 @@ const bounds: Readonly<Record<NumericOption, readonly [number, number]>> = {
   bloomBitsPerKey: [0, 32],
   blockCacheBytes: [0, 64 * GiB],
   recordCacheBytes: [0, 32 * GiB],
+  pointIndexBytes: [0, 64 * GiB],
   retainedMemtableBytes: [0, 64 * GiB],
   level0TablesMax: [1, 64],
   level0TablesStop: [1, 256],
@@ -146,6 +150,7 @@ export const engineOptionExtremes: Readonly<Partial<Record<keyof EngineOptions, 
   bloomBitsPerKey: [0, 1, 10],
   blockCacheBytes: [0, 4 * KiB, MiB],
   recordCacheBytes: [0, 2 * KiB, 8 * KiB, 64 * KiB],
+  pointIndexBytes: [0, KiB, 4 * KiB, MiB],
   retainedMemtableBytes: [0, 4 * KiB, 32 * KiB, MiB],
   level0TablesMax: [1, 2, 4],
   level0TablesStop: [2, 4, 20],

@@ -12,6 +12,7 @@ import {
   recordKind,
   versionMax,
 } from "../bytes/record.ts";
+import { ScratchImage } from "../lsm/image-buffer.ts";
 import { absent } from "../lsm/memtable.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import type { RecordCache } from "./record-cache.ts";
@@ -48,6 +49,8 @@ export class Reader {
   readonly #tables: TableSet;
   readonly #records: RecordCache;
   readonly #clock: HybridClock;
+  /** For records that are not to be cached. */
+  readonly #scratch = new ScratchImage();
   readonly #slab: ByteSlab;
   /** Where the last `#find` found a record. */
   #bytes: Uint8Array = emptyBytes;
@@ -124,15 +127,16 @@ export class Reader {
     const { memtables } = this.#write;
     const offset = memtables.find(family, key, version, hash);
     if (offset >= 0) return this.#stand(memtables.foundIn.arena, memtables.foundIn.view, offset);
-    const found = this.#tables.current.find(family, key, version, hash);
+    // A snapshot may be shown an older record, and a key in memory will have a newer one in a table.
+    const mayCache = offset === absent && version >= this.#write.visibleVersion && !isCached;
+    const image = mayCache ? records : this.#scratch;
+    const found = this.#tables.current.find(family, key, version, hash, image);
     if (found === null) return false;
     this.#stand(found.bytes, found.view, found.offset);
-    // A snapshot may have been shown an older record, and a key in memory will have a newer one in a table.
-    const isNewest = offset === absent && version >= this.#write.visibleVersion;
     // A pointer may be replaced without a commit, when its value is moved to another file.
-    if (isNewest && !isCached && readKind(found.view, found.offset) !== recordKind.pointer) {
-      records.add(hash, found.bytes, found.offset, recordBytesAt(found.view, found.offset));
-    }
+    if (!mayCache || readKind(found.view, found.offset) === recordKind.pointer) return true;
+    if (found.inImage) records.publish(hash);
+    else records.add(hash, found.bytes, found.offset, recordBytesAt(found.view, found.offset));
     return true;
   }
 

@@ -5,6 +5,7 @@ import type { Env } from "../env/env.ts";
 import { NokvError } from "../errors.ts";
 import { BlockCache } from "../lsm/block-cache.ts";
 import { type OpenTables, TablePool } from "../lsm/open-tables.ts";
+import { PointBudget } from "../lsm/point-index.ts";
 import { TableReader } from "../lsm/table-reader.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
 import { Version } from "../lsm/version.ts";
@@ -45,6 +46,7 @@ export interface EngineParts {
   readonly numbers: FileNumbers;
   readonly cache: BlockCache;
   readonly records: RecordCache;
+  readonly points: PointBudget;
   readonly write: WritePath;
   readonly recovery: RecoveryStats;
   manifest(owner: ManifestOwner): ManifestWriter;
@@ -90,6 +92,7 @@ class Opening {
   readonly #options: EngineOptions;
   readonly #cache: BlockCache;
   readonly #records: RecordCache;
+  readonly #points: PointBudget;
   readonly #pool: TablePool;
   readonly #sync: DirectorySync;
   #tables: OpenTables | null = null;
@@ -106,7 +109,10 @@ class Opening {
     this.#sync = new DirectorySync(env.disk, directory);
     this.#cache = new BlockCache(options.blockCacheBytes, options.blockBytes);
     this.#records = new RecordCache(options.recordCacheBytes);
-    const open = (meta: TableMeta): TableReader => TableReader.openAs(env.disk, directory, meta, this.#cache);
+    this.#points = new PointBudget(options.pointIndexBytes);
+    const points = options.pointIndexBytes === 0 ? null : this.#points;
+    const open = (meta: TableMeta): TableReader =>
+      TableReader.openAs(env.disk, directory, meta, this.#cache, points);
     this.#pool = new TablePool(open, new ValueFiles(env.disk, directory, options.valueFilesOpenMax));
   }
 
@@ -171,7 +177,7 @@ class Opening {
     const write = this.#write;
     assert(tables !== null && write !== null, "an engine has its tables and its log");
     return {
-      env, directory, options, lock, write, cache: this.#cache, records: this.#records, ...rest,
+      env, directory, options, lock, write, cache: this.#cache, records: this.#records, points: this.#points, ...rest,
       manifest: (owner) => new ManifestWriter(env, sync, log, state, options.manifestBytesMax, owner),
       tables: (manifest, failed) => new TableSet(env, sync, manifest, this.#pool, tables, failed),
     };

@@ -48,6 +48,10 @@ export interface EngineStats extends ValueStats {
   readonly recordCacheEvictions: number;
   readonly recordCacheRecords: number;
   readonly recordCacheBytes: number;
+  /** Pages of the point index in memory, those that were ever read, and those that had to leave. */
+  readonly pointIndexBytes: number;
+  readonly pointIndexLoads: number;
+  readonly pointIndexEvictions: number;
   /** Point reads answered by a memtable that was flushed already; memory of those. */
   readonly retainedMemtableHits: number;
   readonly retainedMemtableBytes: number;

@@ -1,6 +1,7 @@
 // HOT: every point read that leaves memory walks the levels here.
 import { assert } from "../assert.ts";
 import type { ValueFiles } from "../vlog/value-files.ts";
+import type { ImageBuffer } from "./image-buffer.ts";
 import { firstReaching, LevelCursor } from "./level-cursor.ts";
 import { RangeTombstones } from "./range-tombstones.ts";
 import type { RecordCursor } from "./record-cursor.ts";
@@ -116,19 +117,26 @@ export class OpenTables {
 
   /**
    * The newest record of (family, key) with a version up to `version`, or null; `hash` is `hashKey(family,
-   * key)`. A level is newer than those below it, so the first hit is the newest.
+   * key)`. A level is newer than those below it, so the first hit is the newest. It may be read into `image`.
    */
-  find(family: number, key: Uint8Array, version: number, hash: number): Found | null {
+  // oxlint-disable-next-line max-params
+  find(
+    family: number,
+    key: Uint8Array,
+    version: number,
+    hash: number,
+    image: ImageBuffer,
+  ): Found | null {
     const levels = this.#levels;
     const overlapping = levels[0] as readonly TableReader[];
     for (let i = 0; i < overlapping.length; i++) {
-      const found = (overlapping[i] as TableReader).find(family, key, version, hash);
+      const found = (overlapping[i] as TableReader).find(family, key, version, hash, image);
       if (found !== null) return found;
     }
     for (let level = 1; level < levels.length; level++) {
       const tables = levels[level] as readonly TableReader[];
       const table = tables[firstReaching(tables, family, key)];
-      const found = table === undefined ? null : table.find(family, key, version, hash);
+      const found = table === undefined ? null : table.find(family, key, version, hash, image);
       if (found !== null) return found;
     }
     return null;

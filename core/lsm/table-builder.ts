@@ -1,6 +1,7 @@
 // HOT: every record that is flushed or merged passes here.
 import { assert } from "../assert.ts";
 import { type Compression, codecId, codecOf } from "../bytes/codec.ts";
+import { crc32, salt } from "../bytes/crc32.ts";
 import { hashKey } from "../bytes/hash.ts";
 import {
   compareKeys, readExpiresAtMs, readFamily, readKeyLength, readKind, readVersion, recordBytesAt, recordHeaderBytes,
@@ -12,6 +13,7 @@ import { pointedImageBytes, pointerAt, readPointedFile } from "../vlog/value-poi
 import { BlockBuilder } from "./block-builder.ts";
 import { BlockPacker } from "./block-packer.ts";
 import { bloomAdd, bloomLineBytes, bloomLines, bloomProbes } from "./bloom.ts";
+import { PointCollector } from "./point-collector.ts";
 import { countVersions, type RangeFragment } from "./range-tombstones.ts";
 import { encodeRanges } from "./range-section.ts";
 import { compareRecordKeys } from "./record-order.ts";
@@ -27,10 +29,11 @@ export interface TableOptions {
   readonly blockBytes: number;
   /** 0: no filter. */
   readonly bloomBitsPerKey: number;
+  /** Whether the table says where each key's newest record is; never where blocks may be compressed. */
+  readonly pointIndex: boolean;
   readonly compression: Compression;
 }
 
-const hashesMin = 1024;
 const bloomTrailerBytes = 8;
 /** The index grows from here. */
 const indexBytesExpected = 4096;
@@ -48,8 +51,8 @@ export class TableBuilder {
   readonly #packer: BlockPacker | null;
   #rawBytes = 0;
   #position = 0;
-  #hashes: Int32Array = new Int32Array(hashesMin);
-  #keyCount = 0;
+  readonly #points: PointCollector;
+  readonly #hasPoints: boolean;
   #recordCount = 0;
   #tombstoneCount = 0;
   #expiringCount = 0;
@@ -69,6 +72,8 @@ export class TableBuilder {
     this.#index = new BlockBuilder(indexBytesExpected);
     const codec = codecOf(codecId[options.compression]);
     this.#packer = codec === null ? null : new BlockPacker(codec);
+    this.#hasPoints = options.pointIndex && codec === null;
+    this.#points = new PointCollector(this.#hasPoints);
     this.#write(encodeHeader(number));
   }
 
@@ -93,19 +98,21 @@ export class TableBuilder {
     const block = this.#block;
     assert(!this.#finished, "a finished table takes no more records");
     const version = readVersion(view, offset);
+    let isNewKey = true;
     if (this.#recordCount === 0) {
       this.#smallest = boundOf(bytes, view, offset);
-      this.#addHash(bytes, view, offset);
     } else {
       const last = block.lastOffset;
       const byKey = compareRecordKeys(block.bytes, block.view, last, bytes, view, offset);
       const inOrder = byKey < 0 || (byKey === 0 && version < readVersion(block.view, last));
       assert(inOrder, "records are added in record order");
-      if (byKey !== 0) this.#addHash(bytes, view, offset);
+      isNewKey = byKey !== 0;
     }
     const length = recordBytesAt(view, offset);
     if (block.count > 0 && block.lengthWith(length) > this.#options.blockBytes) this.#cutBlock();
     block.append(bytes, view, offset, length);
+    // Of a key's records the newest comes first.
+    if (isNewKey) this.#addPoint(length);
     this.#count(view, offset, version);
   }
 
@@ -119,6 +126,7 @@ export class TableBuilder {
     const keyRange = this.#keyRange(ranges);
     if (this.#recordCount > 0) this.#cutBlock();
     const points = this.#position;
+    this.#writePoints();
     const bloom = this.#position;
     this.#writeBloom();
     const rangesAt = this.#position;
@@ -205,17 +213,18 @@ export class TableBuilder {
     ref.bytes += pointedImageBytes(view, offset);
   }
 
-  #addHash(bytes: Uint8Array, view: DataView, offset: number): void {
-    if (this.#options.bloomBitsPerKey === 0) return;
-    if (this.#keyCount === this.#hashes.length) {
-      const larger = new Int32Array(this.#keyCount * 2);
-      larger.set(this.#hashes);
-      this.#hashes = larger;
-    }
-    const keyStart = offset + recordHeaderBytes;
-    this.#hashes[this.#keyCount++] = hashKey(
-      readFamily(view, offset), bytes, keyStart, readKeyLength(view, offset),
-    );
+  /** Of the record that was appended last. */
+  #addPoint(length: number): void {
+    if (!this.#hasPoints && this.#options.bloomBitsPerKey === 0) return;
+    const { bytes, view, lastOffset } = this.#block;
+    const keyStart = lastOffset + recordHeaderBytes;
+    const hash = hashKey(readFamily(view, lastOffset), bytes, keyStart, readKeyLength(view, lastOffset));
+    this.#points.addHash(hash);
+    if (!this.#hasPoints) return;
+    // Its block begins where the file ends so far.
+    const place = this.#position + lastOffset;
+    const checksum = crc32(bytes, lastOffset, lastOffset + length, salt(this.#number, place));
+    this.#points.setPlace(place, length, checksum);
   }
 
   /** The last record stays in the builder's buffer until the next one is added. */
@@ -232,13 +241,30 @@ export class TableBuilder {
     block.clear();
   }
 
+  #writePoints(): void {
+    const encoded = this.#points.encode(this.#recordCount);
+    if (encoded === null) return;
+    const { bytes, ends } = encoded;
+    const directory = new Uint8Array(4 * ends.length + checksumBytes);
+    const view = viewOf(directory);
+    for (let i = 0; i < ends.length; i++) view.setUint32(4 * i, directory.length + (ends[i] as number), true);
+    const start = this.#position;
+    seal(directory, this.#number, start);
+    this.#write(directory);
+    for (let i = 0; i < ends.length; i++) {
+      const from = i === 0 ? 0 : (ends[i - 1] as number);
+      seal(bytes.subarray(from, ends[i] as number), this.#number, start + directory.length + from);
+    }
+    this.#write(bytes);
+  }
+
   #writeBloom(): void {
     const { bloomBitsPerKey } = this.#options;
-    if (bloomBitsPerKey === 0 || this.#keyCount === 0) return;
-    const lines = bloomLines(this.#keyCount, bloomBitsPerKey);
+    if (bloomBitsPerKey === 0 || this.#points.count === 0) return;
+    const lines = bloomLines(this.#points.count, bloomBitsPerKey);
     const probes = bloomProbes(bloomBitsPerKey);
     const bytes = new Uint8Array(lines * bloomLineBytes + bloomTrailerBytes);
-    for (let i = 0; i < this.#keyCount; i++) bloomAdd(bytes, lines, probes, this.#hashes[i] as number);
+    for (let i = 0; i < this.#points.count; i++) bloomAdd(bytes, lines, probes, this.#points.hashAt(i));
     viewOf(bytes).setUint32(bytes.length - bloomTrailerBytes, probes, true);
     assert(bloomTrailerBytes === 4 + checksumBytes, "probes and checksum follow the filter");
     seal(bytes, this.#number, this.#position);

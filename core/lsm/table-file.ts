@@ -1,7 +1,9 @@
+import { crc32, salt } from "../bytes/crc32.ts";
 import { DiskError } from "../env/disk.ts";
 import type { Disk, DiskFile } from "../env/disk.ts";
 import { readFully } from "../env/whole-io.ts";
 import { NokvError, corruption } from "../errors.ts";
+import type { ImageBuffer } from "./image-buffer.ts";
 import { isPartSealed } from "./table-format.ts";
 
 /**
@@ -51,7 +53,7 @@ export class TableFile {
   readInto(target: Uint8Array, offset: number, length: number, what: string): void {
     if (offset + length > this.sizeBytes) throw corruption(this.path, offset, `${what} is beyond the end`);
     for (let attempt = 0; attempt < readAttemptsMax; attempt++) {
-      const filled = this.#fill(offset, target, length);
+      const filled = this.#fill(offset, target, 0, length);
       if (filled === length && isPartSealed(target, 0, length, this.number, offset)) return;
     }
     throw corruption(this.path, offset, `bad checksum of ${what}`, "restore this file from a backup");
@@ -70,13 +72,28 @@ export class TableFile {
     }
   }
 
+  /** The record image of `length` bytes at `offset`, whose checksum must be `checksum`, into `image`. */
+  // oxlint-disable-next-line max-params
+  readImage(offset: number, length: number, checksum: number, image: ImageBuffer): void {
+    if (offset + length > this.sizeBytes) throw corruption(this.path, offset, "a record is beyond the end");
+    image.reserve(length);
+    const { bytes, offset: start } = image;
+    const seed = salt(this.number, offset);
+    for (let attempt = 0; attempt < readAttemptsMax; attempt++) {
+      const filled = this.#fill(offset, bytes, start, start + length);
+      if (filled === length && crc32(bytes, start, start + length, seed) === checksum) return;
+    }
+    throw corruption(this.path, offset, "bad checksum of a record", "restore this file from a backup");
+  }
+
   close(): void {
     this.#file.close();
   }
 
-  #fill(offset: number, target: Uint8Array, length: number): number {
+  // oxlint-disable-next-line max-params
+  #fill(offset: number, bytes: Uint8Array, start: number, end: number): number {
     try {
-      return readFully(this.#file, offset, target, 0, length);
+      return readFully(this.#file, offset, bytes, start, end);
     } catch (error) {
       throw readFailure(error, this.path);
     }

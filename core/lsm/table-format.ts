@@ -13,7 +13,7 @@ import type { TableProperties } from "./table-meta.ts";
  *     blocks                 records, then u32 offset of each, u32 count, crc u32; or compressed: that image
  *                            packed by the table's codec, zeros, u32 packed length, crc u32. None in a table of
  *                            range tombstones alone
- *     points                 empty: reserved for where each key's newest record is
+ *     points                 where each key's newest record is: see `point-page.ts`; may be empty
  *     bloom                  64-byte lines, u32 probes, crc u32; empty when filters are off
  *     ranges                 range tombstones, see range-section.ts; empty when there are none
  *     index                  one block: a record per block with the (family, key, version) of its last record

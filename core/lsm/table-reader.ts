@@ -1,12 +1,17 @@
 // HOT: point reads and scans of everything that left memory.
 import { assert } from "../assert.ts";
 import { codecOf } from "../bytes/codec.ts";
-import { compareKeys } from "../bytes/record.ts";
+import { compareKeys, readVersion, recordBytesAt, recordHeaderBytes } from "../bytes/record.ts";
 import type { Disk } from "../env/disk.ts";
 import { corruption } from "../errors.ts";
 import type { ValueRef } from "../vlog/value-file.ts";
 import type { BlockCache } from "./block-cache.ts";
 import { bloomHas, bloomLineBytes } from "./bloom.ts";
+import type { ImageBuffer } from "./image-buffer.ts";
+import { PointIndex } from "./point-index.ts";
+import type { PointBudget } from "./point-index.ts";
+import { pointBucketOf, pointLengthMax } from "./point-page.ts";
+import { recordHasKey } from "./record-order.ts";
 import { TableBlocks } from "./table-blocks.ts";
 import { countVersions, type RangeFragment } from "./range-tombstones.ts";
 import { decodeRanges } from "./range-section.ts";
@@ -21,6 +26,7 @@ import { tablePath } from "./table-meta.ts";
 import type { TableMeta, TableProperties } from "./table-meta.ts";
 
 const bloomTrailerBytes = 8;
+const recordWordsMin = recordHeaderBytes / 4;
 const emptyBytes = new Uint8Array(0);
 
 /** Where a record was found. Reused by its reader: valid until that reader's next `find`. */
@@ -28,6 +34,8 @@ export class Found {
   bytes: Uint8Array = emptyBytes;
   view: DataView = viewOf(emptyBytes);
   offset = 0;
+  /** It was read into the `ImageBuffer` of the call. */
+  inImage = false;
 }
 
 /**
@@ -45,6 +53,8 @@ export class TableReader {
   readonly #index: TableIndex;
   readonly blocks: TableBlocks;
   readonly #found = new Found();
+  /** Null: the table has none, or nobody wants it in memory. */
+  readonly #points: PointIndex | null;
   #bloom: Uint8Array | null = null;
   #bloomLines = 0;
   #bloomProbes = 0;
@@ -58,6 +68,7 @@ export class TableReader {
     index: TableIndex,
     ranges: readonly RangeFragment[],
     cache: BlockCache,
+    points: PointBudget | null,
   ) {
     this.ranges = ranges;
     this.properties = properties;
@@ -66,12 +77,23 @@ export class TableReader {
     this.#layout = layout;
     this.#index = index;
     this.blocks = new TableBlocks(file, index, codecOf(properties.codec), cache);
+    const place = { start: layout.points, end: layout.bloom, recordCount: properties.recordCount };
+    const hasPoints = points !== null && place.end > place.start;
+    this.#points = hasPoints ? new PointIndex(file, place, points) : null;
   }
 
-  static open(disk: Disk, path: string, number: number, cache: BlockCache): TableReader {
+  /** `points`: memory for its point index; null: point reads go through blocks. */
+  // oxlint-disable-next-line max-params
+  static open(
+    disk: Disk,
+    path: string,
+    number: number,
+    cache: BlockCache,
+    points: PointBudget | null = null,
+  ): TableReader {
     const file = TableFile.open(disk, path, number);
     try {
-      return TableReader.#read(file, cache);
+      return TableReader.#read(file, cache, points);
     } catch (error) {
       file.close();
       throw error;
@@ -79,8 +101,15 @@ export class TableReader {
   }
 
   /** `open`, and refuses a file that is not the one `meta` describes. */
-  static openAs(disk: Disk, directory: string, meta: TableMeta, cache: BlockCache): TableReader {
-    const reader = TableReader.open(disk, tablePath(directory, meta.number), meta.number, cache);
+  // oxlint-disable-next-line max-params
+  static openAs(
+    disk: Disk,
+    directory: string,
+    meta: TableMeta,
+    cache: BlockCache,
+    points: PointBudget | null = null,
+  ): TableReader {
+    const reader = TableReader.open(disk, tablePath(directory, meta.number), meta.number, cache, points);
     const difference = firstDifference(reader.properties, meta);
     if (difference === null) return reader;
     reader.close();
@@ -91,9 +120,44 @@ export class TableReader {
     return this.#index.blockCount;
   }
 
-  /** The newest record of (family, key) with a version up to `version`; `hash` is `hashKey(family, key)`. */
-  find(family: number, key: Uint8Array, version: number, hash: number): Found | null {
-    if (!this.#mayHold(hash)) return null;
+  /**
+   * The newest record of (family, key) with a version up to `version`; `hash` is `hashKey(family, key)`. It may be
+   * read into `image`.
+   */
+  // oxlint-disable-next-line max-params
+  find(
+    family: number,
+    key: Uint8Array,
+    version: number,
+    hash: number,
+    image: ImageBuffer,
+  ): Found | null {
+    const points = this.#points;
+    const page = points === null ? null : points.page(hash);
+    if (points === null || page === null) {
+      return this.#mayHold(hash) ? this.#findInBlock(family, key, version) : null;
+    }
+    const bucket = pointBucketOf(hash, points.pageCount);
+    const end = page.starts[bucket + 1] as number;
+    for (let i = page.starts[bucket] as number; i < end; i++) {
+      if (page.tags[i] !== (hash & 0xffff)) continue;
+      const words = page.lengths[i] as number;
+      if (words === pointLengthMax) return this.#findInBlock(family, key, version);
+      const place = (page.places[2 * i] as number) * 4;
+      this.#file.readImage(place, words * 4, page.places[2 * i + 1] as number, image);
+      const { bytes, view, offset } = image;
+      if (words < recordWordsMin || recordBytesAt(view, offset) !== words * 4) {
+        throw corruption(this.path, place, "the point index tells of another record");
+      }
+      if (!recordHasKey(bytes, view, offset, family, key)) continue;
+      // The point is of the key's newest record in this table; an older one stands behind it in its block.
+      if (readVersion(view, offset) > version) return this.#findInBlock(family, key, version);
+      return this.#show(bytes, view, offset, true);
+    }
+    return null;
+  }
+
+  #findInBlock(family: number, key: Uint8Array, version: number): Found | null {
     const blockAt = this.#index.search(family, key, version);
     if (blockAt === this.#index.blockCount) return null;
     const block = this.blocks.at(blockAt);
@@ -101,10 +165,17 @@ export class TableReader {
     if (at === block.count) return null;
     const offset = block.offsetAt(at);
     if (!block.hasKeyAt(offset, family, key)) return null;
-    this.#found.bytes = block.bytes;
-    this.#found.view = block.view;
-    this.#found.offset = offset;
-    return this.#found;
+    return this.#show(block.bytes, block.view, offset, false);
+  }
+
+  // oxlint-disable-next-line max-params
+  #show(bytes: Uint8Array, view: DataView, offset: number, inImage: boolean): Found {
+    const found = this.#found;
+    found.bytes = bytes;
+    found.view = view;
+    found.offset = offset;
+    found.inImage = inImage;
+    return found;
   }
 
   cursor(): TableCursor {
@@ -132,10 +203,11 @@ export class TableReader {
     assert(!this.#closed, "a table is closed once");
     this.#closed = true;
     this.blocks.close();
+    this.#points?.drop();
     this.#file.close();
   }
 
-  static #read(file: TableFile, cache: BlockCache): TableReader {
+  static #read(file: TableFile, cache: BlockCache, points: PointBudget | null): TableReader {
     const { path, number, sizeBytes } = file;
     if (sizeBytes < tableHeaderBytes + tableFooterBytes) throw corruption(path, 0, "the table is cut short");
     checkHeader(file.read(0, tableHeaderBytes, "the table header"), number, path);
@@ -157,7 +229,7 @@ export class TableReader {
     if (countVersions(ranges) !== properties.rangeTombstoneCount) {
       throw corruption(path, layout.ranges, "the range tombstones and properties differ");
     }
-    return new TableReader(file, layout, properties, index, ranges, cache);
+    return new TableReader(file, layout, properties, index, ranges, cache, points);
   }
 
   #mayHold(hash: number): boolean {

@@ -7,7 +7,9 @@ import { codecId } from "../bytes/codec.ts";
 import { hashKey } from "../bytes/hash.ts";
 import { NokvError } from "../errors.ts";
 import { BlockCache } from "./block-cache.ts";
+import { ScratchImage } from "./image-buffer.ts";
 import { MemoryDisk } from "./memory-disk.test-support.ts";
+import { PointBudget } from "./point-index.ts";
 import type { PlainRecord } from "./records.test-support.ts";
 import {
   firstDifference, keyArbitrary, listBackward, listForward, movesArbitrary, newestUpTo, readRecord,
@@ -19,7 +21,7 @@ import { TableReader } from "./table-reader.ts";
 import { directory, openTable, smallBlocks, writeTable } from "./tables.test-support.ts";
 
 function findIn(table: TableReader, family: number, key: Uint8Array, version: number): PlainRecord | null {
-  const found = table.find(family, key, version, hashKey(family, key, 0, key.length));
+  const found = table.find(family, key, version, hashKey(family, key, 0, key.length), new ScratchImage());
   return found === null ? null : readRecord(found.bytes, found.view, found.offset);
 }
 
@@ -54,17 +56,19 @@ const optionsArbitrary = fc.record({
   blockBytes: fc.constantFrom(1, 64, 200, 16384),
   bloomBitsPerKey: fc.constantFrom(0, 1, 10, 40),
   compression: fc.constantFrom(...compressions),
+  pointIndex: fc.boolean(),
 });
 
 describe("table round trip", () => {
   test("finds the newest record at every version", () => {
     fc.assert(
       fc.property(
-        tableArbitrary, optionsArbitrary, othersArbitrary, fc.constantFrom(0, 600, 1 << 20),
-        (records, options, others, cacheBytes) => {
+        tableArbitrary, optionsArbitrary, othersArbitrary,
+        fc.tuple(fc.constantFrom(0, 600, 1 << 20), fc.constantFrom(0, 1 << 20)),
+        (records, options, others, [cacheBytes, pointBytes]) => {
           const disk = new MemoryDisk();
           const sorted = sortedUnique(records);
-          const table = openTable(disk, writeTable(disk, 7, sorted, options), cacheBytes);
+          const table = openTable(disk, writeTable(disk, 7, sorted, options), cacheBytes, pointBytes);
           const versions = [0, ...new Set(records.map((record) => record.version)), Number.MAX_SAFE_INTEGER];
           for (const key of [...records.map((record) => record.key), ...others]) {
             for (const version of versions) {
@@ -150,7 +154,7 @@ describe("table round trip", () => {
   test("blocks that do not shrink by an eighth are stored as they are", () => {
     const disk = new MemoryDisk();
     const noise = counterRecords(40).map((record, i) => ({ ...record, value: noiseBytes(i, 500) }));
-    const options = { ...smallBlocks, blockBytes: 4096 };
+    const options = { ...smallBlocks, blockBytes: 4096, pointIndex: false };
     const plain = writeTable(disk, 7, noise, options);
     const packed = writeTable(disk, 8, noise, { ...options, compression: "deflate" });
     expect(packed.sizeBytes).toBe(plain.sizeBytes);
@@ -196,14 +200,17 @@ describe("damage", () => {
   function readAll(disk: MemoryDisk): NokvError | null {
     const reader: TableReader[] = [];
     try {
-      const table = TableReader.open(disk, tablePath(directory, 7), 7, new BlockCache(4096, 256));
-      reader.push(table);
-      for (const record of records) {
-        expect(findIn(table, 0, record.key, record.version)).toEqual(record);
-        expect(findIn(table, 0, record.key, 4)).toBe(null);
+      // By way of the filter, and of the point index.
+      for (const points of [null, new PointBudget(4096)]) {
+        const table = TableReader.open(disk, tablePath(directory, 7), 7, new BlockCache(4096, 256), points);
+        reader.push(table);
+        for (const record of records) {
+          expect(findIn(table, 0, record.key, record.version)).toEqual(record);
+          expect(findIn(table, 0, record.key, 4)).toBe(null);
+        }
+        expect(listForward(table.cursor())).toEqual(records);
+        expect(listBackward(table.cursor())).toEqual(records);
       }
-      expect(listForward(table.cursor())).toEqual(records);
-      expect(listBackward(table.cursor())).toEqual(records);
       return null;
     } catch (error) {
       if (error instanceof NokvError) return error;
@@ -320,13 +327,15 @@ describe("damage", () => {
     const bytes = disk.bytesOf(tablePath(directory, 7));
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const footerAt = bytes.length - tableFooterBytes;
-    // Filter, index and properties; the sections between them are empty.
-    const places = [24, 40, 48].map((field) => view.getUint32(footerAt + field, true));
-    const starts = [32, ...places, footerAt];
+    // Points, filter, index and properties; no range tombstones. Of the points the directory, and the only page.
+    const places = [16, 24, 40, 48].map((field) => view.getUint32(footerAt + field, true));
+    const [points = 0, filter = 0] = places;
+    const starts = [32, ...places, footerAt, ...(points < filter ? [points + 8] : [])].sort((a, b) => a - b);
     const craftedArbitrary = fc.constantFrom(0, 1, 0x7fffffff, 0xffffffff, 40);
     fc.assert(
-      fc.property(fc.nat(4), fc.nat(4096), craftedArbitrary, (part, at, crafted) => {
+      fc.property(fc.nat(starts.length - 1), fc.nat(4096), craftedArbitrary, (part, at, crafted) => {
         const start = starts[part] as number;
+        if (start === starts[part + 1]) return;
         const end = starts[part + 1] ?? bytes.length;
         const saved = bytes.slice(start, end);
         const section = bytes.subarray(start, end);
@@ -343,7 +352,8 @@ describe("damage", () => {
   /** Right, wrong or refused, but never out of range and never a defect. */
   function expectSafe(disk: MemoryDisk): void {
     try {
-      const table = TableReader.open(disk, tablePath(directory, 7), 7, new BlockCache(4096, 256));
+      const points = new PointBudget(4096);
+      const table = TableReader.open(disk, tablePath(directory, 7), 7, new BlockCache(4096, 256), points);
       for (const record of records) findIn(table, 0, record.key, record.version);
       const cursor = table.cursor();
       for (const record of records) cursor.seek(record.family, record.key);

@@ -3,6 +3,7 @@ import { BlockCache } from "./block-cache.ts";
 import type { MemoryDisk } from "./memory-disk.test-support.ts";
 import type { PlainRecord } from "./records.test-support.ts";
 import { arenaFor } from "./records.test-support.ts";
+import { PointBudget } from "./point-index.ts";
 import { TableBuilder } from "./table-builder.ts";
 import type { TableOptions } from "./table-builder.ts";
 import { tablePath } from "./table-meta.ts";
@@ -10,7 +11,9 @@ import type { TableMeta } from "./table-meta.ts";
 import { TableReader } from "./table-reader.ts";
 
 export const directory = "db";
-export const smallBlocks: TableOptions = { blockBytes: 200, bloomBitsPerKey: 10, compression: "none" };
+export const smallBlocks: TableOptions = {
+  blockBytes: 200, bloomBitsPerKey: 10, compression: "none", pointIndex: true,
+};
 
 /** `records` in record order, without duplicates. */
 export function writeTable(
@@ -28,6 +31,13 @@ export function writeTable(
   return { ...properties, level: 0 };
 }
 
-export function openTable(disk: MemoryDisk, meta: TableMeta, cacheBytes = 1 << 20): TableReader {
-  return TableReader.openAs(disk, directory, meta, new BlockCache(cacheBytes, 256));
+/** `pointBytes`: for the point index; 0: point reads go through blocks. */
+export function openTable(
+  disk: MemoryDisk,
+  meta: TableMeta,
+  cacheBytes = 1 << 20,
+  pointBytes = cacheBytes,
+): TableReader {
+  const points = pointBytes === 0 ? null : new PointBudget(pointBytes);
+  return TableReader.openAs(disk, directory, meta, new BlockCache(cacheBytes, 256), points);
 }

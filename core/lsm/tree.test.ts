@@ -16,11 +16,13 @@ import { versionEpochMs, versionMs } from "./drop-rules.ts";
 import type { FlushJob, FlushResult } from "./flush-job.ts";
 import { startJob } from "./job-starter.ts";
 import { noFlushValues, runJob, visible } from "./jobs.test-support.ts";
+import { ScratchImage } from "./image-buffer.ts";
 import { MemoryDisk } from "./memory-disk.test-support.ts";
 import { Memtable } from "./memtable.ts";
 import { MergingCursor } from "./merging-cursor.ts";
 import type { OpenTables } from "./open-tables.ts";
 import { TablePool } from "./open-tables.ts";
+import { PointBudget } from "./point-index.ts";
 import type { PlainRecord } from "./records.test-support.ts";
 import { Arena, newestUpTo, readRecord, sortedUnique } from "./records.test-support.ts";
 import { tablePath } from "./table-meta.ts";
@@ -49,7 +51,9 @@ class Tree {
   readonly running: Running[] = [];
   readonly #cache = new BlockCache(2000, 256);
   readonly #values = new ValueFiles(this.disk, directory, 4);
-  readonly #pool = new TablePool((meta) => TableReader.openAs(this.disk, directory, meta, this.#cache), this.#values);
+  readonly #pool = new TablePool((meta) => this.#open(meta), this.#values);
+  /** Room for few pages: they come and go. */
+  readonly #points = new PointBudget(3000);
   tables: OpenTables = this.#pool.retain(Version.empty());
   #arena = new Arena(1 << 14);
   #memtable = new Memtable(this.#arena.bytes, 1);
@@ -116,10 +120,14 @@ class Tree {
     for (const number of removed) this.disk.remove(tablePath(directory, number));
   }
 
+  #open(meta: TableMeta): TableReader {
+    return TableReader.openAs(this.disk, directory, meta, this.#cache, this.#points);
+  }
+
   find(key: Uint8Array, version: number): PlainRecord | null {
     const offset = this.#memtable.find(0, key, version);
     if (offset >= 0) return readRecord(this.#arena.bytes, this.#arena.view, offset);
-    const found = this.tables.find(0, key, version, hashKey(0, key, 0, key.length));
+    const found = this.tables.find(0, key, version, hashKey(0, key, 0, key.length), new ScratchImage());
     return found === null ? null : readRecord(found.bytes, found.view, found.offset);
   }
 

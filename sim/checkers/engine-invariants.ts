@@ -36,9 +36,12 @@ export interface HeldOpen {
 
 /** Whether the caches of point reads keep to the budgets that the engine was opened with. Null: they do. */
 export function judgeBudgets(stats: EngineStats, options: Partial<EngineOptions>): string | null {
-  const { recordCacheBytes, retainedMemtableBytes } = { ...engineOptionsDefault, ...options };
+  const { recordCacheBytes, pointIndexBytes, retainedMemtableBytes } = { ...engineOptionsDefault, ...options };
   if (stats.recordCacheBytes > recordCacheBytes) {
     return `stats: ${stats.recordCacheBytes} bytes of records are cached, ${recordCacheBytes} allowed`;
+  }
+  if (stats.pointIndexBytes > pointIndexBytes) {
+    return `stats: ${stats.pointIndexBytes} bytes of point indexes are in memory, ${pointIndexBytes} allowed`;
   }
   if (stats.retainedMemtableBytes > retainedMemtableBytes) {
     return `stats: ${stats.retainedMemtableBytes} bytes of memtables are retained, ${retainedMemtableBytes} allowed`;

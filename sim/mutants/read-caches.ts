@@ -16,8 +16,8 @@ export const readCacheMutants: readonly Mutant[] = [
   {
     name: "cache-filled-by-old-snapshot",
     file: "core/engine/reader.ts",
-    find: `offset === absent && version >= this.#write.visibleVersion;`,
-    replace: `offset === absent;`,
+    find: `offset === absent && version >= this.#write.visibleVersion && !isCached;`,
+    replace: `offset === absent && !isCached;`,
     oracles: wrong,
     scenario: null,
     why: "After a read of a snapshot everybody is shown the past.",
@@ -25,8 +25,8 @@ export const readCacheMutants: readonly Mutant[] = [
   {
     name: "cache-filled-under-a-pending-write",
     file: "core/engine/reader.ts",
-    find: `offset === absent && version >= this.#write.visibleVersion;`,
-    replace: `version >= this.#write.visibleVersion;`,
+    find: `offset === absent && version >= this.#write.visibleVersion && !isCached;`,
+    replace: `version >= this.#write.visibleVersion && !isCached;`,
     oracles: wrong,
     scenario: null,
     why: "A read while a write waits for its sync keeps the old value alive once the new one is in a table.",
@@ -48,15 +48,6 @@ export const readCacheMutants: readonly Mutant[] = [
     oracles: wrong,
     scenario: null,
     why: "A snapshot shows the write that came right after it.",
-  },
-  {
-    name: "pointer-cached",
-    file: "core/engine/reader.ts",
-    find: `if (isNewest && !isCached && readKind(found.view, found.offset) !== recordKind.pointer) {`,
-    replace: `if (isNewest && !isCached) {`,
-    oracles: ["any"],
-    scenario: null,
-    why: "A value that garbage collection has moved is looked for where it was.",
   },
   {
     name: "cache-probe-stops-at-a-gap",
@@ -103,5 +94,55 @@ export const readCacheMutants: readonly Mutant[] = [
     oracles: wrong,
     scenario: null,
     why: "After a large batch reads show what it overwrote.",
+  },
+  {
+    name: "point-hides-older-version",
+    file: "core/lsm/table-reader.ts",
+    find: `if (readVersion(view, offset) > version) return this.#findInBlock(family, key, version);`,
+    replace: `if (readVersion(view, offset) > version) return null;`,
+    oracles: wrong,
+    scenario: null,
+    why: "A snapshot misses keys that were written again after it.",
+  },
+  {
+    name: "point-shows-newer-version",
+    file: "core/lsm/table-reader.ts",
+    find: `      if (readVersion(view, offset) > version) return this.#findInBlock(family, key, version);
+`,
+    replace: ``,
+    oracles: wrong,
+    scenario: null,
+    why: "A snapshot shows what was written after it.",
+  },
+  {
+    name: "point-checksum-not-compared",
+    file: "core/lsm/table-file.ts",
+    find: `if (filled === length && crc32(bytes, start, start + length, seed) === checksum) return;`,
+    replace: `if (filled === length) return;`,
+    oracles: ["any"],
+    scenario: null,
+    why: "Rotten bytes are returned as values.",
+  },
+  {
+    name: "point-read-once-only",
+    file: "core/lsm/table-file.ts",
+    find: `      if (filled === length && crc32(bytes, start, start + length, seed) === checksum) return;
+    }`,
+    replace: `      if (filled === length && crc32(bytes, start, start + length, seed) === checksum) return;
+      break;
+    }`,
+    oracles: ["any"],
+    scenario: null,
+    why: "One bit flipped in flight makes a read fail although the disk holds the right bytes.",
+  },
+  {
+    name: "point-page-of-closed-table-kept",
+    file: "core/lsm/table-reader.ts",
+    find: `    this.#points?.drop();
+`,
+    replace: ``,
+    oracles: ["any"],
+    scenario: null,
+    why: "Memory of tables that are gone fills the budget until no point is in memory any more.",
   },
 ];

@@ -71,8 +71,8 @@ export const tableMutants: readonly Mutant[] = [
   {
     name: "filter-holds-first-key-only",
     file: "core/lsm/table-builder.ts",
-    find: `      if (byKey !== 0) this.#addHash(bytes, view, offset);`,
-    replace: ``,
+    find: `      isNewKey = byKey !== 0;`,
+    replace: `      isNewKey = false;`,
     oracles: ["model", "prefix", "linearizability", "ledger", "recovery", "snapshot"],
     scenario: null,
     why: "Point reads miss keys that are in a table, while scans show them.",
