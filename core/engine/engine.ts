@@ -21,6 +21,7 @@ import type { EngineOptions } from "./options.ts";
 import { type KeyRange, RangeEstimate, type RangeSize } from "./range-estimate.ts";
 import type { RecordCache } from "./record-cache.ts";
 import { walkRanges } from "./range-view.ts";
+import { readCacheStats } from "./read-cache-stats.ts";
 import { type Latest, Reader } from "./reader.ts";
 import { type EngineParts, recover } from "./recovery.ts";
 import { Pins, type Snapshot } from "./snapshot.ts";
@@ -323,16 +324,7 @@ export class Engine {
       blockCacheBytes: this.#cache.usedBytes,
       blockCacheEvictions: this.#cache.evictions,
       blockCachePins: this.#cache.pinCount,
-      recordCacheHits: this.#records.hits,
-      recordCacheMisses: this.#records.misses,
-      recordCacheEvictions: this.#records.evictions,
-      recordCacheRecords: this.#records.count,
-      recordCacheBytes: this.#records.usedBytes,
-      pointIndexBytes: this.#points.usedBytes,
-      pointIndexLoads: this.#points.loads,
-      pointIndexEvictions: this.#points.evictions,
-      retainedMemtableHits: memtables.retainedHits,
-      retainedMemtableBytes: memtables.retainedBytes,
+      ...readCacheStats(this.#records, this.#points, memtables),
       openIterators: this.#iterators.size,
       openSnapshots: this.#pins.count,
       stallCount: this.#write.stallCount,

@@ -92,7 +92,7 @@ export class Memtables {
     return [this.#active, ...this.#immutables];
   }
 
-  /** Of retained arenas and their indexes. */
+  /** Of the arenas of retained memtables. */
   get retainedBytes(): number {
     return this.#retainedBytes;
   }
@@ -112,7 +112,7 @@ export class Memtables {
     if (memtable.count === 0) return this.#drop(flushed);
     memtable.forgetOrder();
     this.#retained.unshift(flushed);
-    this.#retainedBytes += retainedCost(memtable);
+    this.#retainedBytes += memtable.arena.length;
     // One that is too large alone must go with all that are older: they would hide what it held.
     while (this.#retainedBytes > this.#retainedBytesMax) this.#dropRetained();
   }
@@ -155,7 +155,7 @@ export class Memtables {
   #dropRetained(): void {
     const oldest = this.#retained.pop();
     assert(oldest !== undefined, "a budget is exceeded by something");
-    this.#retainedBytes -= retainedCost(oldest.memtable);
+    this.#retainedBytes -= oldest.memtable.arena.length;
     this.#drop(oldest);
   }
 
@@ -204,8 +204,4 @@ export class Memtables {
     // Without both conditions an iterator, or a read, would find the records of another memtable.
     if (memory.dropped && memory.readers === 0) this.#arenas.give(memory.memtable);
   }
-}
-
-function retainedCost(memtable: Memtable): number {
-  return memtable.arena.length + memtable.indexBytes;
 }

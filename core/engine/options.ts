@@ -47,7 +47,7 @@ export interface EngineOptions {
   readonly recordCacheBytes: number;
   /** Memory for where records stand in tables, for point reads. 0: off, and new tables do without. */
   readonly pointIndexBytes: number;
-  /** Memory of flushed memtables that point reads still find their records in. 0: none is kept. */
+  /** Arenas of flushed memtables that point reads still find their records in. 0: none is kept. */
   readonly retainedMemtableBytes: number;
   /** Tables in level 0 that start a compaction. */
   readonly level0TablesMax: number;
@@ -90,10 +90,11 @@ export const engineOptionsDefault: EngineOptions = {
   tableBytes: 64 * MiB,
   bloomBitsPerKey: 10,
   compression: "none",
-  blockCacheBytes: 256 * MiB,
-  recordCacheBytes: 192 * MiB,
-  pointIndexBytes: 64 * MiB,
-  retainedMemtableBytes: 144 * MiB,
+  // Together 512 MiB, taken as reads need it.
+  blockCacheBytes: 128 * MiB,
+  recordCacheBytes: 224 * MiB,
+  pointIndexBytes: 32 * MiB,
+  retainedMemtableBytes: 128 * MiB,
   level0TablesMax: 4,
   level0TablesStop: 20,
   levelBytesBase: 256 * MiB,

@@ -1,5 +1,7 @@
+import type { ReadCacheStats } from "./read-cache-stats.ts";
+
 /** What an engine did since it was opened, and what it holds now. Plain numbers. */
-export interface EngineStats extends ValueStats {
+export interface EngineStats extends ValueStats, ReadCacheStats {
   /** Values and tombstones committed, and the batches they came in. */
   readonly puts: number;
   readonly deletes: number;
@@ -42,19 +44,6 @@ export interface EngineStats extends ValueStats {
   readonly blockCacheEvictions: number;
   /** How often open iterators hold a block: such a block is not evicted. */
   readonly blockCachePins: number;
-  /** Point reads that the record cache answered, and those that looked there in vain; what it holds. */
-  readonly recordCacheHits: number;
-  readonly recordCacheMisses: number;
-  readonly recordCacheEvictions: number;
-  readonly recordCacheRecords: number;
-  readonly recordCacheBytes: number;
-  /** Pages of the point index in memory, those that were ever read, and those that had to leave. */
-  readonly pointIndexBytes: number;
-  readonly pointIndexLoads: number;
-  readonly pointIndexEvictions: number;
-  /** Point reads answered by a memtable that was flushed already; memory of those. */
-  readonly retainedMemtableHits: number;
-  readonly retainedMemtableBytes: number;
   readonly openIterators: number;
   readonly openSnapshots: number;
   /** How often groups began to be held back because the background was behind. */

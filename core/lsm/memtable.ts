@@ -78,11 +78,6 @@ export class Memtable {
     return this.#count;
   }
 
-  /** Memory that it holds beside the arena, the order left out. */
-  get indexBytes(): number {
-    return this.#offsets.byteLength + this.#older.byteLength + this.#slots.byteLength;
-  }
-
   /** Nothing was added, no range tombstone either. */
   get isEmpty(): boolean {
     return this.#count === 0 && this.ranges.count === 0;

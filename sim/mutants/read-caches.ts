@@ -90,7 +90,7 @@ export const readCacheMutants: readonly Mutant[] = [
     name: "memtable-too-large-to-retain-leaves-older-ones",
     file: "core/engine/memtables.ts",
     find: `    if (memtable.count === 0) return this.#drop(flushed);`,
-    replace: `    if (memtable.count === 0 || retainedCost(memtable) > this.#retainedBytesMax) return;`,
+    replace: `    if (memtable.count === 0 || memtable.arena.length > this.#retainedBytesMax) return;`,
     oracles: wrong,
     scenario: null,
     why: "After a large batch reads show what it overwrote.",
