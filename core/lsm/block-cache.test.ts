@@ -28,7 +28,7 @@ function read(cache: BlockCache, owner: CachedBlocks, i: number, image: Uint8Arr
     return [cached, "hit"];
   }
   const block = cache.take(image.length);
-  block.bytes.set(image);
+  block.bytes.set(image, block.start);
   cache.noteMiss();
   cache.admit(block.hold(image.length, i), owner);
   return [block, "miss"];
@@ -78,19 +78,31 @@ function drive(calls: readonly Call[], budgetBytes: number): string[] {
   return trace;
 }
 
+function contentOf(block: Block): Uint8Array {
+  return block.bytes.subarray(block.start, block.start + block.length);
+}
+
+const memories: ArrayBufferLike[] = [];
+
+function memoryNumber(bytes: Uint8Array): number {
+  const known = memories.indexOf(bytes.buffer);
+  return known >= 0 ? known : memories.push(bytes.buffer) - 1;
+}
+
 function check(cache: BlockCache, owners: readonly CachedBlocks[], pinned: readonly Pinned[]): void {
   const held = owners.flatMap((each) => each.slots.filter((slot) => slot !== null));
-  const memory = new Set([...held, ...pinned.map(({ block }) => block)].map((block) => block.bytes));
+  const used = new Set([...held, ...pinned.map(({ block }) => block)]);
+  const memory = new Set([...used].map((block) => `${memoryNumber(block.bytes)}:${block.start}`));
   expect(new Set(held).size).toBe(held.length);
-  expect(held.reduce((sum, block) => sum + block.bytes.length, 0)).toBeLessThanOrEqual(cache.usedBytes);
+  expect(held.reduce((sum, block) => sum + block.length, 0)).toBeLessThanOrEqual(cache.usedBytes);
   expect(cache.usedBytes).toBeLessThanOrEqual(cache.budgetBytes);
   expect(cache.pinCount).toBe(pinned.length);
-  expect(memory.size).toBe(new Set([...held, ...pinned.map(({ block }) => block)]).size);
-  for (const { block, image } of pinned) expect(block.bytes.subarray(0, image.length)).toEqual(image);
+  expect(memory.size).toBe(used.size);
+  for (const { block, image } of pinned) expect(contentOf(block)).toEqual(image);
   for (const [table, owner] of owners.entries()) {
     for (const [i, block] of owner.slots.entries()) {
       if (block === null) continue;
-      expect(block.bytes.subarray(0, block.length)).toEqual(imageOf(table * 16 + i, (i * 97) % 700));
+      expect(contentOf(block)).toEqual(imageOf(table * 16 + i, (i * 97) % 700));
     }
   }
 }
@@ -107,7 +119,7 @@ describe("a cache of blocks", () => {
 
   test("a block read between every two others stays", () => {
     const owner = new CachedBlocks(1001);
-    const cache = new BlockCache(10 * 1024, 512);
+    const cache = new BlockCache(11 * 1024, 512);
     const image = imageOf(1, 100);
     read(cache, owner, 1000, image);
     for (let i = 0; i < 1000; i++) {
@@ -119,13 +131,14 @@ describe("a cache of blocks", () => {
 
   test("uses its memory again", () => {
     const owner = new CachedBlocks(1000);
-    const cache = new BlockCache(10 * 1024, 512);
+    const cache = new BlockCache(11 * 1024, 512);
     const image = imageOf(1, 100);
-    const memory = new Set<ArrayBufferLike>();
-    for (let i = 0; i < 1000; i++) memory.add(read(cache, owner, i, image)[0].bytes.buffer);
+    const memory = new Set<Block>();
+    for (let i = 0; i < 1000; i++) memory.add(read(cache, owner, i, image)[0]);
     expect(memory.size).toBe(10);
     cache.drop(owner);
-    for (let i = 0; i < 1000; i++) memory.add(read(cache, owner, i, image)[0].bytes.buffer);
+    for (let i = 0; i < 1000; i++) memory.add(read(cache, owner, i, image)[0]);
     expect(memory.size).toBe(10);
+    expect(new Set([...memory].map((block) => block.bytes)).size).toBe(1);
   });
 });

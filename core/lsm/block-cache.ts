@@ -1,6 +1,7 @@
 // HOT: every miss passes here; a hit does not, it finds the block in its table's own slots.
 import { assert } from "../assert.ts";
 import { Block, blockOverheadBytes } from "./block.ts";
+import { ClockRing, heatMax } from "./clock-ring.ts";
 
 /**
  * The blocks of one table that are in memory, by block index. A slot holds a block exactly while it is
@@ -14,19 +15,20 @@ export class CachedBlocks {
   }
 }
 
-/** A block read so often survives as many passes of the clock hand. */
-const heatMax = 3;
 /** What a read ahead brought and nobody asked for yet: its first read is not a second one. */
 export const heatAhead = -1;
 const frameBytesMin = 256;
+/** Frames are cut from memory of this size: they share its views, and few of those stay hot. */
+const chunkBytesMax = 4 * 1024 * 1024;
+/** One part in `2 ** largeShift` of the budget is for blocks that are larger than a frame. */
+const largeShift = 4;
 /** Read-ahead reads at most so much at once, and a share of the cache that leaves room for others. */
 const aheadBytesMax = 256 * 1024;
 const aheadShare = 4;
 
 /**
- * Keeps blocks of all tables within a budget of bytes, by CLOCK: the hand goes round a ring, spares a block
- * that was read again since it last passed, and evicts the first that was not. What is evicted depends on
- * the sequence of calls alone.
+ * Keeps blocks of all tables within a budget of bytes, and evicts by CLOCK those that are not read again. What is
+ * evicted depends on the sequence of calls alone.
  *
  * Memory comes in frames of one size, made once and used again: an allocation per block costs more than
  * reading it. A block larger than a frame has memory of its own. Who holds a block beyond the next call pins
@@ -37,29 +39,37 @@ export class BlockCache {
   readonly frameBytes: number;
   /** The most that one read ahead is worth; 0: none. */
   readonly aheadBytes: number;
+  #framesLeft: number;
   #usedBytes = 0;
+  readonly #largeBytesMax: number;
+  #largeBytes = 0;
   #hits = 0;
   #misses = 0;
   #evictions = 0;
   #pinCount = 0;
-  #hand = 0;
-  readonly #ring: (Block | null)[] = [];
-  /** Places of the ring that are free, the last freed on top. */
-  readonly #free: number[] = [];
+  readonly #frames = new ClockRing();
+  readonly #large = new ClockRing();
   /** Frames that hold nothing. */
   readonly #spare: Block[] = [];
+  /** What the next new frame is cut from, and where. */
+  #chunk = new Block(new Uint8Array(0));
+  #chunkUsed = 0;
   /** Where reads ahead arrive before their blocks are verified and taken over. */
   #staging = new Block(new Uint8Array(0));
 
   /** `blockBytes`: the length of nearly all blocks. */
   constructor(budgetBytes: number, blockBytes: number) {
     this.budgetBytes = budgetBytes;
-    this.frameBytes = Math.max(frameBytesMin, blockBytes);
+    this.frameBytes = (Math.max(frameBytesMin, blockBytes) + 7) & ~7;
     this.aheadBytes = Math.min(aheadBytesMax, Math.floor(budgetBytes / aheadShare));
+    this.#largeBytesMax = Math.floor(budgetBytes / 2 ** largeShift);
+    const frameCharge = this.frameBytes + blockOverheadBytes;
+    this.#framesLeft = Math.floor((budgetBytes - this.#largeBytesMax) / frameCharge);
   }
 
+  /** Memory taken; it is kept for other blocks. */
   get usedBytes(): number {
-    return this.#usedBytes;
+    return this.#usedBytes + this.#largeBytes;
   }
 
   /** Reads of a block that was read before; a read ahead and its first read count as one. */
@@ -120,25 +130,17 @@ export class BlockCache {
     if (length > this.frameBytes) return null;
     const spare = this.#spare.pop();
     if (spare !== undefined) return spare;
-    const charge = this.frameBytes + blockOverheadBytes;
-    while (this.#usedBytes + charge > this.budgetBytes) {
-      const evicted = this.#evictOne();
-      if (evicted === null) return null;
-      if (evicted.isFrame) return evicted;
-      this.#usedBytes -= chargeOf(evicted);
-    }
-    this.#usedBytes += charge;
-    return new Block(new Uint8Array(this.frameBytes), true);
+    if (this.#framesLeft > 0) return this.#cutFrame();
+    const evicted = this.#frames.next();
+    if (evicted !== null) this.#evict(evicted, this.#frames);
+    return evicted;
   }
 
   /** Takes a filled `block` in; leaves it out when there is no room. Either way its holder may read it. */
   admit(block: Block, owner: CachedBlocks): void {
     assert(owner.slots[block.index] === null, "a block is cached once");
-    assert(block.ringAt < 0, "a block is in the cache once");
     if (!block.isFrame && !this.#makeRoom(block)) return;
-    const at = this.#free.pop() ?? this.#ring.length;
-    this.#ring[at] = block;
-    block.ringAt = at;
+    (block.isFrame ? this.#frames : this.#large).add(block);
     block.owner = owner;
     block.heat = 0;
     owner.slots[block.index] = block;
@@ -160,54 +162,47 @@ export class BlockCache {
   drop(owner: CachedBlocks): void {
     for (const block of owner.slots) {
       if (block === null) continue;
-      this.#remove(block);
-      if (!block.isFrame) this.#usedBytes -= chargeOf(block);
-      else if (block.pins === 0) this.#spare.push(block);
+      this.#forget(block, block.isFrame ? this.#frames : this.#large);
+      if (block.pins === 0) this.giveBack(block);
     }
+  }
+
+  #cutFrame(): Block {
+    if (this.#chunkUsed + this.frameBytes > this.#chunk.bytes.length) {
+      const frames = Math.max(1, Math.min(this.#framesLeft, Math.floor(chunkBytesMax / this.frameBytes)));
+      this.#chunk = new Block(new Uint8Array(frames * this.frameBytes));
+      this.#chunkUsed = 0;
+    }
+    const frame = new Block(this.#chunk.bytes, this.#chunk.view, this.#chunkUsed, true);
+    this.#chunkUsed += this.frameBytes;
+    this.#framesLeft--;
+    this.#usedBytes += this.frameBytes + blockOverheadBytes;
+    return frame;
   }
 
   /** For a block with memory of its own, which counts from here on. */
   #makeRoom(block: Block): boolean {
-    const charge = chargeOf(block);
-    if (charge > this.budgetBytes) return false;
-    while (this.#usedBytes + charge > this.budgetBytes) {
-      const evicted = this.#spare.pop() ?? this.#evictOne();
+    const charge = block.bytes.length + blockOverheadBytes;
+    if (charge > this.#largeBytesMax) return false;
+    while (this.#largeBytes + charge > this.#largeBytesMax) {
+      const evicted = this.#large.next();
       if (evicted === null) return false;
-      this.#usedBytes -= chargeOf(evicted);
+      this.#evict(evicted, this.#large);
     }
-    this.#usedBytes += charge;
+    this.#largeBytes += charge;
     return true;
   }
 
-  /** The next block that may go, out of the ring; null when the hand finds only pinned ones. */
-  #evictOne(): Block | null {
-    // Hot blocks lose their heat on the way: after so many rounds only pinned ones are left.
-    for (let left = this.#ring.length * (heatMax + 1); left > 0; left--) {
-      if (this.#hand >= this.#ring.length) this.#hand = 0;
-      const block = this.#ring[this.#hand] ?? null;
-      this.#hand++;
-      if (block === null || block.pins > 0) continue;
-      if (block.heat <= 0) {
-        this.#evictions++;
-        this.#remove(block);
-        return block;
-      }
-      block.heat--;
-    }
-    return null;
+  #evict(block: Block, ring: ClockRing): void {
+    this.#evictions++;
+    this.#forget(block, ring);
   }
 
-  #remove(block: Block): void {
-    assert(this.#ring[block.ringAt] === block, "a cached block knows its place");
+  #forget(block: Block, ring: ClockRing): void {
     assert(block.owner !== null, "a cached block is some table's");
-    this.#ring[block.ringAt] = null;
-    this.#free.push(block.ringAt);
+    ring.remove(block);
     block.owner.slots[block.index] = null;
-    block.ringAt = -1;
     block.owner = null;
+    if (!block.isFrame) this.#largeBytes -= block.bytes.length + blockOverheadBytes;
   }
-}
-
-function chargeOf(block: Block): number {
-  return block.bytes.length + blockOverheadBytes;
 }

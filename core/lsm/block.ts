@@ -18,9 +18,10 @@ const plainSearchesMax = 2;
  * holder's, its records never change; the cache reuses the memory of others.
  */
 export class Block {
-  /** The block is `bytes[0, length)`. */
+  /** The block is `bytes[start, start + length)`; frames share the memory of a chunk. */
   readonly bytes: Uint8Array;
   readonly view: DataView;
+  readonly start: number;
   length = 0;
   count = 0;
   #offsetsAt = 0;
@@ -40,26 +41,29 @@ export class Block {
   /** Cache: its memory is one of the frames. */
   readonly isFrame: boolean;
 
-  constructor(memory: Uint8Array, isFrame = false) {
-    this.isFrame = isFrame;
+  // oxlint-disable-next-line max-params
+  constructor(memory: Uint8Array, view = viewOf(memory), start = 0, isFrame = false) {
     this.bytes = memory;
-    this.view = viewOf(memory);
+    this.view = view;
+    this.start = start;
+    this.isFrame = isFrame;
   }
 
-  /** `bytes[0, length)` passed their checksum and `blockFault`. */
+  /** `bytes[start, start + length)` passed their checksum and `blockFault`. */
   hold(length: number, index: number): this {
+    const trailerAt = this.start + length - blockTrailerBytes;
     this.length = length;
-    this.count = this.view.getUint32(length - blockTrailerBytes, true);
-    this.#offsetsAt = length - blockTrailerBytes - 4 * this.count;
+    this.count = this.view.getUint32(trailerAt, true);
+    this.#offsetsAt = trailerAt - 4 * this.count;
     this.index = index;
     this.#prefixes = null;
     this.#plainSearches = 0;
     return this;
   }
 
-  /** Where record `i` begins. */
+  /** Where in `bytes` record `i` begins. */
   offsetAt(i: number): number {
-    return this.view.getUint32(this.#offsetsAt + 4 * i, true);
+    return this.start + this.view.getUint32(this.#offsetsAt + 4 * i, true);
   }
 
   /**

@@ -91,10 +91,12 @@ export class TableBlocks {
     const rawBytes = this.#index.blockRawBytes(i);
     const block = this.cache.take(rawBytes);
     const isPacked = length !== rawBytes;
-    const stored = isPacked ? this.cache.staging(length).bytes : block.bytes;
+    const stored = isPacked ? this.cache.staging(length) : block;
     try {
-      this.#file.readInto(stored, offset, length, "a table block");
-      const fault = isPacked ? this.#unpack(i, stored, 0, block) : this.#fault(i, block.bytes, block.view, 0);
+      this.#file.readInto(stored.bytes, stored.start, offset, length, "a table block");
+      const fault = isPacked
+        ? this.#unpack(i, stored.bytes, 0, block)
+        : this.#fault(i, block.bytes, block.view, block.start);
       if (fault !== null) throw corruption(this.#file.path, offset, fault);
     } catch (error) {
       this.cache.giveBack(block);
@@ -143,7 +145,7 @@ export class TableBlocks {
     const block = this.cache.takeFrame(rawBytes);
     if (block === null) return null;
     if (!isPacked) {
-      block.bytes.set(staging.bytes.subarray(at, at + length));
+      block.bytes.set(staging.bytes.subarray(at, at + length), block.start);
     } else if (this.#unpack(i, staging.bytes, at, block) !== null) {
       this.cache.giveBack(block);
       return null;
@@ -168,7 +170,7 @@ export class TableBlocks {
       return "a compressed block does not unpack to what it was";
     }
     const fault = this.#fault(i, image, viewOf(image), 0);
-    if (fault === null) block.bytes.set(image);
+    if (fault === null) block.bytes.set(image, block.start);
     return fault;
   }
 

@@ -1,5 +1,6 @@
 // HOT: every scan and every merge walks these.
 import { assert } from "../assert.ts";
+import { recordBytesAt } from "../bytes/record.ts";
 import type { Block } from "./block.ts";
 import type { BlockCache } from "./block-cache.ts";
 import type { RecordCursor } from "./record-cursor.ts";
@@ -100,7 +101,12 @@ export class TableCursor implements RecordCursor {
   next(): void {
     assert(this.valid, "a cursor moves only while it is valid");
     const block = this.#block;
-    if (block !== null && this.#recordAt + 1 < block.count) return this.#stand(this.#recordAt + 1);
+    if (block !== null && this.#recordAt + 1 < block.count) {
+      this.#recordAt++;
+      // Records lie side by side: this one's header is at hand, the block's list of offsets is not.
+      this.offset += recordBytesAt(this.view, this.offset);
+      return;
+    }
     this.valid = false;
     if (this.#blockAt + 1 === this.#reader.blockCount) return;
     this.#enter(this.#blockAt + 1);

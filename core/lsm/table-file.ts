@@ -45,16 +45,17 @@ export class TableFile {
     // Before any memory is taken for a length that damage made up.
     if (offset + length > this.sizeBytes) throw corruption(this.path, offset, `${what} is beyond the end`);
     const bytes = new Uint8Array(length);
-    this.readInto(bytes, offset, length, what);
+    this.readInto(bytes, 0, offset, length, what);
     return bytes;
   }
 
-  /** As `read`, into `target[0, length)`. */
-  readInto(target: Uint8Array, offset: number, length: number, what: string): void {
+  /** As `read`, into `target[start, start + length)`. */
+  // oxlint-disable-next-line max-params
+  readInto(target: Uint8Array, start: number, offset: number, length: number, what: string): void {
     if (offset + length > this.sizeBytes) throw corruption(this.path, offset, `${what} is beyond the end`);
     for (let attempt = 0; attempt < readAttemptsMax; attempt++) {
-      const filled = this.#fill(offset, target, 0, length);
-      if (filled === length && isPartSealed(target, 0, length, this.number, offset)) return;
+      const filled = this.#fill(offset, target, start, start + length);
+      if (filled === length && isPartSealed(target, start, length, this.number, offset)) return;
     }
     throw corruption(this.path, offset, `bad checksum of ${what}`, "restore this file from a backup");
   }

@@ -1,24 +1,24 @@
 import type { Mutant } from "./mutant.ts";
 
-const wrong = ["model", "prefix", "recovery", "snapshot", "iterator", "exception", "reads", "errors"];
-
 /** Whose memory a scan shows, how it reads ahead, and what it gives back. */
 export const scanMutants: readonly Mutant[] = [
   {
     name: "pinned-block-evicted",
-    file: "core/lsm/block-cache.ts",
+    file: "core/lsm/clock-ring.ts",
     find: `if (block === null || block.pins > 0) continue;`,
     replace: `if (block === null) continue;`,
-    oracles: wrong,
+    oracles: ["any"],
     scenario: null,
     why: "While an iterator stands in a block, other reads put another block in its memory.",
   },
   {
     name: "closed-table-frees-pinned-memory",
     file: "core/lsm/block-cache.ts",
-    find: `else if (block.pins === 0) this.#spare.push(block);`,
-    replace: `else this.#spare.push(block);`,
-    oracles: wrong,
+    find: `      if (block.pins === 0) this.giveBack(block);
+    }`,
+    replace: `      if (block.isFrame) this.#spare.push(block);
+    }`,
+    oracles: ["any"],
     scenario: null,
     why: "When a table goes, memory that an iterator stands in is given out twice.",
   },
@@ -32,7 +32,7 @@ export const scanMutants: readonly Mutant[] = [
     this.#previous = null;
     this.#block = null;
     const block`,
-    oracles: wrong,
+    oracles: ["any"],
     scenario: null,
     why: "The entry of a reverse scan that stands at the end of a block changes while it is shown.",
   },
@@ -48,8 +48,8 @@ export const scanMutants: readonly Mutant[] = [
   {
     name: "read-ahead-takes-neighbours-bytes",
     file: "core/lsm/table-blocks.ts",
-    find: `      block.bytes.set(staging.bytes.subarray(at, at + length));`,
-    replace: `      block.bytes.set(staging.bytes.subarray(0, length));`,
+    find: `      block.bytes.set(staging.bytes.subarray(at, at + length), block.start);`,
+    replace: `      block.bytes.set(staging.bytes.subarray(0, length), block.start);`,
     oracles: ["any"],
     scenario: null,
     why: "Every block of a read ahead holds the first one's records.",
@@ -70,7 +70,7 @@ export const scanMutants: readonly Mutant[] = [
     file: "core/engine/iterator.ts",
     find: `        this.#keep();`,
     replace: ``,
-    oracles: wrong,
+    oracles: ["any"],
     scenario: null,
     why: "A reverse scan past newer versions of a key shows memory that holds something else by then.",
   },
@@ -79,7 +79,7 @@ export const scanMutants: readonly Mutant[] = [
     file: "core/engine/iterator.ts",
     find: `    this.#cursor.release();`,
     replace: ``,
-    oracles: ["stats", "leaks"],
+    oracles: ["any"],
     scenario: null,
     why: "Every scan takes a block from the cache for ever.",
   },

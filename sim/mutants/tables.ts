@@ -44,7 +44,7 @@ export const tableMutants: readonly Mutant[] = [
   {
     name: "table-checksum-ignored",
     file: "core/lsm/table-file.ts",
-    find: `filled === length && isPartSealed(target, 0, length, this.number, offset)`,
+    find: `filled === length && isPartSealed(target, start, length, this.number, offset)`,
     replace: `filled === length`,
     oracles: ["any"],
     scenario: null,
