@@ -24,6 +24,7 @@ export function drawEngineOptions(world: World, dice: Dice): Partial<EngineOptio
     retainedMemtableBytes: dice.pick([0, 8_192, 65_536]),
     level0TablesMax: dice.between(1, 4),
     level0TablesStop: dice.between(4, 12),
+    walkWorthBytes: world.dice("walks").pick([0, 0, 0, 40, 4_096]),
     levelBytesBase: dice.pick([1_024, 4_096, 32_768]),
     levelBytesFactor: dice.between(2, 6),
     valueThresholdBytes: dice.pick([0, 16, 64, 300, 1_000]),

@@ -6,6 +6,7 @@ import type { CompactionJob, CompactionResult } from "../lsm/compaction-job.ts";
 import {
   type Compaction,
   outputTablesMax,
+  type PickOptions,
   pickCompaction,
   pickFullCompaction,
   pickValueGarbage,
@@ -67,7 +68,7 @@ export class Compactor {
     const compaction =
       manual.length > 0
         ? pickFullCompaction(version, options, this.#unreadable())
-        : pickCompaction(version, options, [], this.#unreadable());
+        : pickCompaction(version, this.#pickOptions(), [], this.#unreadable());
     this.#manual = [];
     if (compaction === null) {
       for (const done of manual) done(null);
@@ -79,6 +80,14 @@ export class Compactor {
     this.#context.env.jobs.run(this.#job(compaction), (error, result) => {
       this.#ended(compaction, error, result);
     });
+  }
+
+  /** A walk began: often enough, and level 0 is worth merging before it is full. */
+  noteWalk(): void {
+    const { tables, options } = this.#context;
+    const { current } = tables;
+    // Once per version; what runs meanwhile looks again at its end.
+    if (current.walkCount === current.walksWorthMerging(options.walkWorthBytes)) this.kick();
   }
 
   /** Merges all tables there are; `done` when that is over. */
@@ -147,6 +156,13 @@ export class Compactor {
       if (file === undefined || error.path !== valueFilePath(this.#context.directory, file)) continue;
       (error.code === "NOKV_CORRUPTION" ? this.#spoiled : this.#refused).add(number);
     }
+  }
+
+  #pickOptions(): PickOptions {
+    const { tables, options } = this.#context;
+    const { current } = tables;
+    const walkedOften = current.walkCount >= current.walksWorthMerging(options.walkWorthBytes);
+    return walkedOften ? { ...options, level0TablesMax: 1 } : options;
   }
 
   #job(compaction: Compaction): CompactionJob {

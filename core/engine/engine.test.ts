@@ -285,6 +285,21 @@ describe("flush and compaction", () => {
     expect(files.length).toBe(stats.tablesPerLevel.reduce((sum, count) => sum + count, 0));
   });
 
+  test("are asked for by scans that look into many tables, unless they are worth nothing", async () => {
+    for (const [walkWorthBytes, left] of [[0, 3], [100, 0]] as const) {
+      await open({ walkWorthBytes, level0TablesMax: 8 });
+      for (let i = 0; i < 3; i++) {
+        await world.run(put(`key${i}`, "v".repeat(100)));
+        await world.run(put(`key${9 - i}`, "v".repeat(100)));
+        await world.run(engine.flush());
+      }
+      for (let i = 0; i < 40; i++) expect(scan().length).toBeGreaterThan(5);
+      await world.pass(1_000);
+      expect(engine.stats().tablesPerLevel[0]).toBe(left);
+      expect(scan().length).toBe(6);
+    }
+  });
+
   test("of nothing are done at once", async () => {
     await world.run(engine.flush());
     await world.run(engine.compact());

@@ -188,12 +188,10 @@ export class Engine {
     const held = memtables.hold();
     const newest = options.latest === true ? this.#write.pendingVersion : this.#write.visibleVersion;
     const version = snapshot === null ? newest : snapshot.version;
+    const inTables = tables.cursors(Math.max(0, options.limit ?? 0), options.reverse === true);
     const iterator = new EngineIterator(
       {
-        cursor: new MergingCursor([
-          ...held.map((memory) => memory.memtable.cursor()),
-          ...tables.cursors(Math.max(0, options.limit ?? 0), options.reverse === true),
-        ]),
+        cursor: new MergingCursor([...held.map((memory) => memory.memtable.cursor()), ...inTables]),
         ranges: walkRanges(this.#write.memtables, tables, version),
         version,
         nowMs: snapshot === null ? this.#clock.nowMs() : snapshot.readAtMs,
@@ -208,6 +206,7 @@ export class Engine {
       options,
     );
     this.#iterators.add(iterator);
+    this.#compactor.noteWalk();
     return iterator;
   }
 

@@ -51,6 +51,11 @@ export interface EngineOptions {
   readonly retainedMemtableBytes: number;
   /** Tables in level 0 that start a compaction. */
   readonly level0TablesMax: number;
+  /**
+   * What one scan is worth, for each table of level 0 that it has to look into, in bytes of merging: after enough
+   * scans level 0 is merged before it is full. 0: scans ask for nothing.
+   */
+  readonly walkWorthBytes: number;
   /** Tables in level 0 that hold writes back. */
   readonly level0TablesStop: number;
   readonly levelBytesBase: number;
@@ -96,6 +101,7 @@ export const engineOptionsDefault: EngineOptions = {
   pointIndexBytes: 32 * MiB,
   retainedMemtableBytes: 128 * MiB,
   level0TablesMax: 4,
+  walkWorthBytes: 2 * KiB,
   level0TablesStop: 20,
   levelBytesBase: GiB,
   levelBytesFactor: 10,
@@ -128,6 +134,7 @@ const bounds: Readonly<Record<NumericOption, readonly [number, number]>> = {
   pointIndexBytes: [0, 64 * GiB],
   retainedMemtableBytes: [0, 64 * GiB],
   level0TablesMax: [1, 64],
+  walkWorthBytes: [0, GiB],
   level0TablesStop: [1, 256],
   levelBytesBase: [KiB, 1024 * GiB],
   levelBytesFactor: [2, 100],
@@ -154,6 +161,7 @@ export const engineOptionExtremes: Readonly<Partial<Record<keyof EngineOptions, 
   pointIndexBytes: [0, KiB, 4 * KiB, MiB],
   retainedMemtableBytes: [0, 4 * KiB, 32 * KiB, MiB],
   level0TablesMax: [1, 2, 4],
+  walkWorthBytes: [0, 1, 2 * KiB, GiB],
   level0TablesStop: [2, 4, 20],
   levelBytesBase: [KiB, 16 * KiB, MiB],
   levelBytesFactor: [2, 4, 10],

@@ -82,6 +82,9 @@ export class OpenTables {
   readonly #pool: TablePool;
   readonly #runs: readonly Run[];
   readonly #recordCount: number;
+  /** What a merge of level 0 would rewrite. */
+  readonly #mergedBytes: number;
+  #walkCount = 0;
   #holders = 1;
 
   constructor(version: Version, levels: readonly (readonly TableReader[])[], pool: TablePool) {
@@ -89,6 +92,7 @@ export class OpenTables {
     this.#levels = levels;
     this.#pool = pool;
     this.#runs = runsOf(levels);
+    this.#mergedBytes = version.levelBytes(0) + version.levelBytes(1);
     this.#recordCount = Math.max(1, version.tables().reduce((sum, table) => sum + table.recordCount, 0));
     this.hasRanges = levels.some((tables) => tables.some((table) => table.ranges.length > 0));
   }
@@ -142,6 +146,21 @@ export class OpenTables {
     return null;
   }
 
+  /** Walks since this version began. */
+  get walkCount(): number {
+    return this.#walkCount;
+  }
+
+  /**
+   * How many walks make merging level 0 worth its while, when one walk over one of its tables is worth
+   * `worthBytes` of merging; infinity: nothing would be gained.
+   */
+  walksWorthMerging(worthBytes: number): number {
+    const count = (this.#levels[0] as readonly TableReader[]).length;
+    if (count === 0 || worthBytes === 0 || this.#runs.length < 2) return Infinity;
+    return Math.ceil(this.#mergedBytes / (worthBytes * count));
+  }
+
   /** All readers, level by level. */
   readers(): readonly TableReader[] {
     return this.#levels.flat();
@@ -152,6 +171,7 @@ export class OpenTables {
    * expected to see; 0: nobody knows.
    */
   cursors(entries: number, backward: boolean): RecordCursor[] {
+    this.#walkCount++;
     const cursors: RecordCursor[] = [];
     for (const run of this.#runs) {
       const bytes = Math.floor((entries * run.sizeBytes) / this.#recordCount);
