@@ -6,6 +6,10 @@ import { run } from "./run.ts";
 
 const commands: readonly CommandEntry[] = [
   { name: "redis", summary: "serve a directory to Redis clients", load: loadRedis },
+  { name: "stats", summary: "what a stopped database holds", load: loadStats },
+  { name: "manifest", summary: "what the manifest of a stopped database says", load: loadManifest },
+  { name: "vlog", summary: "the value files of a stopped database", load: loadVlog },
+  { name: "verify", summary: "read and judge every byte of a stopped database", load: loadVerify },
   { name: "sim", summary: "run seeds in the deterministic simulator", load: loadSim },
   { name: "mutants", summary: "plant known bugs, measure how fast they are found", load: loadMutants },
 ];
@@ -13,6 +17,26 @@ const commands: readonly CommandEntry[] = [
 async function loadRedis(): Promise<Command> {
   const { redisCommand } = await import("./commands/redis.ts");
   return redisCommand;
+}
+
+async function loadStats(): Promise<Command> {
+  const { statsCommand } = await import("./commands/stats.ts");
+  return statsCommand;
+}
+
+async function loadManifest(): Promise<Command> {
+  const { manifestCommand } = await import("./commands/manifest.ts");
+  return manifestCommand;
+}
+
+async function loadVlog(): Promise<Command> {
+  const { vlogCommand } = await import("./commands/manifest.ts");
+  return vlogCommand;
+}
+
+async function loadVerify(): Promise<Command> {
+  const { verifyCommand } = await import("./commands/verify.ts");
+  return verifyCommand;
 }
 
 async function loadSim(): Promise<Command> {

@@ -179,6 +179,38 @@ describe.each([
   });
 });
 
+describe("a shared lock, with flock", () => {
+  test("keeps writers out until the last reader lets go, and ends with its process", async () => {
+    const path = lockPath();
+    const disk = new HostDisk();
+    disk.lock(path, "crashed once").release();
+    writeFileSync(path, `ghost\n${encodeIdentity({ ...currentIdentity(), start: "1" })}\n`);
+    const before = readFileSync(path);
+    const [first, second] = [disk.lockShared(path), new HostDisk().lockShared(path)];
+    // The text is a dead process's: nobody is named.
+    expect(refusal(disk, path).holder).toBe("");
+    first.release();
+    expect(refusal(disk, path).code).toBe("ELOCKED");
+    expect(readFileSync(path)).toEqual(before);
+    second.release();
+    const holder = await contender(path, "writer", "flock");
+    expect(await holder.ask("try")).toBe("locked");
+    expect(() => disk.lockShared(path)).toThrow("ELOCKED");
+    await holder.kill();
+    disk.lockShared(path).release();
+  });
+
+  test("notices an owner file of a machine without flock", async () => {
+    const path = lockPath();
+    const holder = await contender(path, "by file", "no-such-program");
+    expect(await holder.ask("try")).toBe("locked");
+    for (const flock of ["flock", "no-such-program"]) {
+      expect(() => new HostDisk({ flock }).lockShared(path)).toThrow("ELOCKED");
+    }
+    await holder.kill();
+  });
+});
+
 describe("an owner file", () => {
   const dead = { ...currentIdentity(), start: "1" };
 

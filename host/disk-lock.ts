@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
+import { dirname } from "node:path";
 import { assert } from "../core/assert.ts";
 import { DiskError } from "../core/env/disk.ts";
 import type { DiskLock } from "../core/env/disk.ts";
@@ -36,7 +37,7 @@ export function lockFile(path: string, owner: string, flock: string): DiskLock {
   try {
     const descriptor = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644);
     try {
-      const byKernel = takeFlock(path, descriptor, flock);
+      const byKernel = takeFlock(path, descriptor, flock, "-x");
       if (byKernel) publish(path, descriptor, text);
       else createOwnerFile(path, text);
       return new HostLock(path, descriptor, byKernel);
@@ -47,6 +48,50 @@ export function lockFile(path: string, owner: string, flock: string): DiskLock {
   } catch (error) {
     throw error instanceof DiskError ? error : toDiskError(error, "lock", path);
   }
+}
+
+/**
+ * Holds `path` beside others who do the same and against `lockFile`, and changes nothing: a shared flock on a
+ * descriptor that can only read. Without the `flock` program nothing is held; a holder is still noticed.
+ */
+export function lockFileShared(path: string, flock: string): DiskLock {
+  try {
+    const descriptor = openIfPresent(path);
+    if (descriptor === null) {
+      refuseLive(path, ownerPath(path));
+      return { release: () => {} };
+    }
+    try {
+      if (!takeFlock(path, descriptor, flock, "-s")) refuseLive(path, path);
+      refuseLive(path, ownerPath(path));
+    } catch (error) {
+      fs.closeSync(descriptor);
+      throw error;
+    }
+    return { release: () => fs.closeSync(descriptor) };
+  } catch (error) {
+    throw error instanceof DiskError ? error : toDiskError(error, "lock-shared", path);
+  }
+}
+
+function openIfPresent(path: string): number | null {
+  let descriptor: number;
+  try {
+    // A FIFO would wait for a writer.
+    descriptor = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" && fs.existsSync(dirname(path))) return null;
+    throw error;
+  }
+  if (!fs.fstatSync(descriptor).isDirectory()) return descriptor;
+  fs.closeSync(descriptor);
+  throw new DiskError("EISDIR", "lock-shared", path);
+}
+
+/** Throws ELOCKED when the process that `claimPath` names may still run. */
+function refuseLive(path: string, claimPath: string): void {
+  const claim = readClaim(claimPath);
+  if (claim.live) throw locked(path, claim.owner);
 }
 
 class HostLock implements DiskLock {
@@ -77,12 +122,16 @@ class HostLock implements DiskLock {
 }
 
 /** True: held. False: there is no such program, or it cannot lock here. Throws ELOCKED. */
-function takeFlock(path: string, descriptor: number, flock: string): boolean {
-  const helper = spawnSync(flock, ["-n", "-x", "3"], {
+function takeFlock(path: string, descriptor: number, flock: string, mode: "-x" | "-s"): boolean {
+  const helper = spawnSync(flock, ["-n", mode, "3"], {
     stdio: ["ignore", "ignore", "ignore", descriptor],
   });
   if (helper.error !== undefined) return false;
-  if (helper.status === flockBusy) throw locked(path, readClaim(path).owner);
+  if (helper.status === flockBusy) {
+    const claim = readClaim(path);
+    // The text is a dead process's when readers hold the lock.
+    throw locked(path, claim.live ? claim.owner : "");
+  }
   return helper.status === 0;
 }
 

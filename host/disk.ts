@@ -3,7 +3,7 @@ import { assert } from "../core/assert.ts";
 import type { Disk, DiskFile, DiskLock, OpenMode, PathKind, SyncDone } from "../core/env/disk.ts";
 import { DiskError } from "../core/env/disk.ts";
 import { toDiskError } from "./disk-error.ts";
-import { flockCommand, lockFile } from "./disk-lock.ts";
+import { flockCommand, lockFile, lockFileShared } from "./disk-lock.ts";
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
 
@@ -107,6 +107,10 @@ export class HostDisk implements Disk {
 
   lock(path: string, owner: string): DiskLock {
     return lockFile(path, owner, this.#flock);
+  }
+
+  lockShared(path: string): DiskLock {
+    return lockFileShared(path, this.#flock);
   }
 }
 

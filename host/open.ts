@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { type Db, openDb } from "../core/engine/db.ts";
 import type { EngineOptions } from "../core/engine/options.ts";
+import { openReadOnly as openReadOnlyDb, type ReadOnlyDb, type ReadOnlyOptions } from "../core/engine/read-only.ts";
 import { NokvError } from "../core/errors.ts";
 import { openHostEnv } from "./env.ts";
 import { LeakTracker } from "./leak-tracker.ts";
@@ -21,6 +22,9 @@ export type { DbIterator, Entries } from "../core/engine/db-iterator.ts";
 export type { OpenHandles } from "../core/engine/open-handles.ts";
 export type { Durability, EngineOptions } from "../core/engine/options.ts";
 export type { RangeSize } from "../core/engine/range-estimate.ts";
+export type { Finding, Severity } from "../core/finding.ts";
+export type { ReadOnlyDb, ReadOnlyOptions } from "../core/engine/read-only.ts";
+export type { VerifyReport } from "../core/engine/verify.ts";
 export type { Snapshot } from "../core/engine/snapshot.ts";
 export type { WriteBatch } from "../core/engine/write-batch.ts";
 export { NokvError, type NokvErrorCode } from "../core/errors.ts";
@@ -50,6 +54,15 @@ export async function open(directory: string | URL, options: OpenOptions = {}): 
   const path = toPath(directory);
   const tracker = trackLeaks ? new LeakTracker(path) : null;
   return await openDb(openHostEnv(), path, { owner: ownerText(), ...engineOptions }, { signal, tracker });
+}
+
+/**
+ * Opens the database in `directory` to look at it, and changes not one byte there: what a recovery would repair is
+ * repaired in memory only. Refused with `NOKV_LOCKED` while a process has it open for writing; several may look at
+ * once. With `damaged: "skip"` it shows what is left of a damaged directory, and `problems` lists the rest.
+ */
+export async function openReadOnly(directory: string | URL, options: ReadOnlyOptions = {}): Promise<ReadOnlyDb> {
+  return await openReadOnlyDb(openHostEnv(), toPath(directory), options);
 }
 
 function toPath(directory: string | URL): string {

@@ -10,6 +10,8 @@ import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
 import { EngineDriver } from "./engine-driver.ts";
 import { drawEngineOptions } from "./engine-sizes.ts";
+import { lookAtRest } from "./engine-look.ts";
+import { damageIn, verifyAtRest } from "./engine-verify.ts";
 import { EngineWorkload, noErrors, withCorruption } from "./engine-workload.ts";
 import { Keyspace } from "./keyspace.ts";
 import { pause } from "./recording-clock.ts";
@@ -77,6 +79,8 @@ class AtRestRun {
   readonly #keptSegments = new Set<string>();
   #damages: Damage[] = [];
   #target: Target = anywhere;
+  /** What verifying said before anything was opened. */
+  #calledSound = false;
   readonly #detected = new Set<string>();
 
   constructor(world: World) {
@@ -114,12 +118,28 @@ class AtRestRun {
       if (this.#left !== "open" && this.#dice.chance(1, 5)) await this.#removeFile();
       else this.#damage();
     }
+    if (this.#left !== "open") await this.#verify();
     const tolerance = this.#damages.length > 0 ? withCorruption(noErrors) : noErrors;
     this.#workload.tolerate(tolerance);
     for (let opening = 0; opening < 2; opening++) {
       if (!(await this.#turn((env) => this.#use(env)))) break;
     }
     this.#account();
+  }
+
+  /** Every damaged table is found, and what is called sound stays so. */
+  async #verify(): Promise<void> {
+    const outcome = await this.#machine.run((env) => verifyAtRest(env, this.#world, directory));
+    if (outcome.kind === "failed") throw outcome.error;
+    if (outcome.kind === "crashed" || outcome.value === null) return;
+    const report = outcome.value;
+    this.#calledSound = damageIn(report) === null;
+    const missed = this.#damages.find(({ path }) => {
+      return path.endsWith(".sst") && !report.findings.some((finding) => finding.path === path);
+    });
+    // Without its manifest nobody knows which tables there are.
+    const known = report.tables > 0;
+    if (missed !== undefined && known) this.#world.fail("verify", `damage in ${missed.path} was not found`);
   }
 
   async #turn<T>(work: (env: Env) => Promise<T>): Promise<T> {
@@ -250,6 +270,7 @@ class AtRestRun {
       const error = await this.#driver.open(env);
       if (error !== null) {
         this.#refused(error);
+        await this.#lookAtRest(env);
         return false;
       }
     }
@@ -261,6 +282,16 @@ class AtRestRun {
     this.#workload.reads.everything();
     await this.#close();
     return true;
+  }
+
+  /** A directory that is refused can still be looked at, as far as there is something left of it. */
+  async #lookAtRest(env: Env): Promise<void> {
+    const driver = this.#driver;
+    const problem = await lookAtRest(env, this.#world, driver.plan, {
+      wasWritten: (key, value) => driver.written.has(key, value),
+      noticed: (message) => this.#noteDetected(message),
+    });
+    if (problem !== null) this.#world.fail("read-only", problem);
   }
 
   async #close(): Promise<void> {
@@ -283,6 +314,7 @@ class AtRestRun {
 
   #noteDetected(message: string): void {
     if (this.#damages.length === 0) this.#world.fail("errors", `nothing is damaged: ${message}`);
+    if (this.#calledSound) this.#world.fail("verify", `called sound, and then: ${message}`);
     for (const { path } of this.#damages) {
       if (names(message, path)) this.#detected.add(path);
     }

@@ -1,5 +1,6 @@
 import { assert } from "../core/assert.ts";
 import type { Compression } from "../core/bytes/codec.ts";
+import { columnFamily } from "../core/bytes/record.ts";
 import { Batch } from "../core/engine/batch.ts";
 import type { Engine } from "../core/engine/engine.ts";
 import { openEngine } from "../core/engine/engine.ts";
@@ -17,7 +18,10 @@ import { toBytes, toText } from "../sim/checkers/text.ts";
 import type { Dice } from "../sim/dice.ts";
 import { judgeValues } from "../sim/checkers/value-accounting.ts";
 import type { World } from "../sim/world.ts";
+import { judgeLook, look, type Looked } from "./engine-look.ts";
+import { damageIn, verifyAtRest } from "./engine-verify.ts";
 import { pause, recordClock } from "./recording-clock.ts";
+import { WrittenValues } from "./written-values.ts";
 
 /** How the engine is opened and closed, when somebody stands before it. */
 export interface EngineDoor {
@@ -62,6 +66,7 @@ export class EngineDriver {
   /** Told with every violation of a recovery: which one it was. */
   context = "after reopening";
   readonly #dice: Dice;
+  readonly written = new WrittenValues();
   /** Versions of the batches issued since the last recovery, in order. */
   #versions: number[] = [];
   #engine: Engine | null = null;
@@ -107,19 +112,29 @@ export class EngineDriver {
     const enter = door === undefined ? openEngine : door.open.bind(door);
     // Tables of every codec stand beside each other.
     const compression = this.#dice.pick(compressions);
+    const looked = this.#dice.chance(1, 3) ? await look(recorded, this.world, this.plan) : null;
+    const verifies = this.plan.damaged !== true && this.#dice.chance(1, 4);
+    const report = verifies ? await verifyAtRest(env, this.world, directory) : null;
+    const damage = report === null ? null : damageIn(report);
     let engine: Engine;
     try {
       engine = await enter(recorded, directory, { ...options, compression });
     } catch (error) {
-      if (error instanceof NokvError) return error;
-      throw error;
+      if (!(error instanceof NokvError)) throw error;
+      this.#judgeLook(looked, error);
+      const missed = report !== null && damage === null && error.code === "NOKV_CORRUPTION";
+      if (missed) this.world.fail("verify", `called sound, and opening is refused: ${error.message}`);
+      return error;
     }
+    if (looked !== null) this.#judgeLook(looked, entriesOrError(engine));
     const problem = this.#judgeRecovery(engine);
     if (problem instanceof NokvError) {
       await closeQuietly(engine);
       return problem;
     }
     if (problem !== null) this.world.fail("prefix", `${this.context}: ${problem}`);
+    const isSound = !this.world.options.atRestCorruption;
+    if (damage !== null && isSound) this.world.fail("verify", `sound, and called damaged: ${damage}`);
     this.#begin(engine);
     return null;
   }
@@ -156,6 +171,7 @@ export class EngineDriver {
   commit(writes: ModelBatch, told: (error: NokvError | null) => void): NokvError | null {
     const batch = new Batch();
     for (const write of writes) addTo(batch, write);
+    this.written.note(writes);
     // Before the call: if the node dies inside it, the batch may have been handed over.
     const number = this.model.issue(writes);
     const session = this.#session;
@@ -270,6 +286,9 @@ export class EngineDriver {
 
   /** A directory has one owner: opening it again must be refused, and change nothing. */
   async openTwice(env: Env): Promise<void> {
+    const looked = await look(env, this.world, this.plan);
+    const refused = looked instanceof NokvError && (looked.code === "NOKV_LOCKED" || looked.code === "NOKV_IO");
+    if (!refused) this.world.fail("lock", "somebody looked at a directory that is open for writing");
     try {
       await openEngine(env, this.plan.directory, this.plan.options);
     } catch (error) {
@@ -278,6 +297,22 @@ export class EngineDriver {
       this.world.fail("lock", `opened twice: ${error.code} ${error.message}`);
     }
     this.world.fail("lock", "the directory was opened twice");
+  }
+
+  /** Verifies the open engine while it works; what is wrong with it, or null. */
+  async verify(): Promise<string | null> {
+    try {
+      return damageIn(await this.engine.verify());
+    } catch (error) {
+      if (!(error instanceof NokvError)) throw error;
+      if (error.code === "NOKV_CLOSED" || error.code === "NOKV_IO") return null;
+      return `${error.code} ${error.message}`;
+    }
+  }
+
+  #judgeLook(looked: Looked | null, opened: Looked): void {
+    const problem = looked === null ? null : judgeLook(looked, opened);
+    if (problem !== null) this.world.fail("read-only", problem);
   }
 
   /** Bounds for the present that `read` judged lifetimes by, and what it returned. */
@@ -408,6 +443,15 @@ async function closeQuietly(engine: Engine): Promise<void> {
 
 /** Commits within one millisecond count on, past the wall clock, by at most this. */
 const hybridLeadMs = 2;
+
+function entriesOrError(engine: Engine): Looked {
+  try {
+    return scanAll(engine, [columnFamily.data]);
+  } catch (error) {
+    if (error instanceof NokvError) return error;
+    throw error;
+  }
+}
 
 function addTo(batch: Batch, write: ModelWrite): void {
   const { family } = write;

@@ -92,7 +92,7 @@ export class EngineWorkload {
     else if (choice < 86) this.#burst();
     else if (choice < 87) this.reads.scanLatest(this.#keyspace.bounds());
     else if (choice < 88) this.reads.scanKeys(this.#keyspace.bounds());
-    else if (choice < 89) await this.driver.openTwice(env);
+    else if (choice < 89) await (dice.chance(1, 2) ? this.driver.openTwice(env) : this.#verify());
     else if (choice < 90) await this.#outlast(env);
     else if (choice < 91) await this.checkpoints.take(env);
     else if (choice < 92) this.#inTables();
@@ -168,6 +168,15 @@ export class EngineWorkload {
     void this.driver.secureAfter(this.driver.engine.compact(), (error) => {
       this.#expect(error, this.#tolerance.jobs, "compact");
     });
+  }
+
+  async #verify(): Promise<void> {
+    const problem = await this.driver.verify();
+    if (problem === null) return;
+    if (this.#tolerance.reads.includes("NOKV_CORRUPTION")) {
+      return this.#onTolerated(new NokvError("NOKV_CORRUPTION", problem));
+    }
+    this.driver.world.fail("verify", `sound, and called damaged: ${problem}`);
   }
 
   /** Waits for what is under way, but not for ever: a stalled disk is a fault like others. */

@@ -98,6 +98,10 @@ class TrackingDisk implements Disk {
   lock(path: string, owner: string): DiskLock {
     return this.#disk.lock(path, owner);
   }
+
+  lockShared(path: string): DiskLock {
+    return this.#disk.lockShared(path);
+  }
 }
 
 class TrackingFile implements DiskFile {

@@ -91,6 +91,12 @@ export class ImageDisk implements Disk {
     return { release: () => {} };
   }
 
+  lockShared(path: string): DiskLock {
+    const entry = this.#entries.get(this.#nameOf(path));
+    if (entry !== undefined && "refuses" in entry) throw new DiskError(entry.refuses, "lock-shared", path);
+    return { release: () => {} };
+  }
+
   #taken(path: string, operation: string): ImageEntry | Content {
     const entry = this.#entries.get(this.#nameOf(path));
     if (entry === undefined) throw new DiskError("ENOENT", operation, path);

@@ -59,6 +59,34 @@ export function jobFailure(error: Error, what: string): NokvError {
   return refusal(error, what);
 }
 
+/** What durations come to, in whole milliseconds. */
+export interface DurationStats {
+  readonly count: number;
+  readonly totalMs: number;
+  readonly lastMs: number;
+  readonly maxMs: number;
+}
+
+/** Sums up durations of one kind. */
+export class Durations {
+  #count = 0;
+  #totalUs = 0;
+  #lastUs = 0;
+  #maxUs = 0;
+
+  add(us: number): void {
+    this.#count++;
+    this.#totalUs += us;
+    this.#lastUs = us;
+    if (us > this.#maxUs) this.#maxUs = us;
+  }
+
+  stats(): DurationStats {
+    const ms = (us: number): number => Math.floor(us / 1000);
+    return { count: this.#count, totalMs: ms(this.#totalUs), lastMs: ms(this.#lastUs), maxMs: ms(this.#maxUs) };
+  }
+}
+
 const doublingsMax = 6;
 
 /**
@@ -69,12 +97,15 @@ export class Lane {
   readonly #context: BackgroundContext;
   readonly #name: string;
   #running = false;
+  #beganUs = 0;
   #retryTimer: Timer | null = null;
   #attempts = 0;
   readonly #waiters: Done[] = [];
   /** Why the last attempt failed; null after a success. */
   failure: NokvError | null = null;
   failureCount = 0;
+  /** How long pieces of work took, failed ones included. */
+  readonly worked = new Durations();
 
   constructor(context: BackgroundContext, name: string) {
     this.#context = context;
@@ -93,6 +124,7 @@ export class Lane {
   begin(): void {
     assert(this.ready, "one piece of work at a time");
     this.#running = true;
+    this.#beganUs = this.#context.env.clock.monotonicUs();
   }
 
   succeed(): void {
@@ -139,6 +171,7 @@ export class Lane {
   #end(error: NokvError | null): void {
     assert(this.#running, "what ends was under way");
     this.#running = false;
+    this.worked.add(this.#context.env.clock.monotonicUs() - this.#beganUs);
     for (const done of this.#waiters.splice(0)) done(error);
     this.#context.ended();
   }

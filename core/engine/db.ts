@@ -26,6 +26,7 @@ import type { EngineOptions } from "./options.ts";
 import type { RangeSize } from "./range-estimate.ts";
 import { Snapshot } from "./snapshot.ts";
 import type { EngineStats } from "./stats.ts";
+import type { VerifyReport } from "./verify.ts";
 import { WriteBatch } from "./write-batch.ts";
 
 export interface ReadOptions {
@@ -286,6 +287,14 @@ export class Db {
     }
     if (bounds !== none) checkOptions(bounds, "sampleKeys", boundNames);
     return this.engine.sampleKeys(toInterval(bounds), count);
+  }
+
+  /**
+   * Reads every byte of the database and judges it, file after file and in the background: what is unreadable or
+   * contradicts itself is a finding of the report, not an error. An abort rejects at once.
+   */
+  verify(options: SignalOptions = none): Promise<VerifyReport> {
+    return this.#abortable(options, "verify", () => this.engine.verify());
   }
 
   /**

@@ -32,7 +32,12 @@ export function survey(env: Env, directory: string): Survey {
  * Makes sure that there is a directory which holds a database or may become one, as the options allow, and
  * changes nothing otherwise. Asynchronous because a new directory must be durable in its parent.
  */
-export async function enterDirectory(env: Env, directory: string, options: EngineOptions): Promise<void> {
+export async function enterDirectory(
+  env: Env,
+  directory: string,
+  options: EngineOptions,
+  admit: typeof checkSurvey,
+): Promise<void> {
   const kind = env.disk.kind(directory);
   if (kind === "file") throw invalidArgument(`${directory} is a file; a database needs a directory`);
   if (kind === null) {
@@ -42,7 +47,7 @@ export async function enterDirectory(env: Env, directory: string, options: Engin
   }
   // Before LOCK is created: a directory that is refused stays as it was.
   const found = survey(env, directory);
-  checkSurvey(env, directory, found, options);
+  admit(env, directory, found, options);
   // A crash may have come between an earlier attempt's mkdir and its sync.
   if (!found.hasCurrent) await syncDirectory(env, parentOf(directory));
 }
@@ -72,9 +77,21 @@ export function checkSurvey(env: Env, directory: string, found: Survey, options:
 }
 
 export function lockDirectory(env: Env, directory: string, owner: string): DiskLock {
+  return locked(directory, (path) => env.disk.lock(path, owner));
+}
+
+/** For those who only look: nothing is created or changed. Throws `NOKV_NOT_FOUND` when there is no directory. */
+export function lookAtDirectory(env: Env, directory: string): DiskLock {
+  const kind = env.disk.kind(directory);
+  if (kind === null) throw missing(directory);
+  if (kind !== "directory") throw invalidArgument(`${directory} is a file; a database needs a directory`);
+  return locked(directory, (path) => env.disk.lockShared(path));
+}
+
+function locked(directory: string, lock: (path: string) => DiskLock): DiskLock {
   const path = `${directory}/${lockName}`;
   try {
-    return env.disk.lock(path, owner);
+    return lock(path);
   } catch (error) {
     if (!(error instanceof DiskError) || error.code !== "ELOCKED") throw error;
     const holder = error.holder === "" ? "somebody who left no name" : error.holder;

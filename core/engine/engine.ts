@@ -28,8 +28,11 @@ import { Pins, type Snapshot } from "./snapshot.ts";
 import type { EngineStats, RecoveryStats } from "./stats.ts";
 import type { TableSet } from "./table-set.ts";
 import { Transfer } from "./transfer.ts";
-import type { Done } from "./waiters.ts";
 import { valueStats } from "./value-stats.ts";
+import { Verifier } from "./verify-open.ts";
+import type { VerifyReport } from "./verify.ts";
+import type { Done } from "./waiters.ts";
+import { workStats } from "./work-stats.ts";
 import type { Pressure, WriteListener, WritePath } from "./write-path.ts";
 
 /**
@@ -71,6 +74,7 @@ export class Engine {
   readonly #recovery: RecoveryStats;
   readonly #slab = new ByteSlab();
   readonly #pins = new Pins();
+  readonly #verifier: Verifier;
   readonly #iterators = new Set<EngineIterator>();
   readonly #poisonListeners: ((error: NokvError) => void)[] = [];
   #failure: DiskError | null = null;
@@ -100,6 +104,7 @@ export class Engine {
     this.#flusher = new Flusher(context);
     this.#compactor = new Compactor(context);
     this.transfer = new Transfer(this, context, this.#compactor);
+    this.#verifier = new Verifier(context, () => this.#checkOpen());
     this.#write.start(this.#writeListener());
     this.#kick();
   }
@@ -316,6 +321,7 @@ export class Engine {
       tablesPerLevel: version.levels.map((tables) => tables.length),
       tableBytesPerLevel: version.levels.map((_, level) => version.levelBytes(level)),
       ...valueStats(this.#tables, this.#flusher, this.#compactor),
+      ...workStats(this.#options, this.#write, version, this.#flusher, this.#compactor),
       memtableBytes: memtables.usedBytes,
       immutableMemtables: memtables.immutableCount,
       blockCacheHits: this.#cache.hits,
@@ -332,6 +338,15 @@ export class Engine {
       pendingVersion: this.#write.pendingVersion,
       recovery: this.#recovery,
     };
+  }
+
+  /**
+   * Reads every byte of the tables, the values they point to, the manifest and the log as far as it is written, as
+   * jobs: other work goes on. Findings of tables that were merged away meanwhile do not count.
+   */
+  async verify(): Promise<VerifyReport> {
+    this.#checkOpen();
+    return await this.#verifier.run();
   }
 
   #checkOpen(): void {
@@ -351,7 +366,7 @@ export class Engine {
   }
 
   #context(parts: EngineParts): BackgroundContext {
-    const isActive = (): boolean => this.#open && this.#failure === null;
+    const isActive = (): boolean => parts.background && this.#open && this.#failure === null;
     return {
       env: parts.env,
       directory: parts.directory,
@@ -445,6 +460,7 @@ export class Engine {
     const sealed = this.#seal();
     await this.#idle(this.#flusher.lane.running, this.#flusher);
     await this.#idle(this.#compactor.lane.running, this.#compactor);
+    await this.#verifier.idle();
     await sealed;
     if (this.#failure === null) await this.#closeManifest();
     await new Promise<void>((resolve) => this.#manifest.whenIdle(resolve));

@@ -4,7 +4,7 @@ import { DiskError } from "../env/disk.ts";
 import type { NokvError } from "../errors.ts";
 import type { JobError, JobResult } from "../env/jobs.ts";
 import type { FlushJob, FlushResult } from "../lsm/flush-job.ts";
-import { type BackgroundContext, dropRules, jobFailure, Lane, tableOptions } from "./background.ts";
+import { type BackgroundContext, dropRules, Durations, jobFailure, Lane, tableOptions } from "./background.ts";
 import { poisoned } from "./failure.ts";
 import { spareName } from "./file-names.ts";
 import type { MemorySegment } from "./memtables.ts";
@@ -15,6 +15,8 @@ import { type Done, Waiters } from "./waiters.ts";
 export class Flusher {
   readonly #context: BackgroundContext;
   readonly lane: Lane;
+  /** From a memtable being full until its flush began; a flush that is tried again counts again. */
+  readonly waited = new Durations();
   flushCount = 0;
   bytesFlushed = 0;
   valuesSeparated = 0;
@@ -42,6 +44,7 @@ export class Flusher {
     if (oldest.segment.lastVersion > write.visibleVersion) return;
     this.lane.begin();
     if (oldest.memtable.isEmpty) return this.#install(oldest, noResult);
+    this.waited.add(this.#context.env.clock.monotonicUs() - oldest.fullAtUs);
     this.#context.env.jobs.run(this.#job(oldest), (error, result) => {
       this.#ended(oldest, error, result);
     });

@@ -11,6 +11,8 @@ export class MemorySegment {
   readonly segment: WalSegment;
   /** Iterators that walk over it. */
   readers = 0;
+  /** When it was full, by the monotonic clock. */
+  fullAtUs = 0;
   /** Reads find its records in tables only. */
   dropped = false;
 
@@ -76,8 +78,13 @@ export class Memtables {
 
   /** Ascending. */
   segmentNumbers(): number[] {
-    const numbers = this.#immutables.map((waiting) => waiting.segment.number);
-    return [this.#active.segment.number, ...numbers].reverse();
+    return this.segments().map((segment) => segment.number);
+  }
+
+  /** From the oldest. */
+  segments(): WalSegment[] {
+    const waiting = this.#immutables.map(({ segment }) => segment);
+    return [this.#active.segment, ...waiting].reverse();
   }
 
   /** Bytes that records and frames take in all arenas. */
@@ -97,8 +104,9 @@ export class Memtables {
     return this.#retainedBytes;
   }
 
-  rotate(next: MemorySegment): void {
+  rotate(next: MemorySegment, nowUs: number): void {
     assert(next.segment.number > this.#active.segment.number, "segment numbers go up");
+    this.#active.fullAtUs = nowUs;
     this.#immutables.unshift(this.#active);
     this.#active = next;
   }

@@ -69,6 +69,10 @@ export interface EngineOptions {
   readonly valueGarbagePercent: number;
   /** Value files that are open for reading at a time. */
   readonly valueFilesOpenMax: number;
+  /** Written keys whose heat is counted, at most; 0: none. */
+  readonly hotKeysMax: number;
+  /** Writes of one key within a second, beyond which more get `NOKV_BUSY`; 0: no limit. Needs `hotKeysMax`. */
+  readonly hotKeyWritesMax: number;
   /** First delay after a failed flush or compaction; it doubles up to 64 times that. */
   readonly jobRetryMs: number;
 }
@@ -108,6 +112,8 @@ export const engineOptionsDefault: EngineOptions = {
   valueThresholdBytes: 2 * KiB,
   valueGarbagePercent: 50,
   valueFilesOpenMax: 256,
+  hotKeysMax: 0,
+  hotKeyWritesMax: 0,
   jobRetryMs: 500,
 };
 
@@ -141,6 +147,8 @@ const bounds: Readonly<Record<NumericOption, readonly [number, number]>> = {
   valueThresholdBytes: [0, GiB],
   valueGarbagePercent: [1, 100],
   valueFilesOpenMax: [1, 65_536],
+  hotKeysMax: [0, 1 << 20],
+  hotKeyWritesMax: [0, 1_000_000_000],
   jobRetryMs: [1, 60_000],
 };
 
@@ -168,6 +176,7 @@ export const engineOptionExtremes: Readonly<Partial<Record<keyof EngineOptions, 
   valueThresholdBytes: [0, 1, 16, 256, 2 * KiB],
   valueGarbagePercent: [1, 20, 50, 100],
   valueFilesOpenMax: [1, 2, 64],
+  hotKeysMax: [0, 1, 64],
   jobRetryMs: [1, 50, 500],
 };
 
@@ -192,6 +201,9 @@ export function checkOptions(given: Partial<EngineOptions>): EngineOptions {
     if (typeof options[name] !== "boolean") throw invalid(`${name} must be true or false`);
   }
   if (typeof options.owner !== "string") throw invalid("owner must be a string");
+  if (options.hotKeyWritesMax > 0 && options.hotKeysMax === 0) {
+    throw invalid("hotKeyWritesMax needs hotKeysMax: only keys that are counted can be limited");
+  }
   if (options.level0TablesStop < options.level0TablesMax) {
     throw invalid(`level0TablesStop is ${options.level0TablesStop}; it must not be below level0TablesMax`);
   }

@@ -1,16 +1,17 @@
 import { assert } from "../assert.ts";
 import type { Env } from "../env/env.ts";
-import { corruption } from "../errors.ts";
+import { corruption, NokvError } from "../errors.ts";
 import { tableFileName } from "../lsm/table-meta.ts";
 import { readManifest } from "../manifest/reader.ts";
 import { ManifestState } from "../manifest/state.ts";
-import { valueFilePath } from "../vlog/value-file.ts";
+import { type ValueFileMeta, valueFilePath } from "../vlog/value-file.ts";
 import { closeFile } from "../wal/close-file.ts";
 import { FrameReader, frameType } from "../wal/frame.ts";
 import { judgeLog, type LogVerdict } from "../wal/log-verdict.ts";
 import { scanSegment, type SegmentScan } from "../wal/segment-scan.ts";
 import { readStable } from "../wal/stable-read.ts";
 import type { OwnFile } from "./file-names.ts";
+import { damageOf, type Finding } from "../finding.ts";
 
 /** What earlier openings left, read and judged; nothing was changed. */
 export interface Past {
@@ -49,6 +50,36 @@ export function readPast(env: Env, directory: string, files: readonly OwnFile[])
   const { state, epoch } = manifest;
   checkTables(env, directory, state, files);
   checkValueFiles(env, directory, state);
+  const { scans, images } = readLog(env, directory, files, { state, epoch, note: null });
+  const log = judgeLog(directory, scans, state);
+  const tableVersion = state.newestTableVersion();
+  return {
+    manifest: { number: manifest.number, epoch },
+    state,
+    log,
+    tableVersion,
+    lastVersion: checkVersions(log.replay, tableVersion, state.lastVersion),
+    tornBytes: log.tornBytes + manifest.tornBytes,
+    replay: replayOf(log.replay, images, epoch),
+  };
+}
+
+/** Which segments are read, and who hears of one that can not be: null throws. */
+interface LogRead {
+  readonly state: ManifestState;
+  readonly epoch: number;
+  readonly note: ((finding: Finding) => void) | null;
+}
+
+interface LogImages {
+  /** By number, ascending. */
+  readonly scans: SegmentScan[];
+  readonly images: Map<number, Uint8Array>;
+}
+
+/** Every segment that is not obsolete, as often as it takes until reads agree. */
+export function readLog(env: Env, directory: string, files: readonly OwnFile[], read: LogRead): LogImages {
+  const { state, epoch, note } = read;
   const images = new Map<number, Uint8Array>();
   const scans: SegmentScan[] = [];
   for (const file of files) {
@@ -57,22 +88,25 @@ export function readPast(env: Env, directory: string, files: readonly OwnFile[])
     const path = `${directory}/${file.name}`;
     const scan = (bytes: Uint8Array): SegmentScan =>
       scanSegment(path, bytes, bytes.length, file.number, epoch);
-    const bytes = readStable(env.disk, path, (read) => isClean(scan(read)));
-    images.set(file.number, bytes);
-    scans.push(scan(bytes));
+    try {
+      const bytes = readStable(env.disk, path, (image) => isClean(scan(image)));
+      scans.push(scan(bytes));
+      images.set(file.number, bytes);
+    } catch (error) {
+      if (note === null || !(error instanceof NokvError)) throw error;
+      note(damageOf(error, path));
+    }
   }
   scans.sort((a, b) => a.number - b.number);
-  const log = judgeLog(directory, scans, state);
-  const tableVersion = state.tablesInOrder().reduce((newest, table) => Math.max(newest, table.maxVersion), 0);
-  return {
-    manifest: { number: manifest.number, epoch },
-    state,
-    log,
-    tableVersion,
-    lastVersion: checkVersions(log.replay, tableVersion, state.lastVersion),
-    tornBytes: log.tornBytes + manifest.tornBytes,
-    replay: (take) => replayFrames(log.replay, images, epoch, take),
-  };
+  return { scans, images };
+}
+
+export function replayOf(
+  replay: readonly SegmentScan[],
+  images: Map<number, Uint8Array>,
+  epoch: number,
+): Past["replay"] {
+  return (take) => replayFrames(replay, images, epoch, take);
 }
 
 function isClean(scan: SegmentScan): boolean {
@@ -95,22 +129,27 @@ function checkTables(env: Env, directory: string, state: ManifestState, files: r
   }
 }
 
-/** A value file has the size that it had when it came into use: it was durable then. */
 function checkValueFiles(env: Env, directory: string, state: ManifestState): void {
   for (const file of state.valuesInOrder()) {
-    const path = valueFilePath(directory, file);
-    const kind = env.disk.kind(path);
-    if (kind === null) {
-      const what = "the value file, named by the manifest, is missing";
-      throw corruption(path, 0, what, "restore it from a copy; nothing was changed");
-    }
-    // Opening a FIFO would wait for ever.
-    if (kind !== "file") throw corruption(path, 0, "this is not a regular file");
-    const sizeBytes = sizeOf(env, path);
-    if (sizeBytes === file.sizeBytes) continue;
-    const what = `the value file has ${sizeBytes} bytes; the manifest says ${file.sizeBytes}`;
-    throw corruption(path, Math.min(sizeBytes, file.sizeBytes), what);
+    const problem = valueFileProblem(env, directory, file);
+    if (problem !== null) throw problem;
   }
+}
+
+/** A value file has the size that it had when it came into use: it was durable then. */
+export function valueFileProblem(env: Env, directory: string, file: ValueFileMeta): NokvError | null {
+  const path = valueFilePath(directory, file);
+  const kind = env.disk.kind(path);
+  if (kind === null) {
+    const what = "the value file, named by the manifest, is missing";
+    return corruption(path, 0, what, "restore it from a copy; nothing was changed");
+  }
+  // Opening a FIFO would wait for ever.
+  if (kind !== "file") return corruption(path, 0, "this is not a regular file");
+  const sizeBytes = sizeOf(env, path);
+  if (sizeBytes === file.sizeBytes) return null;
+  const what = `the value file has ${sizeBytes} bytes; the manifest says ${file.sizeBytes}`;
+  return corruption(path, Math.min(sizeBytes, file.sizeBytes), what);
 }
 
 function sizeOf(env: Env, path: string): number {

@@ -17,7 +17,6 @@ import { type ManifestOwner, ManifestWriter } from "../manifest/writer.ts";
 import { ValueFiles } from "../vlog/value-files.ts";
 import { DirectorySync } from "../wal/directory-sync.ts";
 import {
-  checkSurvey,
   enterDirectory,
   firstManifestNumber,
   lockDirectory,
@@ -30,7 +29,8 @@ import { walName } from "../wal/segment-name.ts";
 import type { OwnFile } from "./file-names.ts";
 import { HybridClock } from "./hybrid-clock.ts";
 import { checkOptions, type EngineOptions } from "./options.ts";
-import { noPast, type Past, readPast } from "./past.ts";
+import { type OpeningMode, strictOpening } from "./opening-mode.ts";
+import type { Past } from "./past.ts";
 import { RecordCache } from "./record-cache.ts";
 import type { RecoveryStats } from "./stats.ts";
 import { TableSet } from "./table-set.ts";
@@ -49,6 +49,8 @@ export interface EngineParts {
   readonly points: PointBudget;
   readonly write: WritePath;
   readonly recovery: RecoveryStats;
+  /** Flushes and compactions may run. */
+  readonly background: boolean;
   manifest(owner: ManifestOwner): ManifestWriter;
   /** `failed` hears that the directory can not be trusted any more. */
   tables(manifest: ManifestWriter, failed: (error: DiskError) => void): TableSet;
@@ -65,12 +67,13 @@ export async function recover(
   env: Env,
   directory: string,
   options: Partial<EngineOptions>,
+  mode: OpeningMode = strictOpening,
 ): Promise<EngineParts> {
   const checked = checkOptions(options);
   if (directory === "") throw invalidArgument("the directory's name is empty");
   const path = directory.length > 1 ? directory.replace(/\/+$/, "") : directory;
   try {
-    return await new Opening(env, path, checked).run();
+    return await new Opening(env, path, checked, mode).run();
   } catch (error) {
     if (error instanceof DiskError) throw refusal(error, `opening ${path} failed`);
     throw error;
@@ -90,6 +93,7 @@ class Opening {
   readonly #env: Env;
   readonly #directory: string;
   readonly #options: EngineOptions;
+  readonly #mode: OpeningMode;
   readonly #cache: BlockCache;
   readonly #records: RecordCache;
   readonly #points: PointBudget;
@@ -102,8 +106,9 @@ class Opening {
   /** From here on CURRENT may name the new files: they are never removed again. */
   #switching = false;
 
-  constructor(env: Env, directory: string, options: EngineOptions) {
+  constructor(env: Env, directory: string, options: EngineOptions, mode: OpeningMode) {
     this.#env = env;
+    this.#mode = mode;
     this.#directory = directory;
     this.#options = options;
     this.#sync = new DirectorySync(env.disk, directory);
@@ -117,7 +122,8 @@ class Opening {
   }
 
   async run(): Promise<EngineParts> {
-    await enterDirectory(this.#env, this.#directory, this.#options);
+    const mode = this.#mode;
+    await enterDirectory(this.#env, this.#directory, this.#options, (...given) => mode.admit(...given));
     const lock = lockDirectory(this.#env, this.#directory, this.#options.owner);
     try {
       return await this.#open(lock);
@@ -134,8 +140,8 @@ class Opening {
     const env = this.#env;
     const found = survey(env, this.#directory);
     // Again, now that nobody else can change the answer.
-    checkSurvey(env, this.#directory, found, this.#options);
-    const past = found.hasCurrent ? readPast(env, this.#directory, found.files) : noPast();
+    this.#mode.admit(env, this.#directory, found, this.#options);
+    const past = this.#mode.read(env, this.#directory, found);
     this.#tables = this.#pool.retain(Version.of(past.state.tablesInOrder(), past.state.valuesInOrder()));
     if (!found.hasCurrent) this.#removeUnfinished(found);
     await this.#vouchForFirst(past);
@@ -177,7 +183,8 @@ class Opening {
     const write = this.#write;
     assert(tables !== null && write !== null, "an engine has its tables and its log");
     return {
-      env, directory, options, lock, write, cache: this.#cache, records: this.#records, points: this.#points, ...rest,
+      env, directory, options, lock, write, cache: this.#cache, records: this.#records, points: this.#points,
+      background: this.#mode.background, ...rest,
       manifest: (owner) => new ManifestWriter(env, sync, log, state, options.manifestBytesMax, owner),
       tables: (manifest, failed) => new TableSet(env, sync, manifest, this.#pool, tables, failed),
     };
@@ -185,7 +192,7 @@ class Opening {
 
   /** Above everything ever named, as far as anybody remembers, and above everything that is there. */
   #firstNumber(past: Past, found: Survey): number {
-    if (!found.hasCurrent) return firstManifestNumber;
+    if (past.manifest === null) return firstManifestNumber;
     let highest = past.state.nextFile - 1;
     for (const file of found.files) highest = Math.max(highest, file.number);
     return highest + 1;

@@ -1,7 +1,9 @@
+import type { HotKey } from "../hot/hot-ring.ts";
+import type { DurationStats } from "./background.ts";
 import type { ReadCacheStats } from "./read-cache-stats.ts";
 
 /** What an engine did since it was opened, and what it holds now. Plain numbers. */
-export interface EngineStats extends ValueStats, ReadCacheStats {
+export interface EngineStats extends ValueStats, ReadCacheStats, WorkStats {
   /** Values and tombstones committed, and the batches they came in. */
   readonly puts: number;
   readonly deletes: number;
@@ -64,6 +66,28 @@ export interface RecoveryStats {
   readonly bytesTorn: number;
   /** Files that belonged to nothing any more. */
   readonly filesRemoved: number;
+}
+
+/** How the background gets on, and what its work has come to. */
+export interface WorkStats {
+  /** Records in tables and memtables, old versions and tombstones included. */
+  readonly entries: number;
+  /** From a memtable being full until its flush began, and from there until reads find it in a table. */
+  readonly flushWaited: DurationStats;
+  readonly flushWorked: DurationStats;
+  readonly compactionWorked: DurationStats;
+  /** Levels that are due for compaction, and how full the fullest is, in percent of where it becomes due. */
+  readonly compactionBacklog: number;
+  readonly compactionScoreMax: number;
+  /** The keys written most within the last second, hottest first, and batches refused for one; see `hotKeysMax`. */
+  readonly hotKeys: readonly HotKey[];
+  readonly hotKeyLimited: number;
+  readonly walSegments: number;
+  readonly walActiveSegment: number;
+  readonly walActiveBytes: number;
+  /** Blocks of the tables of each level before compression; bytes their pointers point to. By level, from level 0. */
+  readonly rawBytesPerLevel: readonly number[];
+  readonly valueBytesPerLevel: readonly number[];
 }
 
 /** Values that stand outside tables. */

@@ -12,6 +12,7 @@ import type { Batch } from "./batch.ts";
 import { invalidArgument, poisoned, undetermined } from "./failure.ts";
 import { walName } from "../wal/segment-name.ts";
 import type { FileNumbers } from "./file-numbers.ts";
+import { HotKeys } from "./hot-keys.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import { MemorySegment, Memtables } from "./memtables.ts";
 import type { EngineOptions } from "./options.ts";
@@ -64,6 +65,8 @@ export class WritePath implements WalOwner {
   readonly #arenas: Arenas;
   readonly wal: WalWriter;
   readonly memtables: Memtables;
+  /** Null: nobody asked for it. */
+  readonly hot: HotKeys | null;
   #listener: WriteListener | null = null;
   #visibleVersion: number;
   #pendingVersion: number;
@@ -81,6 +84,7 @@ export class WritePath implements WalOwner {
     this.#config = config;
     this.#clock = clock;
     this.#numbers = numbers;
+    this.hot = HotKeys.of(env.clock, config.options);
     this.#visibleVersion = config.visibleVersion;
     this.#pendingVersion = config.visibleVersion;
     this.wal = new WalWriter(env, walConfig(config), this);
@@ -120,6 +124,7 @@ export class WritePath implements WalOwner {
   commit(batch: Batch, done: Done): void {
     const length = batch.byteLength;
     this.#checkBatch(batch, length);
+    if (this.hot !== null) this.hot.note(batch);
     this.#makeRoom(length);
     // Making room may have begun a flush, and that may have failed at once.
     if (this.#failure !== null) throw poisoned(this.#failure);
@@ -169,7 +174,7 @@ export class WritePath implements WalOwner {
   /** Begins a new memtable and segment with room for `batchBytes`. */
   rotate(batchBytes: number): void {
     assert(!this.#closing, "a log that is sealed for good is not continued");
-    this.memtables.rotate(this.#beginSegment(batchBytes));
+    this.memtables.rotate(this.#beginSegment(batchBytes), this.#env.clock.monotonicUs());
     this.#listener?.rotatedOrReached();
   }
 

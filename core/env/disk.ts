@@ -43,6 +43,12 @@ export interface Disk {
    * file for people. Throws `DiskError` ELOCKED, whose `holder` is what the present owner wrote.
    */
   lock(path: string, owner: string): DiskLock;
+  /**
+   * Holds `path` beside other shared holders and against `lock`, until `release` or the end of the process, and
+   * changes not one byte: a file that is not there is not created, and then nothing is held. Throws `DiskError`
+   * ELOCKED as `lock` does. Where the machine has no shared locks it only looks whether somebody holds `path`.
+   */
+  lockShared(path: string): DiskLock;
 }
 
 export interface DiskFile {

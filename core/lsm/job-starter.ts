@@ -7,6 +7,8 @@ import { CopyMachine } from "./copy-job.ts";
 import type { CopyJob } from "./copy-job.ts";
 import { FlushMachine } from "./flush-job.ts";
 import type { FlushJob } from "./flush-job.ts";
+import { VerifyMachine } from "./verify-job.ts";
+import type { VerifyJob } from "./verify-job.ts";
 
 /** Every kind of background work of the storage core. */
 export const startJob: JobStarter = (disk: Disk, job: Job, wake: () => void): JobMachine => {
@@ -17,6 +19,8 @@ export const startJob: JobStarter = (disk: Disk, job: Job, wake: () => void): Jo
       return new CompactionMachine(disk, job as CompactionJob, wake);
     case "copy":
       return new CopyMachine(disk, job as CopyJob, wake);
+    case "verify":
+      return new VerifyMachine(disk, job as VerifyJob);
     default:
       throw new AssertionError(`a job is of a known kind, not ${job.kind}`);
   }

@@ -71,6 +71,10 @@ export class MemoryDisk implements Disk {
     return { release: () => {} };
   }
 
+  lockShared(): DiskLock {
+    return { release: () => {} };
+  }
+
   /** Runs the completions that are due, and those they cause. */
   runCompletions(): void {
     for (let next = this.#completions.shift(); next !== undefined; next = this.#completions.shift()) next();

@@ -135,7 +135,7 @@ export class TableReader {
     const points = this.#points;
     const page = points === null ? null : points.page(hash);
     if (points === null || page === null) {
-      return this.#mayHold(hash) ? this.#findInBlock(family, key, version) : null;
+      return this.mayHold(hash) ? this.#findInBlock(family, key, version) : null;
     }
     const bucket = pointBucketOf(hash, points.pageCount);
     const end = page.starts[bucket + 1] as number;
@@ -176,6 +176,20 @@ export class TableReader {
     found.offset = offset;
     found.inImage = inImage;
     return found;
+  }
+
+  /** False: no key of this `hashKey` is here. */
+  mayHold(hash: number): boolean {
+    const bloom = this.#bloom ?? this.#loadBloom();
+    return this.#bloomLines === 0 || bloomHas(bloom, this.#bloomLines, this.#bloomProbes, hash);
+  }
+
+  /** Reads and verifies what neither opening nor a walk over the blocks needs. */
+  verifySections(): void {
+    const { bloom, ranges, index } = this.#layout;
+    this.#points?.verify();
+    if (ranges > bloom) this.#file.read(bloom, ranges - bloom, "the table filter");
+    if (index > ranges) this.#file.read(ranges, index - ranges, "the table's ranges");
   }
 
   cursor(): TableCursor {
@@ -230,11 +244,6 @@ export class TableReader {
       throw corruption(path, layout.ranges, "the range tombstones and properties differ");
     }
     return new TableReader(file, layout, properties, index, ranges, cache, points);
-  }
-
-  #mayHold(hash: number): boolean {
-    const bloom = this.#bloom ?? this.#loadBloom();
-    return this.#bloomLines === 0 || bloomHas(bloom, this.#bloomLines, this.#bloomProbes, hash);
   }
 
   #loadBloom(): Uint8Array {

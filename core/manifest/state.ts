@@ -75,6 +75,12 @@ export class ManifestState {
     return null;
   }
 
+  newestTableVersion(): number {
+    let newest = 0;
+    for (const table of this.tables.values()) newest = Math.max(newest, table.maxVersion);
+    return newest;
+  }
+
   /** Tables of one level below the first never overlap: a read looks into one of them only. */
   overlap(): string | null {
     const tables = this.tablesInOrder().filter((table) => table.level > 0);

@@ -339,6 +339,50 @@ const locking: readonly DiskCase[] = [
     },
   },
   {
+    name: "a shared lock stands beside others, and is let go",
+    run(probe) {
+      probe.disk.lock(probe.path("LOCK"), "gone").release();
+      const first = probe.disk.lockShared(probe.path("LOCK"));
+      const second = probe.other.lockShared(probe.path("LOCK"));
+      first.release();
+      second.release();
+      probe.other.lock(probe.path("LOCK"), "writer").release();
+    },
+  },
+  {
+    name: "a shared lock is refused while somebody holds it, and learns who",
+    run(probe) {
+      const lock = probe.disk.lock(probe.path("LOCK"), "writer 7");
+      for (const disk of [probe.disk, probe.other]) {
+        const error = probe.error(() => disk.lockShared(probe.path("LOCK")));
+        probe.equal(error?.code, "ELOCKED");
+        probe.equal(error?.holder, "writer 7");
+      }
+      lock.release();
+    },
+  },
+  {
+    name: "a shared lock creates and changes nothing",
+    run(probe) {
+      probe.disk.mkdir(probe.path("d"));
+      const nothing = probe.disk.lockShared(probe.path("d/LOCK"));
+      probe.equal(probe.disk.list(probe.path("d")), []);
+      nothing.release();
+      const file = probe.disk.open(probe.path("d/LOCK"), "create");
+      file.write(0, new Uint8Array([1, 2, 3]), 0, 3);
+      const lock = probe.disk.lockShared(probe.path("d/LOCK"));
+      probe.equal(file.sizeBytes(), 3);
+      probe.equal(probe.disk.list(probe.path("d")), ["LOCK"]);
+      lock.release();
+      probe.equal(file.sizeBytes(), 3);
+      file.close();
+      probe.equal(
+        probe.code(() => probe.disk.lockShared(probe.path("e/LOCK"))),
+        "ENOENT",
+      );
+    },
+  },
+  {
     name: "a lock needs its parent, and a file",
     run(probe) {
       probe.disk.mkdir(probe.path("d"));

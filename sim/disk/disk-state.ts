@@ -40,6 +40,7 @@ export class DiskState {
   full = false;
   readonly handles = new Set<Holding>();
   readonly locks = new Map<Inode, object>();
+  readonly sharedLocks = new Set<Holding>();
   /** Counts `heal()`: errors that began under an older count are over. */
   healCount = 0;
   /** Power losses and corruptions so far, for their draws. */
@@ -119,6 +120,9 @@ export class DiskState {
     }
     for (const [inode, owner] of this.locks) {
       if (holder === null || owner === holder) this.locks.delete(inode);
+    }
+    for (const shared of this.sharedLocks) {
+      if (holder === null || shared.holder === holder) this.sharedLocks.delete(shared);
     }
   }
 

@@ -51,6 +51,7 @@ export type DiskOperation =
   | "kind"
   | "sync-dir"
   | "lock"
+  | "lock-shared"
   | "unlock"
   | "size"
   | "read"

@@ -21,6 +21,19 @@ describe("a process crash", () => {
     expect(() => file.sizeBytes()).toThrow(Unwound);
   });
 
+  test("ends shared locks, which stand against exclusive ones until then", () => {
+    const it = rig({});
+    const other = it.disk.attach(new ManualFence());
+    other.lock("/LOCK", "first").release();
+    it.view.lockShared("/LOCK");
+    const shared = other.lockShared("/LOCK");
+    expect(() => other.lock("/LOCK", "second")).toThrow("ELOCKED");
+    it.disk.processCrash(it.view);
+    expect(() => other.lock("/LOCK", "second")).toThrow("ELOCKED");
+    shared.release();
+    other.lock("/LOCK", "second").release();
+  });
+
   test("leaves another process's handles and locks alone", () => {
     const it = rig({});
     const other = it.disk.attach(new ManualFence());

@@ -138,10 +138,10 @@ export class SimDiskView implements Disk {
     this.#needWritable("lock", path);
     const exists = place.node !== null;
     const inode = exists ? this.#file("lock", path, place) : this.#create("lock", path, place);
-    if (this.#state.locks.has(inode)) {
-      const holder = new TextDecoder().decode(inode.cached.slice(0, inode.cached.size));
+    this.#needUnlocked("lock", path, inode);
+    if ([...this.#state.sharedLocks].some((shared) => shared.inode === inode)) {
       this.#fence.result("lock", "ELOCKED", 0);
-      throw new DiskError("ELOCKED", "lock", path, holder);
+      throw new DiskError("ELOCKED", "lock", path);
     }
     const bytes = new TextEncoder().encode(owner);
     const before = inode.cached.size;
@@ -155,10 +155,33 @@ export class SimDiskView implements Disk {
     return { release: () => this.#release(path, holding) };
   }
 
+  lockShared(path: string): DiskLock {
+    const place = this.#enter("lock-shared", path);
+    this.#needDescriptor("lock-shared", path);
+    if (place.node === null) {
+      this.#fence.result("lock-shared", "none", 0);
+      return { release: () => {} };
+    }
+    const inode = this.#file("lock-shared", path, place);
+    this.#needUnlocked("lock-shared", path, inode);
+    const holding = { inode, holder: this };
+    this.#state.hold(holding);
+    this.#state.sharedLocks.add(holding);
+    this.#fence.result("lock-shared", "ok", 0);
+    return { release: () => this.#release(path, holding) };
+  }
+
+  #needUnlocked(operation: DiskOperation, path: string, inode: Inode): void {
+    if (!this.#state.locks.has(inode)) return;
+    const holder = new TextDecoder().decode(inode.cached.slice(0, inode.cached.size));
+    this.#fence.result(operation, "ELOCKED", 0);
+    throw new DiskError("ELOCKED", operation, path, holder);
+  }
+
   #release(path: string, holding: Holding): void {
     this.#fence.call("unlock", path, 0, 0);
     assert(this.#state.handles.has(holding), "a lock is released once");
-    this.#state.locks.delete(holding.inode);
+    if (!this.#state.sharedLocks.delete(holding)) this.#state.locks.delete(holding.inode);
     this.#state.letGo(holding);
     this.#fence.result("unlock", "ok", 0);
   }

@@ -137,8 +137,8 @@ export const recoveryMutants: readonly Mutant[] = [
   {
     name: "directory-not-locked",
     file: "core/engine/directory.ts",
-    find: `return env.disk.lock(path, owner);`,
-    replace: `return { release: () => void owner };`,
+    find: `return locked(directory, (path) => env.disk.lock(path, owner));`,
+    replace: `return { release: () => void [env, directory, owner] };`,
     oracles: ["lock", "directory", "exception"],
     scenario: null,
     why: "Two processes open one database and write over each other.",

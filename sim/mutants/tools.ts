@@ -40,4 +40,106 @@ export const toolMutants: readonly Mutant[] = [
     scenario: null,
     why: "Values that do not compress are not written at all.",
   },
+  {
+    name: "looking-removes-for-real",
+    file: "core/env/overlay-disk.ts",
+    find: `"ENOENT", "remove", path);
+    this.#changed.set(path, null);`,
+    replace: `"ENOENT", "remove", path);
+    this.#base.remove(path);`,
+    oracles: ["read-only"],
+    scenario: null,
+    why: "Looking at a directory after an accident destroys the evidence.",
+  },
+  {
+    name: "looking-takes-the-lock-for-writing",
+    file: "core/env/overlay-disk.ts",
+    find: `  lock(path: string): DiskLock {
+    return this.#base.lockShared(path);`,
+    replace: `  lock(path: string): DiskLock {
+    return this.#base.lock(path, "somebody");`,
+    oracles: ["read-only"],
+    scenario: null,
+    why: "Looking at a directory writes to its LOCK.",
+  },
+  {
+    name: "looking-needs-no-lock",
+    file: "core/env/overlay-disk.ts",
+    find: `  lock(path: string): DiskLock {
+    return this.#base.lockShared(path);`,
+    replace: `  lock(path: string): DiskLock {
+    return { release: () => void path };`,
+    oracles: ["lock", "read-only"],
+    scenario: null,
+    why: "Files vanish under somebody who looks at a database that is open.",
+  },
+  {
+    name: "looking-keeps-the-lock",
+    file: "core/env/overlay-disk.ts",
+    find: `  lock(path: string): DiskLock {
+    return this.#base.lockShared(path);`,
+    replace: `  lock(path: string): DiskLock {
+    this.#base.lockShared(path);
+    return { release: () => {} };`,
+    oracles: ["errors", "liveness", "leaks", "read-only"],
+    scenario: null,
+    why: "After somebody has looked at it, a database cannot be opened until that process ends.",
+  },
+  {
+    name: "looking-sees-no-log",
+    file: "core/env/overlay-disk.ts",
+    find: `return [...names].sort();`,
+    replace: `return [...names].sort().filter((name) => !name.endsWith(".log"));`,
+    oracles: ["read-only"],
+    scenario: null,
+    why: "Somebody who looks misses what is not in tables yet.",
+  },
+  {
+    name: "salvage-leaves-out-without-a-word",
+    file: "core/engine/salvage.ts",
+    find: `      note(damageOf(error, directory));
+      state.tables.delete`,
+    replace: `      state.tables.delete`,
+    oracles: ["read-only"],
+    scenario: "at-rest-corruption",
+    why: "What is left of a damaged database looks like all of it.",
+  },
+  {
+    name: "verify-swallows-damage",
+    file: "core/lsm/table-check.ts",
+    find: `      this.#note(error);
+      return null;`,
+    replace: `      return null;`,
+    oracles: ["verify"],
+    scenario: "at-rest-corruption",
+    why: "A damaged table is called sound, until the day its data is needed.",
+  },
+  {
+    name: "verify-calls-a-torn-tail-damage",
+    file: "core/engine/verify.ts",
+    find: `this.#repairable(torn.path, `,
+    replace: `this.#damage(torn.path, `,
+    oracles: ["verify"],
+    scenario: null,
+    why: "After an ordinary crash an operator restores a backup for nothing.",
+  },
+  {
+    name: "verify-counts-every-value-as-expiring",
+    file: "core/lsm/table-check.ts",
+    find: `if (readExpiresAtMs(view, offset) !== 0) this.#expiring++;`,
+    replace: `if (readExpiresAtMs(view, offset) >= 0) this.#expiring++;`,
+    oracles: ["verify"],
+    scenario: null,
+    why: "A sound table is called damaged.",
+  },
+  {
+    name: "verify-does-not-follow-pointers",
+    file: "core/lsm/table-check.ts",
+    find: `    this.#attempt(() => this.#values.image(bytes, view, offset));
+`,
+    replace: ``,
+    oracles: ["verify"],
+    scenario: "at-rest-corruption",
+    why: "A large value that has rotted is not missed before somebody reads it.",
+  },
 ];

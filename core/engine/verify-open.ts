@@ -1,0 +1,98 @@
+import { assert } from "../assert.ts";
+import { DiskError } from "../env/disk.ts";
+import type { Env } from "../env/env.ts";
+import { NokvError } from "../errors.ts";
+import { damageOf, type Finding } from "../finding.ts";
+import type { VerifyJob, VerifyResult } from "../lsm/verify-job.ts";
+import type { Version } from "../lsm/version.ts";
+import { readManifest } from "../manifest/reader.ts";
+import type { WalSegment } from "../wal/segment.ts";
+import { type BackgroundContext, jobFailure } from "./background.ts";
+import type { VerifyReport } from "./verify.ts";
+
+/** Verifies an engine at work, as often as it is asked to. */
+export class Verifier {
+  readonly #context: BackgroundContext;
+  readonly #checkOpen: () => void;
+  readonly #running = new Set<Promise<VerifyReport>>();
+
+  /** `checkOpen` throws once the engine is closed. */
+  constructor(context: BackgroundContext, checkOpen: () => void) {
+    this.#context = context;
+    this.#checkOpen = checkOpen;
+  }
+
+  async run(): Promise<VerifyReport> {
+    const running = verifyOpen(this.#context, this.#checkOpen);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  /** No job is under way any more: in a closed engine each run ends with its present one. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+}
+
+/**
+ * Verifies file after file, each by a job. Files come and go meanwhile: what is found in one that is of no use any
+ * more does not count, and orphans cannot be told from files in the making.
+ */
+async function verifyOpen(context: BackgroundContext, checkOpen: () => void): Promise<VerifyReport> {
+  const { env, directory } = context;
+  const version = (): Version => {
+    checkOpen();
+    return context.tables.current.version;
+  };
+  const segments = (): readonly WalSegment[] => context.write.memtables.segments();
+  const findings: Finding[] = manifestFindings(env, directory);
+  const sum = { tables: 0, records: 0, bytes: 0, logSegments: 0 };
+  const run = async (target: VerifyJob["target"], isCurrent: () => boolean): Promise<void> => {
+    const result = await runJob(env, { kind: "verify", directory, target });
+    if (!isCurrent()) return;
+    findings.push(...result.findings);
+    sum.bytes += result.bytes;
+    if (target.kind === "log") sum.logSegments++;
+    else {
+      sum.records += result.records;
+      sum.tables++;
+    }
+  };
+  for (const meta of version().tables()) {
+    const isCurrent = (): boolean => version().tables().some(({ number }) => number === meta.number);
+    if (!isCurrent()) continue;
+    await run({ kind: "table", meta, values: version().valueFiles() }, isCurrent);
+  }
+  for (const segment of segments()) {
+    const isCurrent = (): boolean => segments().includes(segment);
+    if (!isCurrent() || segment.writtenBytes === 0) continue;
+    const { path, number, epoch, writtenBytes: endBytes } = segment;
+    await run({ kind: "log", path, number, epoch, endBytes }, isCurrent);
+  }
+  const valueFiles = version().valueFiles().length;
+  return { directory, sound: !findings.some(({ severity }) => severity === "damage"), findings, valueFiles, ...sum };
+}
+
+function manifestFindings(env: Env, directory: string): Finding[] {
+  try {
+    readManifest(env.disk, directory);
+    return [];
+  } catch (error) {
+    if (!(error instanceof NokvError) && !(error instanceof DiskError)) throw error;
+    return [damageOf(error, directory)];
+  }
+}
+
+function runJob(env: Env, job: VerifyJob): Promise<VerifyResult> {
+  return new Promise((resolve, reject) => {
+    env.jobs.run(job, (error, result) => {
+      if (error !== null) return reject(jobFailure(error, "verifying failed"));
+      assert(result !== null && result.kind === "verify", "the result is that of the job");
+      resolve(result as VerifyResult);
+    });
+  });
+}
