@@ -52,8 +52,7 @@ export function judgeBudgets(stats: EngineStats, options: Partial<EngineOptions>
 /** Whether what an engine says of itself can be true. Null: nothing wrong. */
 export function judgeStats(stats: EngineStats, held: HeldOpen): string | null {
   for (const [name, value] of Object.entries(stats)) {
-    const numbers: readonly unknown[] = Array.isArray(value) ? value : typeof value === "number" ? [value] : [];
-    const wrong = numbers.find((number) => !Number.isSafeInteger(number) || Number(number) < 0);
+    const wrong = numbersIn(value).find((number) => !Number.isSafeInteger(number) || Number(number) < 0);
     if (wrong !== undefined) return `stats: ${name} is ${JSON.stringify(wrong)}`;
   }
   const { tablesPerLevel, tableBytesPerLevel, visibleVersion, pendingVersion } = stats;
@@ -73,4 +72,11 @@ export function judgeStats(stats: EngineStats, held: HeldOpen): string | null {
     return `stats: ${stats.openSnapshots} snapshots are open, ${held.snapshots} expected`;
   }
   return null;
+}
+
+/** Of lists and plain objects all that is in them; a key is no statistic. */
+function numbersIn(value: unknown): readonly number[] {
+  if (typeof value === "number") return [value];
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return [];
+  return Object.values(value).flatMap(numbersIn);
 }

@@ -110,7 +110,7 @@ export const toolMutants: readonly Mutant[] = [
     find: `      this.#note(error);
       return null;`,
     replace: `      return null;`,
-    oracles: ["verify"],
+    oracles: ["verify", "accounting"],
     scenario: "at-rest-corruption",
     why: "A damaged table is called sound, until the day its data is needed.",
   },
