@@ -105,6 +105,22 @@ export class HostDisk implements Disk {
     });
   }
 
+  syncDirNow(dir: string): void {
+    let descriptor: number;
+    try {
+      descriptor = fs.openSync(dir, O_RDONLY | O_DIRECTORY);
+    } catch (error) {
+      throw toDiskError(error, "sync-dir", dir);
+    }
+    try {
+      fs.fsyncSync(descriptor);
+    } catch (error) {
+      throw toDiskError(error, "sync-dir", dir);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  }
+
   lock(path: string, owner: string): DiskLock {
     return lockFile(path, owner, this.#flock);
   }
@@ -131,6 +147,11 @@ class HostFile implements DiskFile {
   readonly path: string;
   readonly #descriptor: number;
   readonly #writable: boolean;
+  /**
+   * For syncs that a thread waits in. The system tells an error of writing back once per open file: on the same
+   * one, a sync in flight and `syncNow` would take it from each other. -1: not needed yet.
+   */
+  #background = -1;
   #open = true;
   #syncsInFlight = 0;
 
@@ -184,13 +205,23 @@ class HostFile implements DiskFile {
 
   sync(done: SyncDone): void {
     assert(this.#open, "a file is open while it is synced");
+    if (this.#background < 0) this.#background = this.#openAgain();
     this.#syncsInFlight++;
     // fdatasync covers the size as far as reading the data needs it, and spares the journal the time stamps.
-    fs.fdatasync(this.#descriptor, (error) => {
+    fs.fdatasync(this.#background, (error) => {
       this.#syncsInFlight--;
-      if (!this.#open && this.#syncsInFlight === 0) fs.closeSync(this.#descriptor);
+      if (!this.#open && this.#syncsInFlight === 0) this.#closeDescriptors();
       done(error === null ? null : toDiskError(error, "sync", this.path));
     });
+  }
+
+  syncNow(): void {
+    assert(this.#open, "a file is open while it is synced");
+    try {
+      fs.fdatasyncSync(this.#descriptor);
+    } catch (error) {
+      throw toDiskError(error, "sync", this.path);
+    }
   }
 
   close(): void {
@@ -199,9 +230,23 @@ class HostFile implements DiskFile {
     // Closed under a sync in flight, the number could by then name another file.
     if (this.#syncsInFlight > 0) return;
     try {
-      fs.closeSync(this.#descriptor);
+      this.#closeDescriptors();
     } catch (error) {
       throw toDiskError(error, "close", this.path);
     }
+  }
+
+  /** The same inode, whatever its name is by now. Where that is not offered, there is one open file for both. */
+  #openAgain(): number {
+    try {
+      return fs.openSync(`/proc/self/fd/${this.#descriptor}`, this.#writable ? O_RDWR : O_RDONLY);
+    } catch {
+      return this.#descriptor;
+    }
+  }
+
+  #closeDescriptors(): void {
+    if (this.#background >= 0 && this.#background !== this.#descriptor) fs.closeSync(this.#background);
+    fs.closeSync(this.#descriptor);
   }
 }

@@ -57,6 +57,9 @@ const intervalPatienceUs = 300_000_000;
 /** With so many batches handed over and not yet answered, a workload waits before it goes on. */
 export const pendingMax = 12;
 
+/** How a commit is called: told by a callback, by a promise, or when the call returns. */
+export type CommitForm = "callback" | "promise" | "sync";
+
 /** One engine on one machine beside its model: every write goes to both, every recovery is judged. */
 export class EngineDriver {
   readonly world: World;
@@ -168,7 +171,11 @@ export class EngineDriver {
    * Hands `writes` over. `told` gets the engine's answer; returns the error if it refused at once.
    * Only then, and for errors that say so, did nothing happen.
    */
-  commit(writes: ModelBatch, told: (error: NokvError | null) => void): NokvError | null {
+  commit(
+    writes: ModelBatch,
+    told: (error: NokvError | null) => void,
+    form: CommitForm = "callback",
+  ): NokvError | null {
     const batch = new Batch();
     for (const write of writes) addTo(batch, write);
     this.written.note(writes);
@@ -176,12 +183,20 @@ export class EngineDriver {
     const number = this.model.issue(writes);
     const session = this.#session;
     this.#pending++;
+    const settle = (error: NokvError | null): void => {
+      if (session === this.#session) this.#settle(number, error, told);
+    };
     try {
-      this.engine.commit(batch, (error) => {
-        if (session === this.#session) this.#settle(number, error, told);
-      });
+      if (form === "sync") this.engine.commitSync(batch);
+      else if (form === "promise") this.#settleBy(this.engine.commitShared(batch), settle);
+      else this.engine.commit(batch, settle);
     } catch (error) {
       if (!(error instanceof NokvError)) throw error;
+      if (error.code === "NOKV_UNDETERMINED") {
+        this.#noteVersion(number);
+        settle(error);
+        return null;
+      }
       this.#pending--;
       this.model.refuse(number);
       this.#versions.push(this.#versions.at(-1) ?? this.engine.pendingVersion);
@@ -189,6 +204,7 @@ export class EngineDriver {
       return error;
     }
     this.#noteVersion(number);
+    if (form === "sync") settle(null);
     return null;
   }
 
@@ -262,6 +278,16 @@ export class EngineDriver {
     const count = this.model.acknowledgedCount;
     await pause(env, intervalPatienceUs);
     if (session === this.#session && !this.poisoned) this.model.secure(count);
+  }
+
+  #settleBy(promise: Promise<void>, settle: (error: NokvError | null) => void): void {
+    promise.then(
+      () => settle(null),
+      (error: unknown) => {
+        if (!(error instanceof NokvError)) throw error;
+        settle(error);
+      },
+    );
   }
 
   /** How many batches have a version up to `version`. */

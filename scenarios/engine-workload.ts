@@ -3,13 +3,14 @@ import type { NokvErrorCode } from "../core/errors.ts";
 import { NokvError } from "../core/errors.ts";
 import type { ModelWrite } from "../sim/checkers/prefix-model.ts";
 import type { Dice } from "../sim/dice.ts";
-import type { EngineDriver } from "./engine-driver.ts";
+import type { CommitForm, EngineDriver } from "./engine-driver.ts";
 import { pendingMax } from "./engine-driver.ts";
 import { EngineCheckpoints } from "./engine-checkpoints.ts";
 import { EngineReads } from "./engine-reads.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { pause } from "./recording-clock.ts";
 
+const commitForms: readonly CommitForm[] = ["callback", "callback", "promise", "sync"];
 /** Commits of one turn. */
 const burstMax = 24;
 
@@ -119,7 +120,7 @@ export class EngineWorkload {
     const { writes: codes } = this.#tolerance;
     const error = this.driver.commit(writes, (later) => {
       if (later !== null) this.#expect(later, this.#tolerance.writes, "commit");
-    });
+    }, dice.pick(commitForms));
     if (error !== null) this.#expect(error, codes, "commit");
     else if (dice.chance(1, 8)) this.driver.awaitVisible();
   }

@@ -95,6 +95,10 @@ class TrackingDisk implements Disk {
     this.#disk.syncDir(dir, done);
   }
 
+  syncDirNow(dir: string): void {
+    this.#disk.syncDirNow(dir);
+  }
+
   lock(path: string, owner: string): DiskLock {
     return this.#disk.lock(path, owner);
   }
@@ -135,6 +139,10 @@ class TrackingFile implements DiskFile {
 
   sync(done: SyncDone): void {
     this.#file.sync(done);
+  }
+
+  syncNow(): void {
+    this.#file.syncNow();
   }
 
   close(): void {

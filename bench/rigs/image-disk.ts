@@ -82,6 +82,8 @@ export class ImageDisk implements Disk {
     process.nextTick(done, null);
   }
 
+  syncDirNow(): void {}
+
   /** The real lock works on an inode, whatever is in it. */
   lock(path: string, owner: string): DiskLock {
     const name = this.#nameOf(path);
@@ -172,6 +174,8 @@ class ImageFile implements DiskFile {
   sync(done: SyncDone): void {
     process.nextTick(done, null);
   }
+
+  syncNow(): void {}
 
   close(): void {}
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../env/clock.ts";
 import type { Env } from "../env/env.ts";
+import { NokvError } from "../errors.ts";
 import {
   aborted,
   checkOptions,
@@ -152,13 +153,19 @@ export class Db {
   }
 
   /** Writes `value` under `key`. Options: `ttlMs` or `expiresAtMs`, `signal`. */
-  async set(key: Data, value: Data, options: WriteOptions & Lifetime = none): Promise<void> {
-    if (options !== none) checkOptions(options, "set", writeNames);
-    checkSignal(options.signal, "before the write took effect");
-    const batch = this.#emptyBatch();
-    const keyBytes = toBytes(key, "key");
-    batch.set(keyBytes, toBytes(value, "value"), this.#expiresAtMs(options));
-    await this.#commit(batch);
+  set(key: Data, value: Data, options: WriteOptions & Lifetime = none): Promise<void> {
+    // No `async`: the promise of the group is returned as it is, the only one of all its writes.
+    try {
+      if (options !== none) checkOptions(options, "set", writeNames);
+      checkSignal(options.signal, "before the write took effect");
+      const batch = this.#emptyBatch();
+      const keyBytes = toBytes(key, "key");
+      batch.set(keyBytes, toBytes(value, "value"), this.#expiresAtMs(options));
+      return this.engine.commitShared(batch);
+    } catch (error) {
+      if (!(error instanceof NokvError)) throw error;
+      return Promise.reject(error);
+    }
   }
 
   /** Removes `key`; that it was not there is no error. */
@@ -167,7 +174,7 @@ export class Db {
     checkSignal(options.signal, "before the write took effect");
     const batch = this.#emptyBatch();
     batch.delete(toBytes(key, "key"));
-    await this.#commit(batch);
+    await this.engine.commitShared(batch);
   }
 
   /**
@@ -180,7 +187,7 @@ export class Db {
     if (range === null) return this.engine.commit(this.#emptyBatch(), () => {});
     const batch = this.#emptyBatch();
     batch.deleteRange(range.start, range.end);
-    await this.#commit(batch);
+    await this.engine.commitShared(batch);
   }
 
   /**
@@ -335,21 +342,12 @@ export class Db {
     }
     const batch = this.#emptyBatch();
     for (const operation of operations as readonly BatchOperation[]) this.#add(batch, operation);
-    await this.#commit(batch);
+    await this.engine.commitShared(batch);
   }
 
   async #commitFilled(batch: Batch, options: WriteOptions): Promise<void> {
     checkWriteOptions(options, "commit");
-    await this.#commit(batch);
-  }
-
-  #commit(batch: Batch): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.engine.commit(batch, (error) => {
-        if (error === null) resolve();
-        else reject(error);
-      });
-    });
+    await this.engine.commitShared(batch);
   }
 
   /** One batch serves all calls: a commit copies it before it returns. */

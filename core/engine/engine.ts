@@ -96,6 +96,7 @@ export class Engine {
       nextFile: () => parts.numbers.next,
       lastVersion: () => this.#clock.last,
       allocateFile: () => parts.numbers.allocate(),
+      needsRoom: () => parts.write.wal.spares.removeAll(),
       failed: (error) => this.#poison(error),
     });
     this.#tables = parts.tables(this.#manifest, (error) => this.#poison(error));
@@ -132,6 +133,21 @@ export class Engine {
     this.#checkOpen();
     if (batch.count === 0) return done(null);
     this.#write.commit(batch, done);
+  }
+
+  /** As `commit`, by promise. */
+  commitShared(batch: Batch): Promise<void> {
+    this.#checkOpen();
+    return batch.count === 0 ? Promise.resolve() : this.#write.commitShared(batch);
+  }
+
+  /**
+   * As `commit`, and returns when the durability level is met: nothing else runs meanwhile. `NOKV_BUSY` where
+   * `commit` would wait for the background; `NOKV_UNDETERMINED` when nobody can tell.
+   */
+  commitSync(batch: Batch): void {
+    this.#checkOpen();
+    if (batch.count > 0) this.#write.commitSync(batch);
   }
 
   /** A copy of the visible value, or null. `at`: as of a snapshot; null: now. */
@@ -307,8 +323,8 @@ export class Engine {
       walBytes: wal.writtenBytes,
       walGroups: wal.groupCount,
       walSyncs: wal.syncCount,
-      walSpares: wal.spareCount,
-      walRecycled: wal.recycledCount,
+      walSpares: wal.spares.count,
+      walRecycled: wal.spares.takenCount,
       arenasReused: this.#write.arenasReused,
       flushes: this.#flusher.flushCount,
       flushedVersion: this.#flusher.flushedVersion,
@@ -464,7 +480,7 @@ export class Engine {
     await sealed;
     if (this.#failure === null) await this.#closeManifest();
     await new Promise<void>((resolve) => this.#manifest.whenIdle(resolve));
-    this.#write.wal.removeSpares();
+    this.#write.wal.spares.removeAll();
     this.#write.wal.closeFiles();
     this.#manifest.closeFile();
     this.#tables.close();

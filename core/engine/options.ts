@@ -30,6 +30,11 @@ export interface EngineOptions {
   readonly batchBytesMax: number;
   /** Bytes of one frame of the log, beyond which the next batch begins another. */
   readonly walGroupBytesMax: number;
+  /**
+   * While syncs of the log take less than so many microseconds, the thread waits in them: that is faster than
+   * to be told by another. 0: it never waits.
+   */
+  readonly waitedSyncUs: number;
   /** Files of obsolete log segments kept to be written over, which is faster than new ones. */
   readonly walSparesMax: number;
   /** Bytes of writes taken and not yet handed to the disk; beyond it writes are refused with `NOKV_BUSY`. */
@@ -92,6 +97,7 @@ export const engineOptionsDefault: EngineOptions = {
   valueBytesMax: 64 * MiB,
   batchBytesMax: 128 * MiB,
   walGroupBytesMax: 4 * MiB,
+  waitedSyncUs: 300,
   walSparesMax: 2,
   pendingBytesMax: 256 * MiB,
   manifestBytesMax: 4 * MiB,
@@ -129,6 +135,7 @@ const bounds: Readonly<Record<NumericOption, readonly [number, number]>> = {
   valueBytesMax: [1, GiB - MiB],
   batchBytesMax: [64, framePayloadBytesMax],
   walGroupBytesMax: [64, framePayloadBytesMax],
+  waitedSyncUs: [0, 1_000_000],
   walSparesMax: [0, 64],
   pendingBytesMax: [64, 4 * GiB],
   manifestBytesMax: [256, GiB],
@@ -158,6 +165,7 @@ export const engineOptionExtremes: Readonly<Partial<Record<keyof EngineOptions, 
   memtableBytes: [512, 4 * KiB, 64 * KiB],
   immutableMemtablesMax: [1, 2, 4],
   walGroupBytesMax: [64, KiB, MiB],
+  waitedSyncUs: [0, 1, 200, 1_000_000],
   walSparesMax: [0, 1, 4],
   pendingBytesMax: [64, 16 * KiB, MiB],
   manifestBytesMax: [256, KiB, MiB],

@@ -6,7 +6,8 @@ import type { Env } from "../env/env.ts";
 import { NokvError } from "../errors.ts";
 import type { DirectorySync } from "../wal/directory-sync.ts";
 import { WalSegment } from "../wal/segment.ts";
-import { type WalConfig, type WalOwner, WalWriter } from "../wal/writer.ts";
+import type { WalConfig, WalOwner } from "../wal/wal-config.ts";
+import { WalWriter } from "../wal/writer.ts";
 import { Arenas } from "./arenas.ts";
 import type { Batch } from "./batch.ts";
 import { invalidArgument, poisoned, undetermined } from "./failure.ts";
@@ -122,6 +123,37 @@ export class WritePath implements WalOwner {
   }
 
   commit(batch: Batch, done: Done): void {
+    const version = this.#take(batch);
+    this.#waiters.add(version, done);
+  }
+
+  /** As `commit`; the commits of one group share one promise. */
+  commitShared(batch: Batch): Promise<void> {
+    const version = this.#take(batch);
+    return this.#waiters.promise(version, this.wal.groupCount);
+  }
+
+  /** Returns when the durability level is met. Throws `NOKV_UNDETERMINED` when nobody can tell whether it is. */
+  commitSync(batch: Batch): void {
+    if (this.#mustHold()) throw busy("the background is behind; wait, or write asynchronously");
+    const version = this.#take(batch);
+    this.wal.completeNow(version);
+    if (this.#visibleVersion >= version) return;
+    if (this.#failure !== null) throw undetermined(this.#failure);
+    // Whether it gets any, and keeps it, is told by no error of the disk.
+    throw new NokvError("NOKV_UNDETERMINED", "the write waits for room on the disk; it is done when there is some");
+  }
+
+  /** `done` when `version` has met its durability level, at once when it has already. */
+  whenVisible(version: number, done: Done): void {
+    if (version <= this.#visibleVersion) return done(null);
+    if (version > this.#pendingVersion) throw invalidArgument(`version ${version} was never given out`);
+    if (this.#failure !== null) return done(undetermined(this.#failure));
+    this.#waiters.add(version, done);
+  }
+
+  /** Takes the batch into memory and gives its version, or throws and nothing happened. */
+  #take(batch: Batch): number {
     const length = batch.byteLength;
     this.#checkBatch(batch, length);
     if (this.hot !== null) this.hot.note(batch);
@@ -133,15 +165,7 @@ export class WritePath implements WalOwner {
     this.#index(start, start + length, version);
     this.#pendingVersion = version;
     this.batchCount++;
-    this.#waiters.add(version, done);
-  }
-
-  /** `done` when `version` has met its durability level, at once when it has already. */
-  whenVisible(version: number, done: Done): void {
-    if (version <= this.#visibleVersion) return done(null);
-    if (version > this.#pendingVersion) throw invalidArgument(`version ${version} was never given out`);
-    if (this.#failure !== null) return done(undetermined(this.#failure));
-    this.#waiters.add(version, done);
+    return version;
   }
 
   /** Appends the records of one recovered frame, stamped long ago. Nobody waits for them. */
@@ -327,6 +351,7 @@ function walConfig(config: WriteConfig): WalConfig {
     syncIntervalMs: options.syncIntervalMs,
     groupBytesMax: options.walGroupBytesMax,
     sparesMax: options.walSparesMax,
+    waitedSyncUs: options.waitedSyncUs,
   };
 }
 

@@ -2,8 +2,9 @@
  * The only way bytes become durable.
  *
  * Reads, writes and metadata operations are synchronous: they meet the page cache, and a synchronous read
- * path keeps iterators and merges free of suspension. Durability is asynchronous: only `sync` and `syncDir`
- * wait, and they complete by callback.
+ * path keeps iterators and merges free of suspension. Durability is asynchronous: `sync` and `syncDir` wait, and
+ * complete by callback. Who can not go on without it, or knows that it is fast, waits in `syncNow` and
+ * `syncDirNow`.
  *
  * What a crash leaves, and what `sim/disk` exploits:
  * - Bytes written before a `sync` was *called* are durable once that sync has completed without error. The
@@ -37,6 +38,8 @@ export interface Disk {
   /** What `path` is, without following a symbolic link; null when there is nothing. */
   kind(path: string): PathKind | null;
   syncDir(dir: string, done: SyncDone): void;
+  /** As `syncDir`, complete when it returns. */
+  syncDirNow(dir: string): void;
   /**
    * Holds `path` (created if missing) exclusively against other processes, other incarnations and a second
    * call in this one, until `release` or the end of the process, however it ends. `owner` is written into the
@@ -68,6 +71,11 @@ export interface DiskFile {
   truncate(sizeBytes: number): void;
   /** Data and size. Invoked while an earlier sync is in flight, both complete, in any order. */
   sync(done: SyncDone): void;
+  /**
+   * As `sync`, complete when it returns: nothing else of this process runs meanwhile. A sync in flight does not
+   * hide its failure from this one.
+   */
+  syncNow(): void;
   /** The handle must not be used afterwards; a sync in flight still completes. */
   close(): void;
 }

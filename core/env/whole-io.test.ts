@@ -35,6 +35,7 @@ class ShortFile implements DiskFile {
   }
 
   sync(): void {}
+  syncNow(): void {}
   close(): void {}
 }
 

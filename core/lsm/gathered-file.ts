@@ -63,6 +63,11 @@ export class GatheredFile implements DiskFile {
     this.#file.sync(done);
   }
 
+  syncNow(): void {
+    this.gather();
+    this.#file.syncNow();
+  }
+
   /** What has gathered and was not synced is dropped: nobody relies on it. */
   close(): void {
     this.#file.close();

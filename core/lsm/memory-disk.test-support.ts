@@ -67,6 +67,10 @@ export class MemoryDisk implements Disk {
     this.complete("syncDir", dir, done);
   }
 
+  syncDirNow(dir: string): void {
+    this.check("syncDir", dir);
+  }
+
   lock(): DiskLock {
     return { release: () => {} };
   }
@@ -162,6 +166,11 @@ class MemoryFile implements DiskFile {
   sync(done: SyncDone): void {
     this.#checkOpen();
     this.#disk.complete("sync", this.path, done);
+  }
+
+  syncNow(): void {
+    this.#checkOpen();
+    this.#disk.check("sync", this.path);
   }
 
   close(): void {

@@ -65,6 +65,7 @@ class TestManifest {
       nextFile: () => this.nextFile,
       lastVersion: () => 1,
       allocateFile: () => this.nextFile++,
+      needsRoom: () => {},
       failed: (error) => (this.failure = error),
     });
   }

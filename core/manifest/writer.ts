@@ -4,7 +4,7 @@ import type { Env } from "../env/env.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
 import type { ValueFileMeta } from "../vlog/value-file.ts";
 import type { DirectorySync } from "../wal/directory-sync.ts";
-import { spaceRetriesMax, spaceRetryUs } from "../wal/writer.ts";
+import { spaceRetriesMax, spaceRetryUs } from "../wal/wal-config.ts";
 import { manifestName, switchCurrent } from "./current.ts";
 import type { ManifestEdit } from "./edit.ts";
 import { createManifest, type ManifestLog } from "./log.ts";
@@ -29,6 +29,8 @@ export interface ManifestOwner {
   allocateFile(): number;
   /** The manifest takes no more. Told once. */
   failed(error: DiskError): void;
+  /** The disk is full: whatever can be spared shall go. */
+  needsRoom(): void;
 }
 
 interface Pending {
@@ -143,6 +145,7 @@ export class ManifestWriter {
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       if (error.code !== "ENOSPC" || retriesLeft === 0) return done(error);
+      this.#owner.needsRoom();
       // The same bytes go to the same place later: until its sync, nobody was told of them.
       this.#env.clock.after(spaceRetryUs, () => {
         if (this.#failure !== null) done(this.#failure);

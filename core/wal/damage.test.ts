@@ -12,7 +12,7 @@ import { FrameReader, frameHeaderBytes, frameType } from "./frame.ts";
 import { judgeLog, type LogExpectation } from "./log-verdict.ts";
 import { epoch, scanImage, segmentPath, TestLog } from "./log.test-support.ts";
 import { scanSegment } from "./segment-scan.ts";
-import type { WalLevel } from "./writer.ts";
+import type { WalLevel } from "./wal-config.ts";
 
 interface Written {
   /** By number of the segment. */

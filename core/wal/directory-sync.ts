@@ -1,4 +1,4 @@
-import type { Disk, DiskError, SyncDone } from "../env/disk.ts";
+import { type Disk, DiskError, type SyncDone } from "../env/disk.ts";
 import { startSyncDir } from "./start-sync.ts";
 
 /**
@@ -28,6 +28,22 @@ export class DirectorySync {
     if (this.#failure !== null) return done(this.#failure);
     this.#gathering.push(done);
     if (this.#running.length === 0) this.#start();
+  }
+
+  /**
+   * The same while the caller waits. One may be in flight: should that one fail later, what it covered beside
+   * this one is durable all the same, and everybody hears of the failure.
+   */
+  syncNow(): DiskError | null {
+    if (this.#failure !== null) return this.#failure;
+    try {
+      this.#disk.syncDirNow(this.path);
+      return null;
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      if (error.code !== "EMFILE") this.#failure = error;
+      return error;
+    }
   }
 
   #start(): void {

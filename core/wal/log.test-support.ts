@@ -6,7 +6,8 @@ import type { DiskError } from "../env/disk.ts";
 import { DirectorySync } from "./directory-sync.ts";
 import type { WalSegment } from "./segment.ts";
 import { scanSegment, type SegmentScan } from "./segment-scan.ts";
-import { type WalLevel, type WalOwner, WalWriter } from "./writer.ts";
+import type { WalLevel, WalOwner } from "./wal-config.ts";
+import { WalWriter } from "./writer.ts";
 
 export const epoch = 0x1234_5678;
 
@@ -31,7 +32,7 @@ export class TestLog implements WalOwner {
     this.world = world;
     this.env = world.boot();
     const directory = new DirectorySync(this.env.disk, "/");
-    const config = { directory, epoch, level, syncIntervalMs: 10, groupBytesMax, sparesMax: 1 };
+    const config = { directory, epoch, level, syncIntervalMs: 10, groupBytesMax, sparesMax: 1, waitedSyncUs: 0 };
     this.writer = new WalWriter(this.env, config, this);
   }
 

@@ -5,6 +5,17 @@ import { type Disk, DiskError, type DiskFile, type SyncDone } from "../env/disk.
  * failure are the same to whoever waits for durability.
  */
 
+/** A sync that the caller waits for: how it ended. */
+export function syncNow(file: DiskFile): DiskError | null {
+  try {
+    file.syncNow();
+    return null;
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    return error;
+  }
+}
+
 export function startSync(file: DiskFile, done: SyncDone): void {
   try {
     file.sync(done);

@@ -5,41 +5,12 @@ import type { Timer } from "../env/clock.ts";
 import { DiskError, type DiskFile } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import { closeFile } from "./close-file.ts";
-import type { DirectorySync } from "./directory-sync.ts";
 import { fileHeaderBytes } from "./file-header.ts";
 import { WalSegment } from "./segment.ts";
-import { startSync } from "./start-sync.ts";
-
-/** When a commit counts as done: after its sync, after its write with a sync by timer, after its write. */
-export type WalLevel = "sync" | "interval" | "none";
-
-export interface WalConfig {
-  readonly directory: DirectorySync;
-  readonly epoch: number;
-  readonly level: WalLevel;
-  readonly syncIntervalMs: number;
-  readonly groupBytesMax: number;
-  /** Files of forgotten segments that are kept to be written over. */
-  readonly sparesMax: number;
-}
-
-/** Who owns the log: told what happened, asked whether to go on. Calls back into the writer freely. */
-export interface WalOwner {
-  /** False holds the groups back; `resume` starts them again. */
-  mayWrite(): boolean;
-  /** A disk without room is asked again later; false: it is a failure at once. */
-  mayWaitForSpace(): boolean;
-  /** Every version up to `version` has met the durability level. Goes up. */
-  reached(version: number): void;
-  /** This segment, and every one before it, is durable: the manifest may name it. Once per segment. */
-  segmentDurable(segment: WalSegment): void;
-  /** The log takes no more. Told once; nothing further is written or told. */
-  failed(error: DiskError): void;
-}
-
-/** How often and how long a log waits for room before it gives up. */
-export const spaceRetryUs = 200_000;
-export const spaceRetriesMax = 50;
+import { SpareFiles } from "./spare-files.ts";
+import { startSync, syncNow } from "./start-sync.ts";
+import { SyncPace } from "./sync-pace.ts";
+import { spaceRetriesMax, spaceRetryUs, type WalConfig, type WalOwner } from "./wal-config.ts";
 
 interface SyncWaiter {
   readonly segment: WalSegment;
@@ -63,8 +34,8 @@ export class WalWriter {
   /** Oldest first; the last is the active one. Those before it are sealed. */
   readonly #segments: WalSegment[] = [];
   readonly #waiters: SyncWaiter[] = [];
-  /** Paths of files that nobody needs. */
-  readonly #spares: string[] = [];
+  readonly spares: SpareFiles;
+  readonly #pace: SyncPace;
   readonly #pumpBound: () => void;
   readonly #syncedBound: (error: DiskError | null) => void;
   readonly #injectedBound: () => void;
@@ -83,13 +54,14 @@ export class WalWriter {
   #reached = 0;
   writtenBytes = 0;
   syncCount = 0;
-  recycledCount = 0;
   groupCount = 0;
 
   constructor(env: Env, config: WalConfig, owner: WalOwner) {
     this.#env = env;
     this.#config = config;
     this.#owner = owner;
+    this.spares = new SpareFiles(env.disk, config.sparesMax);
+    this.#pace = new SyncPace(env.clock, config.waitedSyncUs);
     this.#pumpBound = () => {
       this.#scheduled = false;
       this.#pump();
@@ -109,10 +81,6 @@ export class WalWriter {
     const segment = this.#segments[this.#segments.length - 1];
     assert(segment !== undefined, "a log has an active segment");
     return segment;
-  }
-
-  get spareCount(): number {
-    return this.#spares.length;
   }
 
   /** A group is held up by a full disk; it is tried again. */
@@ -165,6 +133,25 @@ export class WalWriter {
     this.#schedule();
   }
 
+  /**
+   * Brings what was appended up to `version` to its level before it returns, although the owner may hold groups
+   * back. If the owner was not told of `version` then, the log failed or waits for room.
+   */
+  completeNow(version: number): void {
+    while (this.#reached < version && this.#failure === null && this.#spaceTimer === null) {
+      if (this.#config.level !== "sync") {
+        if (this.#writeGroup(true)) this.#tell(this.#writtenVersion());
+        continue;
+      }
+      const segment = this.#segments.find((one) => !one.forgotten && one.durableBytes < one.endBytes);
+      assert(segment !== undefined, "what is not durable yet is in a segment");
+      if (segment.writtenBytes < segment.endBytes && !this.#writeSegment(segment)) continue;
+      const { file } = segment;
+      assert(file !== null, "only what was written is synced");
+      this.#syncNow(segment, file);
+    }
+  }
+
   /** Tries a held or blocked group again. */
   resume(): void {
     this.#schedule();
@@ -195,38 +182,12 @@ export class WalWriter {
     this.#schedule();
   }
 
-  /**
-   * Takes the file of a forgotten segment to write a later one over it: bytes that have their place on the
-   * device, and their pages in memory, are written and synced at half the cost. Until then it is called
-   * `sparePath`. False: remove it.
-   *
-   * What it holds never validates in its next life: frames are salted with the number of their segment.
-   */
+  /** Keeps the file of a forgotten segment for a later one. False: remove it. */
   recycle(segment: WalSegment, sparePath: string): boolean {
     assert(segment.forgotten, "a file that is written over is needed no more");
-    const settled = segment.file === null && segment.writtenBytes > 0;
     // A sync of the old bytes that is under way may fail, and take the new ones down with it.
-    if (!settled || this.#failure !== null || this.#spares.length >= this.#config.sparesMax) return false;
-    try {
-      this.#env.disk.rename(segment.path, sparePath);
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      return false;
-    }
-    this.#spares.push(sparePath);
-    return true;
-  }
-
-  /** Removes files kept for later, as far as the disk lets it: others need the room. */
-  removeSpares(): void {
-    for (const path of this.#spares.splice(0)) {
-      try {
-        this.#env.disk.remove(path);
-      } catch (error) {
-        // The next opening removes it.
-        if (!(error instanceof DiskError)) throw error;
-      }
-    }
+    if (segment.file !== null || segment.writtenBytes === 0 || this.#failure !== null) return false;
+    return this.spares.give(segment.path, sparePath);
   }
 
   /** Seals the log for an orderly end and makes it durable. Nothing may be appended afterwards. */
@@ -318,15 +279,8 @@ export class WalWriter {
   }
 
   #openFile(segment: WalSegment): DiskFile {
-    const { disk } = this.#env;
-    const spare = this.#spares[0];
-    if (spare !== undefined && !segment.renamed) {
-      disk.rename(spare, segment.path);
-      this.#spares.shift();
-      segment.renamed = true;
-      this.recycledCount++;
-    }
-    return disk.open(segment.path, segment.renamed ? "write" : "create");
+    segment.renamed = segment.renamed || this.spares.take(segment.path);
+    return this.#env.disk.open(segment.path, segment.renamed ? "write" : "create");
   }
 
   #writeUpTo(segment: WalSegment, end: number): void {
@@ -373,12 +327,17 @@ export class WalWriter {
   #sync(segment: WalSegment): void {
     const file = segment.file;
     assert(file !== null, "only what was written is synced");
+    if (segment.entryDurable && this.#pace.mayWait) {
+      this.#syncNow(segment, file);
+      return;
+    }
     this.#syncing = segment;
     this.#syncCovers = segment.writtenBytes;
     this.#syncCoversVersion = segment.writtenVersion;
     this.#syncOutstanding = segment.entryDurable ? 1 : 2;
     this.syncCount++;
-    const injected = this.#env.failpoints.hit(walBeforeSync) === "error";
+    const injected = this.#injected();
+    this.#pace.begin();
     startSync(file, injected ? this.#injectedBound : this.#syncedBound);
     // A file without a durable entry in its directory is lost with everything in it.
     if (!segment.entryDurable) this.#config.directory.sync(this.#syncedBound);
@@ -389,14 +348,43 @@ export class WalWriter {
     assert(segment !== null, "a completed sync was in flight");
     this.#syncing = null;
     if (this.#failure !== null || this.#closed) return;
+    // One that had to wait for the directory as well tells nothing.
+    if (segment.entryDurable) this.#pace.end();
+    this.#completed(segment, this.#syncCovers, this.#syncCoversVersion);
+  }
+
+  /** False when it failed. */
+  #syncNow(segment: WalSegment, file: DiskFile): boolean {
+    const covers = segment.writtenBytes;
+    const version = segment.writtenVersion;
+    const entry = segment.entryDurable;
+    this.syncCount++;
+    const injected = this.#injected();
+    this.#pace.begin();
+    let error = injected ? new DiskError("EIO", "sync", segment.path) : syncNow(file);
+    if (entry) this.#pace.end();
+    // A file without a durable entry in its directory is lost with everything in it.
+    if (error === null && !entry) error = this.#config.directory.syncNow();
+    if (error !== null) this.#fail(error);
+    else this.#completed(segment, covers, version);
+    return error === null;
+  }
+
+  /** This sync shall fail before it begins. */
+  #injected(): boolean {
+    return this.#env.failpoints.hit(walBeforeSync) === "error";
+  }
+
+  #completed(segment: WalSegment, covers: number, version: number): void {
     this.#env.failpoints.hit(walAfterSync);
     const first = segment.durableBytes === 0;
     segment.entryDurable = true;
-    segment.durableBytes = this.#syncCovers;
+    // While a sync was in flight, another that somebody waited for may have covered more.
+    if (covers > segment.durableBytes) segment.durableBytes = covers;
     this.#dropDone();
     if (first) this.#owner.segmentDurable(segment);
     this.#tellWaiters();
-    if (this.#config.level === "sync") this.#tell(this.#syncCoversVersion);
+    if (this.#config.level === "sync") this.#tell(version);
     if (this.#failure !== null) return;
     if (this.#hasWork()) this.#schedule();
     else this.#writeWitness();

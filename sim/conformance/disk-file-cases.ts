@@ -333,6 +333,24 @@ const syncing: readonly DiskCase[] = [
     },
   },
   {
+    name: "a sync that is waited for takes no completion, beside one in flight or alone",
+    async run(probe) {
+      const file = probe.create("a");
+      probe.write(file, 0, "abc");
+      const wait = probe.completion((done) => {
+        file.sync(done);
+        probe.write(file, 3, "def");
+        file.syncNow();
+      });
+      probe.equal(await wait, null);
+      file.syncNow();
+      probe.disk.syncDirNow(probe.root);
+      probe.equal(probe.content("a"), "abcdef");
+      file.close();
+      probe.equal(probe.code(() => probe.disk.syncDirNow(probe.path("missing"))), "ENOENT");
+    },
+  },
+  {
     name: "a file may be written while its sync is in flight",
     async run(probe) {
       const file = probe.create("a");

@@ -8,7 +8,7 @@ import { failSync } from "./failed-sync.ts";
 import type { Inode } from "./inode.ts";
 import { corruptRead } from "./read-corruption.ts";
 import { fileBytesMax } from "./sector.ts";
-import { startSync } from "./sync.ts";
+import { startSync, syncNow, type SyncOrder } from "./sync.ts";
 
 /** One incarnation's open file. */
 export class SimDiskFile implements DiskFile {
@@ -111,24 +111,16 @@ export class SimDiskFile implements DiskFile {
   sync(done: SyncDone): void {
     this.#fence.call("sync", this.path, 0, 0);
     assert(this.#open, "a file is open while it is synced");
-    const state = this.#state;
-    const inode = this.#inode;
-    const mark = inode.mark;
-    state.charge(inode.tally);
-    startSync(state, {
-      operation: "sync",
-      path: this.path,
-      tally: inode.tally,
-      fence: this.#fence,
-      done,
-      succeed: () => inode.synced(mark),
-      fail: (draw) => {
-        const before = inode.cached.size;
-        failSync(inode, mark, state, draw);
-        if (inode.names > 0 || inode.handles > 0) state.usedBytes += inode.cached.size - before;
-      },
-    });
+    this.#state.charge(this.#inode.tally);
+    startSync(this.#state, { ...this.#syncOrder(), done });
     this.#fence.result("sync", "ok", 0);
+  }
+
+  syncNow(): void {
+    this.#fence.call("sync", this.path, 0, 0);
+    assert(this.#open, "a file is open while it is synced");
+    this.#state.charge(this.#inode.tally);
+    syncNow(this.#state, this.#syncOrder());
   }
 
   close(): void {
@@ -137,6 +129,25 @@ export class SimDiskFile implements DiskFile {
     this.#open = false;
     this.#state.letGo(this.#holding);
     this.#fence.result("close", "ok", 0);
+  }
+
+  /** Covers what was written up to now. */
+  #syncOrder(): SyncOrder {
+    const state = this.#state;
+    const inode = this.#inode;
+    const mark = inode.mark;
+    return {
+      operation: "sync",
+      path: this.path,
+      tally: inode.tally,
+      fence: this.#fence,
+      succeed: () => inode.synced(mark),
+      fail: (draw) => {
+        const before = inode.cached.size;
+        failSync(inode, mark, state, draw);
+        if (inode.names > 0 || inode.handles > 0) state.usedBytes += inode.cached.size - before;
+      },
+    };
   }
 
   #readFails(ordinal: number): boolean {

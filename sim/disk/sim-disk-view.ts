@@ -16,7 +16,7 @@ import type { DiskFence, DiskOperation } from "./disk-world.ts";
 import { Inode } from "./inode.ts";
 import type { Place } from "./namespace.ts";
 import { SimDiskFile } from "./sim-disk-file.ts";
-import { startSync } from "./sync.ts";
+import { startSync, syncNow, type SyncOrder } from "./sync.ts";
 
 /** Of creations on a full disk, how many per 1,000,000 find no room for the entry either. */
 const entryNeedsRoom = 500_000;
@@ -110,17 +110,26 @@ export class SimDiskView implements Disk {
   }
 
   syncDir(dir: string, done: SyncDone): void {
+    startSync(this.#state, { ...this.#syncOrder(dir), done });
+    this.#fence.result("sync-dir", "ok", 0);
+  }
+
+  syncDirNow(dir: string): void {
+    syncNow(this.#state, this.#syncOrder(dir));
+  }
+
+  /** Covers the changes of the directory up to now. */
+  #syncOrder(dir: string): SyncOrder {
     const place = this.#enter("sync-dir", dir);
     this.#needDescriptor("sync-dir", dir);
     const directory = this.#directory("sync-dir", dir, place);
     const state = this.#state;
     const mark = state.namespace.sequence;
-    startSync(state, {
+    return {
       operation: "sync-dir",
       path: dir,
       tally: directory.tally,
       fence: this.#fence,
-      done,
       succeed: () => state.namespace.synced(directory, mark),
       fail: () => {
         const { namespace, world } = state;
@@ -128,8 +137,7 @@ export class SimDiskView implements Disk {
           return world.draw("disk.entry-kept", tally.entity, ordinal) % 2 === 0;
         });
       },
-    });
-    this.#fence.result("sync-dir", "ok", 0);
+    };
   }
 
   lock(path: string, owner: string): DiskLock {

@@ -34,8 +34,9 @@ export const recyclingMutants: readonly Mutant[] = [
   {
     name: "recycled-segment-name-not-synced",
     file: "core/wal/writer.ts",
-    find: `      segment.renamed = true;`,
-    replace: `      segment.renamed = true;\n      segment.entryDurable = true;`,
+    find: `segment.renamed = segment.renamed || this.spares.take(segment.path);`,
+    replace: `segment.entryDurable = this.spares.take(segment.path);
+    segment.renamed = segment.entryDurable;`,
     oracles: lost,
     scenario: null,
     why: "A power loss takes the new name of a recycled log segment, and every write in it.",
@@ -58,5 +59,33 @@ export const recyclingMutants: readonly Mutant[] = [
     oracles: ["any"],
     scenario: "disk-pressure",
     why: "An edit that found the disk full counts as durable, and its tables are gone after a restart.",
+  },
+  {
+    name: "synchronous-commit-returns-before-its-sync",
+    file: "core/wal/writer.ts",
+    find: `      if (this.#config.level !== "sync") {`,
+    replace: `      if (this.#config.level.length > 0) {`,
+    oracles: lost,
+    scenario: "engine-model",
+    why: "A write that returned at level sync is gone after a power loss.",
+  },
+  {
+    name: "waited-sync-skips-the-directory",
+    file: "core/wal/writer.ts",
+    find: `if (error === null && !entry) error = this.#config.directory.syncNow();`,
+    replace: ``,
+    oracles: lost,
+    scenario: "engine-model",
+    why: "A power loss takes the log segment of a write that had returned, as its name was never synced.",
+  },
+  {
+    name: "waited-sync-error-ignored",
+    file: "core/wal/writer.ts",
+    find: `    if (error !== null) this.#fail(error);
+    else this.#completed(segment, covers, version);`,
+    replace: `    this.#completed(segment, covers, version);`,
+    oracles: lost,
+    scenario: null,
+    why: "A sync that failed while the thread waited in it counts as a success.",
   },
 ];

@@ -17,8 +17,8 @@ export const walMutants: readonly Mutant[] = [
   {
     name: "wal-ack-of-gathering-group",
     file: writer,
-    find: `this.#tell(this.#syncCoversVersion);`,
-    replace: `this.#tell(segment.lastVersion);`,
+    find: `if (this.#config.level === "sync") this.#tell(version);`,
+    replace: `if (this.#config.level === "sync") this.#tell(segment.lastVersion);`,
     oracles: lost,
     scenario: null,
     why: "Writes that gathered while a sync was in flight are acknowledged by it, and lost in a power loss.",
@@ -111,7 +111,7 @@ export const walMutants: readonly Mutant[] = [
   {
     name: "wal-sync-covers-later-writes",
     file: writer,
-    find: `segment.durableBytes = this.#syncCovers;`,
+    find: `segment.durableBytes = covers;`,
     replace: `segment.durableBytes = segment.writtenBytes;`,
     oracles: lost,
     scenario: "engine-model",
@@ -143,12 +143,12 @@ export const walMutants: readonly Mutant[] = [
     find: `    this.#waiters.add(version, done);
   }
 
-  /** \`done\` when`,
+  /** As`,
     replace: `    if (batch.count === 1) this.#waiters.add(version, done);
     else this.#env.clock.soon(() => done(null));
   }
 
-  /** \`done\` when`,
+  /** As`,
     oracles: ["visibility", ...lost],
     scenario: null,
     why: "A batch of several writes is acknowledged at once, durable or not.",

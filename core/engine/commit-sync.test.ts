@@ -1,0 +1,55 @@
+// Goal: a synchronous commit has met its level when it returns, whatever was under way; a promise shared by a group
+// is kept when all of the group is. Method: power loss right behind the call, at every level.
+import { expect, test } from "vitest";
+import { bytesOf, TestWorld, textOf } from "./test-world.test-support.ts";
+import { Batch } from "./batch.ts";
+import { openEngine } from "./engine.ts";
+import type { Durability } from "./options.ts";
+
+function write(key: string, value: string): Batch {
+  return new Batch().set(bytesOf(key), bytesOf(value));
+}
+
+test.each(["sync", "interval", "none"] as const)("has met level %s when it returns", async (durability: Durability) => {
+  const world = new TestWorld();
+  const options = { durability, memtableBytes: 1024 };
+  const engine = await world.run(openEngine(world.boot(), "/db", options));
+  const told: string[] = [];
+  for (let i = 0; i < 30; i++) {
+    // Some are under way, their sync too, when the synchronous one comes.
+    engine.commit(write(`async${i}`, "x"), (error) => told.push(`${i} ${error?.code ?? "done"}`));
+    if (i % 3 === 0) await world.pass(1);
+    engine.commitSync(write(`sync${i}`, `${i}`));
+    expect(engine.visibleVersion).toBe(engine.pendingVersion);
+    expect(told).toHaveLength(i + 1);
+  }
+  expect(told).toEqual(Array.from({ length: 30 }, (_, i) => `${i} done`));
+  if (durability === "sync") world.powerLoss();
+  const again = await world.run(openEngine(world.boot(), "/db", options));
+  for (let i = 0; i < 30; i++) expect(textOf(again.get(bytesOf(`sync${i}`)))).toBe(`${i}`);
+  await world.run(again.close());
+});
+
+test("a failure while it waits is told by the call, and the store takes no more", async () => {
+  const world = new TestWorld();
+  const engine = await world.run(openEngine(world.boot(), "/db"));
+  engine.commitSync(write("a", "1"));
+  world.faults.syncFailed = 1_000_000;
+  expect(() => engine.commitSync(write("b", "2"))).toThrow(expect.objectContaining({ code: "NOKV_UNDETERMINED" }));
+  expect(() => engine.commitSync(write("c", "3"))).toThrow(expect.objectContaining({ code: "NOKV_POISONED" }));
+  expect(textOf(engine.get(bytesOf("a")))).toBe("1");
+});
+
+test("the commits of a turn share a promise; those of later turns do not join it", async () => {
+  const world = new TestWorld();
+  const engine = await world.run(openEngine(world.boot(), "/db"));
+  const first = engine.commitShared(write("a", "1"));
+  expect(engine.commitShared(write("b", "1"))).toBe(first);
+  const callback = new Promise<void>((resolve) => engine.commit(write("c", "1"), () => resolve()));
+  const behind = engine.commitShared(write("d", "1"));
+  expect(behind).not.toBe(first);
+  await world.run(Promise.all([first, callback, behind]));
+  expect(engine.visibleVersion).toBe(engine.pendingVersion);
+  expect(engine.commitShared(write("e", "1"))).not.toBe(behind);
+  await world.run(engine.close());
+});
