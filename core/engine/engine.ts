@@ -21,6 +21,7 @@ import type { EngineOptions } from "./options.ts";
 import { type KeyRange, RangeEstimate, type RangeSize } from "./range-estimate.ts";
 import type { RecordCache } from "./record-cache.ts";
 import { walkRanges } from "./range-view.ts";
+import { livePressure } from "./pressure.ts";
 import { readCacheStats } from "./read-cache-stats.ts";
 import { type Latest, Reader } from "./reader.ts";
 import { type EngineParts, recover } from "./recovery.ts";
@@ -33,7 +34,7 @@ import { Verifier } from "./verify-open.ts";
 import type { VerifyReport } from "./verify.ts";
 import type { Done } from "./waiters.ts";
 import { workStats } from "./work-stats.ts";
-import type { Pressure, WriteListener, WritePath } from "./write-path.ts";
+import type { WriteListener, WritePath } from "./write-path.ts";
 
 /**
  * Opens the database in `directory`, or creates it; see `recover` for what is repaired and what is refused.
@@ -409,27 +410,10 @@ export class Engine {
 
   #writeListener(): WriteListener {
     return {
-      pressure: this.#pressure(),
+      pressure: livePressure(this.#tables, this.#flusher.lane, this.#compactor.lane),
       rotatedOrReached: () => this.#flusher.kick(),
       segmentDurable: (segment) => this.#listSegment(segment),
       failed: (error) => this.#poison(error),
-    };
-  }
-
-  #pressure(): Pressure {
-    const tables = this.#tables;
-    const flush = this.#flusher.lane;
-    const compaction = this.#compactor.lane;
-    return {
-      get level0Tables() {
-        return tables.level0Count;
-      },
-      get flushFailure() {
-        return flush.failure;
-      },
-      get compactionFailure() {
-        return compaction.failure;
-      },
     };
   }
 

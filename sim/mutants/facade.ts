@@ -16,11 +16,10 @@ export const facadeMutants: readonly Mutant[] = [
   {
     name: "abort-after-write-heard",
     file: "core/engine/db.ts",
-    find: `    batch.set(keyBytes, toBytes(value, "value"), this.#expiresAtMs(options));
-    await this.#commit(batch);`,
-    replace: `    batch.set(keyBytes, toBytes(value, "value"), this.#expiresAtMs(options));
-    await this.#commit(batch);
-    checkSignal(options.signal, "late");`,
+    find: `      batch.set(keyBytes, toBytes(value, "value"), this.#expiresAtMs(options));
+      return this.engine.commitShared(batch);`,
+    replace: `      batch.set(keyBytes, toBytes(value, "value"), this.#expiresAtMs(options));
+      return this.engine.commitShared(batch).then(() => checkSignal(options.signal, "late"));`,
     oracles: ["abort"],
     scenario,
     why: "A write that happened is told as aborted, and done twice by whoever believes it.",
@@ -38,14 +37,14 @@ export const facadeMutants: readonly Mutant[] = [
     name: "array-batch-in-halves",
     file: "core/engine/db.ts",
     find: `    for (const operation of operations as readonly BatchOperation[]) this.#add(batch, operation);
-    await this.#commit(batch);`,
+    await this.engine.commitShared(batch);`,
     replace: `    for (const operation of operations as readonly BatchOperation[]) {
       this.#add(batch, operation);
       if (batch.count < 3) continue;
-      this.#commit(batch).catch(() => {});
+      this.engine.commitShared(batch).catch(() => {});
       batch.clear();
     }
-    await this.#commit(batch);`,
+    await this.engine.commitShared(batch);`,
     oracles: ["model", "prefix", "snapshot", "iterator", "versions", "visibility", "misuse"],
     scenario,
     why: "A crash leaves half of a batch.",
@@ -58,7 +57,7 @@ export const facadeMutants: readonly Mutant[] = [
       try {
         this.#add(batch, operation);
       } catch (error) {
-        await this.#commit(batch);
+        await this.engine.commitShared(batch);
         throw error;
       }
     }`,
