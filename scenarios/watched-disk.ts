@@ -49,6 +49,10 @@ class WatchedDisk implements Disk {
     this.#changed(`sync ${dir}`);
   }
 
+  syncDirNow(dir: string): void {
+    this.#changed(`sync ${dir}`);
+  }
+
   lock(path: string): DiskLock {
     return this.#changed(`lock ${path}`);
   }

@@ -349,7 +349,7 @@ export class Engine {
       ...readCacheStats(this.#records, this.#points, memtables),
       openIterators: this.#iterators.size,
       openSnapshots: this.#pins.count,
-      stallCount: this.#write.stallCount,
+      ...this.#write.stallStats(),
       poisoned: this.#failure !== null,
       visibleVersion: this.#write.visibleVersion,
       pendingVersion: this.#write.pendingVersion,
@@ -410,7 +410,7 @@ export class Engine {
 
   #writeListener(): WriteListener {
     return {
-      pressure: livePressure(this.#tables, this.#flusher.lane, this.#compactor.lane),
+      pressure: livePressure(this.#tables, this.#flusher.lane, this.#compactor.lane, this.#options),
       rotatedOrReached: () => this.#flusher.kick(),
       segmentDurable: (segment) => this.#listSegment(segment),
       failed: (error) => this.#poison(error),

@@ -63,6 +63,10 @@ export interface EngineOptions {
   readonly walkWorthBytes: number;
   /** Tables in level 0 that hold writes back. */
   readonly level0TablesStop: number;
+  /** Bytes in levels beyond their bounds that slow writes the most; from half of that on they slow them at all. */
+  readonly compactionDebtBytesMax: number;
+  /** The pace that writes are slowed down to before they stop. */
+  readonly slowestBytesPerSecond: number;
   readonly levelBytesBase: number;
   readonly levelBytesFactor: number;
   /**
@@ -113,6 +117,8 @@ export const engineOptionsDefault: EngineOptions = {
   level0TablesMax: 4,
   walkWorthBytes: 2 * KiB,
   level0TablesStop: 20,
+  compactionDebtBytesMax: 16 * GiB,
+  slowestBytesPerSecond: 16 * MiB,
   levelBytesBase: GiB,
   levelBytesFactor: 10,
   valueThresholdBytes: 2 * KiB,
@@ -149,6 +155,8 @@ const bounds: Readonly<Record<NumericOption, readonly [number, number]>> = {
   level0TablesMax: [1, 64],
   walkWorthBytes: [0, GiB],
   level0TablesStop: [1, 256],
+  compactionDebtBytesMax: [KiB, 1024 * GiB],
+  slowestBytesPerSecond: [KiB, 64 * GiB],
   levelBytesBase: [KiB, 1024 * GiB],
   levelBytesFactor: [2, 100],
   valueThresholdBytes: [0, GiB],
@@ -179,6 +187,8 @@ export const engineOptionExtremes: Readonly<Partial<Record<keyof EngineOptions, 
   level0TablesMax: [1, 2, 4],
   walkWorthBytes: [0, 1, 2 * KiB, GiB],
   level0TablesStop: [2, 4, 20],
+  compactionDebtBytesMax: [KiB, 64 * KiB, GiB],
+  slowestBytesPerSecond: [KiB, 64 * KiB, GiB],
   levelBytesBase: [KiB, 16 * KiB, MiB],
   levelBytesFactor: [2, 4, 10],
   valueThresholdBytes: [0, 1, 16, 256, 2 * KiB],

@@ -1,9 +1,10 @@
 import type { HotKey } from "../hot/hot-ring.ts";
 import type { DurationStats } from "./background.ts";
+import type { PressureCause } from "./backpressure.ts";
 import type { ReadCacheStats } from "./read-cache-stats.ts";
 
 /** What an engine did since it was opened, and what it holds now. Plain numbers. */
-export interface EngineStats extends ValueStats, ReadCacheStats, WorkStats {
+export interface EngineStats extends ValueStats, ReadCacheStats, WorkStats, StallStats {
   /** Values and tombstones committed, and the batches they came in. */
   readonly puts: number;
   readonly deletes: number;
@@ -48,8 +49,6 @@ export interface EngineStats extends ValueStats, ReadCacheStats, WorkStats {
   readonly blockCachePins: number;
   readonly openIterators: number;
   readonly openSnapshots: number;
-  /** How often groups began to be held back because the background was behind. */
-  readonly stallCount: number;
   readonly poisoned: boolean;
   readonly visibleVersion: number;
   readonly pendingVersion: number;
@@ -116,4 +115,21 @@ export interface ValueStats {
   readonly valuesRelocated: number;
   readonly valueBytesRelocated: number;
   readonly gcRuns: number;
+}
+
+/** Writes that had to wait for the background. */
+export interface StallStats {
+  /** How often groups began to be held back because the background was behind. */
+  readonly stallCount: number;
+  /** Time that groups were held back, and the longest that is over, milliseconds. */
+  readonly stallMs: number;
+  readonly longestStallMs: number;
+  /** Stops for level 0 right after a group that pressure should have slowed and did not: a defect. */
+  readonly unslowedStalls: number;
+  /** Groups that waited because the background was behind, and for how long. */
+  readonly slowdowns: number;
+  readonly slowdownMs: number;
+  /** 0 to 1000, as of the last group: how close writes are to being stopped, and what for. */
+  readonly pressure: number;
+  readonly pressureCause: PressureCause;
 }

@@ -1,6 +1,7 @@
 // HOT: every commit passes here.
 import { assert } from "../assert.ts";
 import { readKind, readVersion, recordBytesAt, recordKind, writeVersion } from "../bytes/record.ts";
+import type { Timer } from "../env/clock.ts";
 import type { DiskError } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import { NokvError } from "../errors.ts";
@@ -9,6 +10,7 @@ import { WalSegment } from "../wal/segment.ts";
 import type { WalConfig, WalOwner } from "../wal/wal-config.ts";
 import { WalWriter } from "../wal/writer.ts";
 import { Arenas } from "./arenas.ts";
+import { Backpressure } from "./backpressure.ts";
 import type { Batch } from "./batch.ts";
 import { invalidArgument, poisoned, undetermined } from "./failure.ts";
 import { walName } from "../wal/segment-name.ts";
@@ -18,11 +20,13 @@ import type { HybridClock } from "./hybrid-clock.ts";
 import { MemorySegment, Memtables } from "./memtables.ts";
 import type { EngineOptions } from "./options.ts";
 import type { RecordCache } from "./record-cache.ts";
+import type { StallStats } from "./stats.ts";
 import { type Done, Waiters } from "./waiters.ts";
 
 /** Why new writes wait or are refused: how far the background is behind, and whether it gets on. */
 export interface Pressure {
   readonly level0Tables: number;
+  readonly debtBytes: number;
   /** The last attempt to flush, or to compact, failed with this. */
   readonly flushFailure: NokvError | null;
   readonly compactionFailure: NokvError | null;
@@ -73,12 +77,17 @@ export class WritePath implements WalOwner {
   #pendingVersion: number;
   #failure: DiskError | null = null;
   #closing = false;
-  #held = false;
+  readonly #backpressure: Backpressure;
+  #slowTimer: Timer | null = null;
+  /** The next group has waited its time. */
+  #paid = false;
+  /** The last group was not slowed although level 0 called for it. */
+  #spared = false;
   putCount = 0;
   deleteCount = 0;
   rangeDeleteCount = 0;
   batchCount = 0;
-  stallCount = 0;
+  #unslowedStalls = 0;
 
   constructor(env: Env, config: WriteConfig, clock: HybridClock, numbers: FileNumbers) {
     this.#env = env;
@@ -86,6 +95,7 @@ export class WritePath implements WalOwner {
     this.#clock = clock;
     this.#numbers = numbers;
     this.hot = HotKeys.of(env.clock, config.options);
+    this.#backpressure = new Backpressure(env.clock, config.options);
     this.#visibleVersion = config.visibleVersion;
     this.#pendingVersion = config.visibleVersion;
     this.wal = new WalWriter(env, walConfig(config), this);
@@ -222,13 +232,27 @@ export class WritePath implements WalOwner {
   }
 
   mayWrite(): boolean {
-    const held = this.#mustHold();
-    if (held && !this.#held) {
-      this.stallCount++;
-      this.#env.trace.emit("engine/stalled", { immutables: this.memtables.immutableCount });
+    if (this.#mustHold()) {
+      this.#hold();
+      return false;
     }
-    this.#held = held;
-    return !held;
+    this.#backpressure.letGo();
+    return this.#slowTimer === null && !this.#mustWait();
+  }
+
+  /** What of `EngineStats` is about writes that had to wait. */
+  stallStats(): StallStats {
+    const { stalls, slowdowns, pressure, cause, ...times } = this.#backpressure;
+    return {
+      stallCount: stalls,
+      stallMs: Math.trunc(times.stallUs / 1000),
+      longestStallMs: Math.trunc(times.longestStallUs / 1000),
+      unslowedStalls: this.#unslowedStalls,
+      slowdowns,
+      slowdownMs: Math.trunc(times.slowdownUs / 1000),
+      pressure,
+      pressureCause: cause,
+    };
   }
 
   mayWaitForSpace(): boolean {
@@ -254,6 +278,40 @@ export class WritePath implements WalOwner {
     // Everybody stops before anybody is told.
     this.#listener?.failed(error);
     this.#waiters.fail(undetermined(error));
+  }
+
+  #hold(): void {
+    if (this.#backpressure.held) return;
+    const { immutableCount } = this.memtables;
+    const level0Tables = this.#listener?.pressure.level0Tables ?? 0;
+    if (this.#spared && immutableCount <= this.#config.options.immutableMemtablesMax) this.#unslowedStalls++;
+    this.#backpressure.hold();
+    this.#env.trace.emit("engine/stalled", { immutables: immutableCount, level0Tables });
+  }
+
+  /** Whether the next group waits because the background is behind. Then a timer goes on with it. */
+  #mustWait(): boolean {
+    const bytes = this.wal.pendingBytes;
+    if (this.#listener === null || this.#closing || bytes === 0) return false;
+    if (this.#paid) {
+      this.#paid = false;
+      return false;
+    }
+    const { memtables } = this;
+    const { level0Tables, debtBytes } = this.#listener.pressure;
+    const { memtableBytes, immutableMemtablesMax } = this.#config.options;
+    const memoryBytesMax = memtableBytes * (immutableMemtablesMax + 1);
+    const backpressure = this.#backpressure;
+    backpressure.measure({ memoryBytes: memtables.usedBytes, memoryBytesMax, level0Tables, debtBytes });
+    this.#spared = level0Tables > backpressure.level0Slow && backpressure.pressure === 0;
+    const waitUs = backpressure.charge(bytes);
+    if (waitUs === 0) return false;
+    this.#slowTimer = this.#env.clock.after(waitUs, () => {
+      this.#slowTimer = null;
+      this.#paid = true;
+      this.wal.resume();
+    });
+    return true;
   }
 
   #checkBatch(batch: Batch, length: number): void {
@@ -299,7 +357,9 @@ export class WritePath implements WalOwner {
     if (this.#listener === null || this.#closing) return false;
     const { pressure } = this.#listener;
     const { options } = this.#config;
-    if (pressure.level0Tables >= options.level0TablesStop && pressure.compactionFailure === null) return true;
+    const { held, level0Resume } = this.#backpressure;
+    const level0Bound = held ? level0Resume + 1 : options.level0TablesStop;
+    if (pressure.level0Tables >= level0Bound && pressure.compactionFailure === null) return true;
     if (this.memtables.immutableCount <= options.immutableMemtablesMax) return false;
     // Holding helps only while a flush can get on: what is not visible yet can not be flushed, and after a
     // failure nobody knows when it will.
@@ -340,7 +400,7 @@ export class WritePath implements WalOwner {
   }
 }
 
-const noPressure: Pressure = { level0Tables: 0, flushFailure: null, compactionFailure: null };
+const noPressure: Pressure = { level0Tables: 0, debtBytes: 0, flushFailure: null, compactionFailure: null };
 
 function walConfig(config: WriteConfig): WalConfig {
   const { directory, epoch, options } = config;

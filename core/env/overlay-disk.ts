@@ -83,6 +83,8 @@ export class OverlayDisk implements Disk {
     this.#clock.soon(() => done(null));
   }
 
+  syncDirNow(_dir: string): void {}
+
   lock(path: string): DiskLock {
     return this.#base.lockShared(path);
   }
@@ -153,6 +155,8 @@ class MemoryFile implements DiskFile {
   sync(done: SyncDone): void {
     this.#clock.soon(() => done(null));
   }
+
+  syncNow(): void {}
 
   close(): void {}
 }

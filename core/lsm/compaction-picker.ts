@@ -162,6 +162,19 @@ export function levelScore(level: number, tables: readonly TableMeta[], options:
   return Math.floor((sizeBytes * scoreFull) / levelBytesMax(level, options));
 }
 
+/** Bytes that levels hold beyond their bounds: what compactions have to move. */
+export function compactionDebtBytes(version: Version, options: PickOptions): number {
+  let debt = 0;
+  // The last level is not bounded.
+  for (let level = 0; level < levelsMax - 1; level++) {
+    const tables = version.levels[level] ?? [];
+    if (levelScore(level, tables, options) < scoreFull) continue;
+    const bytes = version.levelBytes(level);
+    debt += level === 0 ? bytes : bytes - levelBytesMax(level, options);
+  }
+  return debt;
+}
+
 function levelBytesMax(level: number, options: PickOptions): number {
   let bytes = options.levelBytesBase;
   for (let i = 1; i < level; i++) bytes = Math.min(Number.MAX_SAFE_INTEGER, bytes * options.levelBytesFactor);

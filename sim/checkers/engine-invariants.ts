@@ -61,6 +61,11 @@ export function judgeStats(stats: EngineStats, held: HeldOpen): string | null {
   if (empty >= 0) {
     return `stats: level ${empty} has ${tablesPerLevel[empty]} tables of ${tableBytesPerLevel[empty]} bytes`;
   }
+  if (stats.longestStallMs > stats.stallMs) return "stats: one stall took longer than all of them";
+  if ((stats.slowdowns === 0) !== (stats.slowdownMs === 0)) return "stats: slowdowns and their time do not agree";
+  // Writes are slowed before they are stopped.
+  if (stats.unslowedStalls > 0) return `stats: ${stats.unslowedStalls} stops for level 0 came without a slowdown`;
+  if ((stats.pressure === 0) !== (stats.pressureCause === "none")) return "stats: pressure without a cause";
   if (visibleVersion > pendingVersion) return `stats: ${visibleVersion} is visible, ${pendingVersion} the newest`;
   if (stats.openIterators !== held.iterators) {
     return `stats: ${stats.openIterators} iterators are open, ${held.iterators} expected`;

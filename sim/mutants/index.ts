@@ -1,5 +1,6 @@
 import { ambientMutants } from "./ambient.ts";
 import { checkpointMutants } from "./checkpoint.ts";
+import { backpressureMutants } from "./backpressure.ts";
 import { compactionMutants } from "./compaction.ts";
 import { facadeMutants } from "./facade.ts";
 import { gatewayMutants } from "./gateway.ts";
@@ -20,6 +21,7 @@ import { walMutants } from "./wal.ts";
 export const mutants: readonly Mutant[] = [
   ...walMutants,
   ...recyclingMutants,
+  ...backpressureMutants,
   ...recoveryMutants,
   ...manifestMutants,
   ...tableMutants,
