@@ -1,7 +1,6 @@
 import { assert } from "../core/assert.ts";
 import type { Compression } from "../core/bytes/codec.ts";
 import { columnFamily } from "../core/bytes/record.ts";
-import { Batch } from "../core/engine/batch.ts";
 import type { Engine } from "../core/engine/engine.ts";
 import { openEngine } from "../core/engine/engine.ts";
 import type { EngineIterator } from "../core/engine/iterator.ts";
@@ -12,12 +11,13 @@ import { judgeDirectory } from "../sim/checkers/engine-invariants.ts";
 import type { ModelState, ReadInstant, SeenEntry } from "../sim/checkers/expected-state.ts";
 import { judgeEverything, modelKey } from "../sim/checkers/expected-state.ts";
 import { ClockReadings } from "../sim/checkers/lifetime.ts";
-import type { ModelBatch, ModelWrite } from "../sim/checkers/prefix-model.ts";
+import type { ModelBatch } from "../sim/checkers/prefix-model.ts";
 import { PrefixModel } from "../sim/checkers/prefix-model.ts";
-import { toBytes, toText } from "../sim/checkers/text.ts";
+import { toText } from "../sim/checkers/text.ts";
 import type { Dice } from "../sim/dice.ts";
 import { judgeValues } from "../sim/checkers/value-accounting.ts";
 import type { World } from "../sim/world.ts";
+import { batchOf, type CommitForm, settleBy } from "./commit-form.ts";
 import { judgeLook, look, type Looked } from "./engine-look.ts";
 import { damageIn, verifyAtRest } from "./engine-verify.ts";
 import { pause, recordClock } from "./recording-clock.ts";
@@ -56,9 +56,6 @@ const intervalPatienceUs = 300_000_000;
 
 /** With so many batches handed over and not yet answered, a workload waits before it goes on. */
 export const pendingMax = 12;
-
-/** How a commit is called: told by a callback, by a promise, or when the call returns. */
-export type CommitForm = "callback" | "promise" | "sync";
 
 /** One engine on one machine beside its model: every write goes to both, every recovery is judged. */
 export class EngineDriver {
@@ -176,8 +173,7 @@ export class EngineDriver {
     told: (error: NokvError | null) => void,
     form: CommitForm = "callback",
   ): NokvError | null {
-    const batch = new Batch();
-    for (const write of writes) addTo(batch, write);
+    const batch = batchOf(writes);
     this.written.note(writes);
     // Before the call: if the node dies inside it, the batch may have been handed over.
     const number = this.model.issue(writes);
@@ -188,7 +184,7 @@ export class EngineDriver {
     };
     try {
       if (form === "sync") this.engine.commitSync(batch);
-      else if (form === "promise") this.#settleBy(this.engine.commitShared(batch), settle);
+      else if (form === "promise") settleBy(this.engine.commitShared(batch), settle);
       else this.engine.commit(batch, settle);
     } catch (error) {
       if (!(error instanceof NokvError)) throw error;
@@ -230,13 +226,7 @@ export class EngineDriver {
       }
       this.#settle(number, error, () => {});
     };
-    answer.then(
-      () => settle(null),
-      (error: unknown) => {
-        if (!(error instanceof NokvError)) throw error;
-        settle(error);
-      },
-    );
+    settleBy(answer, settle);
   }
 
   /**
@@ -278,16 +268,6 @@ export class EngineDriver {
     const count = this.model.acknowledgedCount;
     await pause(env, intervalPatienceUs);
     if (session === this.#session && !this.poisoned) this.model.secure(count);
-  }
-
-  #settleBy(promise: Promise<void>, settle: (error: NokvError | null) => void): void {
-    promise.then(
-      () => settle(null),
-      (error: unknown) => {
-        if (!(error instanceof NokvError)) throw error;
-        settle(error);
-      },
-    );
   }
 
   /** How many batches have a version up to `version`. */
@@ -476,17 +456,6 @@ function entriesOrError(engine: Engine): Looked {
   } catch (error) {
     if (error instanceof NokvError) return error;
     throw error;
-  }
-}
-
-function addTo(batch: Batch, write: ModelWrite): void {
-  const { family } = write;
-  if ("from" in write) {
-    batch.deleteRange(toBytes(write.from), write.until === null ? null : toBytes(write.until), family);
-  } else if (write.value === null) {
-    batch.delete(toBytes(write.key), family);
-  } else {
-    batch.set(toBytes(write.key), toBytes(write.value), write.expiresAtMs, family);
   }
 }
 
