@@ -469,6 +469,7 @@ export class Engine {
     this.#manifest.closeFile();
     this.#tables.close();
     assert(this.#tables.openCount === 0, "every table was given back");
+    assert(this.#points.usedBytes === 0, "tables that are closed have no points in memory");
     const unlocking = unlock(this.#lock);
     if (failedBefore === null && this.#failure !== null) throw undetermined(this.#failure);
     if (unlocking !== null) throw unlocking;
