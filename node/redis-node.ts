@@ -62,7 +62,6 @@ export async function openRedisNode(env: Env, config: RedisNodeConfig): Promise<
   const kv = new EngineKv(engine, env.clock, {
     // Redis's limit for APPEND is the one for arguments.
     valueBytesMax: Math.min(engineOptions.valueBytesMax, gatewayOptions.bulkBytesMax),
-    batchBytesMax: engineOptions.batchBytesMax,
     // The reply has to fit with the headers of its items.
     readBytesMax: Math.floor(gatewayOptions.outputBytesMax / 2),
   });

@@ -24,9 +24,8 @@ export type EngineAccess = Pick<
 >;
 
 export interface EngineKvLimits {
-  /** As the engine's options of the same names. */
+  /** As the engine's option of the same name. */
   readonly valueBytesMax: number;
-  readonly batchBytesMax: number;
   /** What the values of one read may take together: a short request must not ask for all of memory. */
   readonly readBytesMax: number;
 }
@@ -100,17 +99,10 @@ export class EngineKv implements Kv {
   }
 
   clear(done: (error: NokvError | null) => void): void {
-    const batch = attempt(() => this.#collectAll());
-    if (batch instanceof NokvError) {
-      done(batch);
-    } else if (batch.count === 0) {
-      this.#whenVisible(this.#engine.pendingVersion, (failure) =>
-        done(failure === null ? null : definite(failure)),
-      );
-    } else {
-      const refused = attempt(() => this.#engine.commit(batch, done));
-      if (refused instanceof NokvError) done(refused);
-    }
+    // Above everything taken so far, below everything to come: it removes what there is, and no more.
+    const batch = new Batch().deleteRange(new Uint8Array(0), null);
+    const refused = attempt(() => this.#engine.commit(batch, done));
+    if (refused instanceof NokvError) done(refused);
   }
 
   /** The newest entries of `keys`, and the newest version that they rest on. */
@@ -209,22 +201,6 @@ export class EngineKv implements Kv {
     if (counted instanceof NokvError) done(counted, 0);
     else if (counted < countedPerTurn) done(null, before + counted);
     else this.#clock.soon(() => this.#countOn(iterator, before + counted, done));
-  }
-
-  /** All live keys in one batch of removals. */
-  #collectAll(): Batch {
-    const batch = new Batch();
-    const iterator = this.#engine.iterator({ keysOnly: true, latest: true });
-    while (iterator.next()) {
-      batch.delete(iterator.key);
-      if (batch.byteLength > this.#limits.batchBytesMax) {
-        iterator.close();
-        const message = `removing every key takes more than ${this.#limits.batchBytesMax} bytes at once`;
-        throw new NokvError("NOKV_INVALID_ARGUMENT", `${message}: remove them in parts`);
-      }
-    }
-    iterator.close();
-    return batch;
   }
 
   /** As the engine's, but told through `done` when the engine is closed. */

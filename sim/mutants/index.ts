@@ -8,6 +8,7 @@ import { kvMutants } from "./kv.ts";
 import { manifestMutants } from "./manifest.ts";
 import type { Mutant } from "./mutant.ts";
 import { readCacheMutants } from "./read-caches.ts";
+import { rangeDeleteMutants } from "./range-deletes.ts";
 import { readMutants } from "./reads.ts";
 import { recoveryMutants } from "./recovery.ts";
 import { recyclingMutants } from "./recycling.ts";
@@ -28,6 +29,7 @@ export const mutants: readonly Mutant[] = [
   ...compactionMutants,
   ...checkpointMutants,
   ...readMutants,
+  ...rangeDeleteMutants,
   ...scanMutants,
   ...readCacheMutants,
   ...valueLogMutants,

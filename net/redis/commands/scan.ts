@@ -222,7 +222,7 @@ export const scanCommands: readonly Command[] = [
       group: "server",
       since: "6.2.0",
       summary: "Removes all keys from all databases.",
-      caveat: "One atomic write: refused when there are more keys than a batch holds.",
+      caveat: "One atomic write, however many keys there are.",
     },
     runFlush,
   ),
