@@ -1,5 +1,6 @@
 import { compactionAfterManifest, compactionBeforeManifest } from "../../failpoints/catalog.ts";
 import { assert } from "../assert.ts";
+import type { Timer } from "../env/clock.ts";
 import { NokvError } from "../errors.ts";
 import type { JobError, JobResult } from "../env/jobs.ts";
 import type { CompactionJob, CompactionResult } from "../lsm/compaction-job.ts";
@@ -12,12 +13,18 @@ import {
   pickValueGarbage,
   relocatedBytesMax,
 } from "../lsm/compaction-picker.ts";
+import { hiddenTables, pickPressure, removalOf } from "../lsm/compaction-pressure.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
+import type { Version } from "../lsm/version.ts";
 import { valueFilePath } from "../vlog/value-file.ts";
 import type { ValueRules } from "../vlog/value-separator.ts";
 import { type BackgroundContext, dropRules, jobFailure, Lane, tableOptions } from "./background.ts";
 import type { ChangeOutcome } from "./table-set.ts";
 import type { Done } from "./waiters.ts";
+
+/** Bounds of the delay until tables are looked at again because their values expire. */
+const staleDelayMsMin = 1_000;
+const staleDelayMsMax = 3_600_000;
 
 /** Something that needs the tables to stay as they are but for new ones of level 0. */
 interface ExclusiveWork {
@@ -50,6 +57,10 @@ export class Compactor {
   #stopped = false;
   /** Work on the set of tables that no compaction may run beside. */
   readonly #exclusive: ExclusiveWork[] = [];
+  #waitsForPins = false;
+  #staleTimer: Timer | null = null;
+  /** Tables dropped unread, since range tombstones hid all of them. */
+  removedCount = 0;
 
   constructor(context: BackgroundContext) {
     this.#context = context;
@@ -68,7 +79,7 @@ export class Compactor {
     const compaction =
       manual.length > 0
         ? pickFullCompaction(version, options, this.#unreadable())
-        : pickCompaction(version, this.#pickOptions(), [], this.#unreadable());
+        : this.#pick(version);
     this.#manual = [];
     if (compaction === null) {
       for (const done of manual) done(null);
@@ -76,6 +87,7 @@ export class Compactor {
     }
     this.lane.begin();
     for (const done of manual) this.lane.afterNext((error) => this.#merged(done, error));
+    if (compaction.reason === "hidden") return this.#remove(compaction);
     if (compaction.trivialMove) return this.#move(compaction);
     this.#context.env.jobs.run(this.#job(compaction), (error, result) => {
       this.#ended(compaction, error, result);
@@ -88,6 +100,11 @@ export class Compactor {
     const { current } = tables;
     // Once per version; what runs meanwhile looks again at its end.
     if (current.walkCount === current.walksWorthMerging(options.walkWorthBytes)) this.kick();
+  }
+
+  /** A snapshot was released: what waited for that may be due. */
+  pinsMoved(): void {
+    if (this.#waitsForPins) this.kick();
   }
 
   /** Merges all tables there are; `done` when that is over. */
@@ -123,8 +140,39 @@ export class Compactor {
     this.lane.stop(error);
     this.#stopped = true;
     for (const work of this.#exclusive.splice(0)) work.failed(error);
+    this.#staleTimer?.cancel();
+    this.#staleTimer = null;
     for (const done of this.#manual.splice(0)) done(error);
     for (const done of this.#collecting.splice(0)) done(error);
+  }
+
+  /** What costs nothing first, then what is over a bound, then what is mostly dead. */
+  #pick(version: Version): Compaction | null {
+    const { tables, options, pins, write, clock } = this.#context;
+    const { hasRanges } = tables.current;
+    const horizonVersion = write.visibleVersion;
+    const pinned = pins.versions();
+    const hidden = hasRanges ? hiddenTables(version, tables.current.ranges, pinned, horizonVersion) : [];
+    if (hidden.length > 0) return removalOf(hidden);
+    const overfull = pickCompaction(version, this.#pickOptions(), [], this.#unreadable());
+    if (overfull !== null) return overfull;
+    const readers = { firstPin: pinned[0] ?? Infinity, horizonVersion, nowMs: clock.nowMs() };
+    const { compaction, waitsForPins, staleAtMs } = pickPressure(version, options, readers);
+    this.#waitsForPins = waitsForPins;
+    this.#kickAt(compaction === null ? staleAtMs : Infinity, readers.nowMs);
+    return compaction;
+  }
+
+  /** Values expire without anybody's doing: somebody must look again. */
+  #kickAt(instantMs: number, nowMs: number): void {
+    this.#staleTimer?.cancel();
+    this.#staleTimer = null;
+    if (instantMs === Infinity) return;
+    const delayMs = Math.min(staleDelayMsMax, Math.max(staleDelayMsMin, instantMs - nowMs));
+    this.#staleTimer = this.#context.env.clock.after(delayMs * 1000, () => {
+      this.#staleTimer = null;
+      this.kick();
+    });
   }
 
   /** A merge of everything ended; what it made garbage of is still to be collected. */
@@ -240,6 +288,19 @@ export class Compactor {
     this.valuesSeparated += made.separatedCount;
     this.valuesRelocated += made.relocatedCount;
     this.valueBytesRelocated += made.relocatedBytes;
+  }
+
+  /** Tables that nobody reads leave without a job. */
+  #remove(compaction: Compaction): void {
+    const { env, tables } = this.#context;
+    tables.change({ removed: numbersOf(compaction.inputs) }, (outcome) => {
+      if (outcome.kind === "poisoned") return this.lane.abandon(outcome.error);
+      if (outcome.kind === "refused") return this.#fail(outcome.error);
+      env.failpoints.hit(compactionAfterManifest);
+      tables.removeFiles(compaction.inputs);
+      this.removedCount += compaction.inputs.length;
+      this.lane.succeed();
+    });
   }
 
   /** A table that overlaps nothing below changes its level as it is. */

@@ -107,6 +107,7 @@ export class Engine {
     this.#compactor = new Compactor(context);
     this.transfer = new Transfer(this, context, this.#compactor);
     this.#verifier = new Verifier(context, () => this.#checkOpen());
+    this.#pins.onUnpinned = () => this.#compactor.pinsMoved();
     this.#write.start(this.#writeListener());
     this.#kick();
   }
@@ -334,6 +335,7 @@ export class Engine {
       compactions: this.#compactor.compactionCount,
       compactionFailures: this.#compactor.lane.failureCount,
       tablesMoved: this.#compactor.movedCount,
+      tablesRemoved: this.#compactor.removedCount,
       bytesCompacted: this.#compactor.bytesCompacted,
       tablesPerLevel: version.levels.map((tables) => tables.length),
       tableBytesPerLevel: version.levels.map((_, level) => version.levelBytes(level)),

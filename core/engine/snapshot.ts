@@ -4,6 +4,8 @@ import { closed } from "./failure.ts";
 export class Pins {
   readonly #counts = new Map<number, number>();
   #closed = false;
+  /** Called when a version is pinned no more. */
+  onUnpinned: () => void = () => {};
 
   get count(): number {
     let count = 0;
@@ -24,7 +26,7 @@ export class Pins {
   unpin(version: number): void {
     const count = this.#counts.get(version) ?? 0;
     if (count > 1) this.#counts.set(version, count - 1);
-    else this.#counts.delete(version);
+    else if (this.#counts.delete(version)) this.onUnpinned();
   }
 
   /** Every snapshot is invalid from now on. */

@@ -33,6 +33,8 @@ export interface EngineStats extends ValueStats, ReadCacheStats, WorkStats, Stal
   readonly compactionFailures: number;
   /** Tables that changed their level without being rewritten. */
   readonly tablesMoved: number;
+  /** Tables dropped unread, since range tombstones hid all of them from everybody. */
+  readonly tablesRemoved: number;
   readonly bytesCompacted: number;
   /** By level, from level 0. */
   readonly tablesPerLevel: readonly number[];

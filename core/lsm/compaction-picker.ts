@@ -18,14 +18,21 @@ export interface PickOptions {
   readonly tableBytes: number;
 }
 
-export type CompactionReason = "level-0-count" | "level-size" | "value-garbage" | "manual";
+/** "dead-records" and "hidden": see `compaction-pressure.ts`. */
+export type CompactionReason =
+  | "level-0-count"
+  | "level-size"
+  | "value-garbage"
+  | "dead-records"
+  | "hidden"
+  | "manual";
 
 /** Tables to be merged into one level. Plain data. */
 export interface Compaction {
   readonly reason: CompactionReason;
   /**
-   * The upper level; inputs come from here and from `outputLevel` ("manual": from every level; "value-garbage": below
-   * level 0 one table, rewritten in its place).
+   * The upper level; inputs come from here and from `outputLevel` ("manual", "hidden": from every level between;
+   * "value-garbage", "dead-records": or below level 0 one table, rewritten in its place).
    */
   readonly level: number;
   readonly outputLevel: number;
@@ -259,7 +266,7 @@ function collectionFrom(
 }
 
 /** One table, written anew where it stands. */
-function rewriteOf(version: Version, table: TableMeta): Compaction {
+export function rewriteOf(version: Version, table: TableMeta): Compaction {
   return {
     reason: "value-garbage",
     level: table.level,
@@ -273,11 +280,11 @@ function rewriteOf(version: Version, table: TableMeta): Compaction {
 }
 
 /** Nothing older of any key of `inputs` lies below `level`. */
-function isBottom(version: Version, level: number, inputs: readonly TableMeta[]): boolean {
+export function isBottom(version: Version, level: number, inputs: readonly TableMeta[]): boolean {
   return !version.levels.some((tables, below) => below > level && overlapping(tables, inputs).length > 0);
 }
 
-function compactionFrom(version: Version, level: number, seed: TableMeta, options: PickOptions): Compaction {
+export function compactionFrom(version: Version, level: number, seed: TableMeta, options: PickOptions): Compaction {
   const outputLevel = level + 1;
   const upper = level === 0 ? closure(version.level(0), seed) : expanded(version, seed, options);
   const lower = overlapping(version.level(outputLevel), upper);
@@ -329,7 +336,7 @@ function overlapping(tables: readonly TableMeta[], others: readonly TableMeta[])
   return tables.filter((table) => rangesOverlap(table, range));
 }
 
-function rangeOf(tables: readonly TableMeta[]): KeySpan {
+export function rangeOf(tables: readonly TableMeta[]): KeySpan {
   const [first, ...rest] = tables;
   assert(first !== undefined, "a range is that of some tables");
   let [{ smallest }, ends] = [first, first];
@@ -341,7 +348,7 @@ function rangeOf(tables: readonly TableMeta[]): KeySpan {
 }
 
 /** Two compactions may run at once when they share no level or no key. */
-function collide(a: Compaction, b: Compaction): boolean {
+export function collide(a: Compaction, b: Compaction): boolean {
   if (a.reason === "manual" || b.reason === "manual") return true;
   const shareLevel = a.level <= b.outputLevel && b.level <= a.outputLevel;
   return shareLevel && rangesOverlap(a, b);
