@@ -44,7 +44,7 @@ function scan(options: IteratorOptions = {}): string {
 }
 
 function gets(keys: string): string {
-  return [...keys].filter((key) => engine.get(bytesOf(key)) !== null).join("");
+  return keys.split("").filter((key) => engine.get(bytesOf(key)) !== null).join("");
 }
 
 describe("a range delete", () => {
