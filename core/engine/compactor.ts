@@ -264,7 +264,7 @@ export class Compactor {
   }
 
   #changed(compaction: Compaction, made: CompactionResult, outcome: ChangeOutcome): void {
-    const { env, tables } = this.#context;
+    const { tables } = this.#context;
     if (outcome.kind === "poisoned") return this.lane.abandon(outcome.error);
     if (outcome.kind === "refused") {
       tables.removeFiles(made.tables);
@@ -272,9 +272,7 @@ export class Compactor {
       return this.#fail(outcome.error);
     }
     if (compaction.inputs.some((table) => table.rangeTombstoneCount > 0)) this.#context.rangesGone();
-    env.failpoints.hit(compactionAfterManifest);
-    // Only now: the manifest that is durable no longer names them.
-    tables.removeFiles(compaction.inputs);
+    this.#left(compaction);
     this.#count(compaction, made);
     this.lane.succeed();
   }
@@ -290,14 +288,20 @@ export class Compactor {
     this.valueBytesRelocated += made.relocatedBytes;
   }
 
+  /** The inputs are in no version that is still to come. */
+  #left(compaction: Compaction): void {
+    const { env, tables } = this.#context;
+    env.failpoints.hit(compactionAfterManifest);
+    // Only now: the manifest that is durable no longer names them.
+    tables.removeFiles(compaction.inputs);
+  }
+
   /** Tables that nobody reads leave without a job. */
   #remove(compaction: Compaction): void {
-    const { env, tables } = this.#context;
-    tables.change({ removed: numbersOf(compaction.inputs) }, (outcome) => {
+    this.#context.tables.change({ removed: numbersOf(compaction.inputs) }, (outcome) => {
       if (outcome.kind === "poisoned") return this.lane.abandon(outcome.error);
       if (outcome.kind === "refused") return this.#fail(outcome.error);
-      env.failpoints.hit(compactionAfterManifest);
-      tables.removeFiles(compaction.inputs);
+      this.#left(compaction);
       this.removedCount += compaction.inputs.length;
       this.lane.succeed();
     });

@@ -171,12 +171,7 @@ export class Engine {
    * none. Allocates nothing.
    */
   // oxlint-disable-next-line max-params
-  getInto(
-    key: Uint8Array,
-    target: Uint8Array,
-    at: Snapshot | null = null,
-    family: number = columnFamily.data,
-  ): number {
+  getInto(key: Uint8Array, target: Uint8Array, at: Snapshot | null = null, family: number = columnFamily.data): number {
     this.#checkRead(key);
     if (at !== null) at.check(this.#pins);
     return this.#reader.getInto(key, target, at, family);
