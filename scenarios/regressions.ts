@@ -37,4 +37,9 @@ export const regressions: readonly Regression[] = [
     seed: 10_324,
     why: "A first CURRENT whose entry was in memory only was built upon; a power loss then left files without CURRENT.",
   },
+  {
+    scenario: "disk-pressure",
+    seed: 28,
+    why: "A group that a full disk had taken in part was called damage by a verification of the open store.",
+  },
 ];

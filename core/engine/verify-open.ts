@@ -69,8 +69,8 @@ async function verifyOpen(context: BackgroundContext, checkOpen: () => void): Pr
   }
   for (const segment of segments()) {
     const isCurrent = (): boolean => segments().includes(segment);
-    if (!isCurrent() || segment.writtenBytes === 0) continue;
-    const { path, number, epoch, writtenBytes: endBytes } = segment;
+    if (!isCurrent() || segment.wholeBytes === 0) continue;
+    const { path, number, epoch, wholeBytes: endBytes } = segment;
     await run({ kind: "log", path, number, epoch, endBytes }, isCurrent);
   }
   const valueFiles = version().valueFiles().length;

@@ -32,6 +32,8 @@ export class WalSegment {
   endBytes = fileHeaderBytes;
   /** Bytes that the disk has taken. */
   writtenBytes = 0;
+  /** Of them, those of whole groups: on a full disk a group may be written in part, and go on later. */
+  wholeBytes = 0;
   durableBytes = 0;
   /** Up to here a sync was asked for. */
   demandedBytes = 0;

@@ -266,6 +266,7 @@ export class WalWriter {
       return false;
     }
     segment.writtenVersion = segment.lastVersion;
+    segment.wholeBytes = segment.endBytes;
     this.#spaceRetries = 0;
     this.groupCount++;
     return true;
