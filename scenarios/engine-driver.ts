@@ -134,7 +134,7 @@ export class EngineDriver {
     }
     if (problem !== null) this.world.fail("prefix", `${this.context}: ${problem}`);
     const isSound = !this.world.options.atRestCorruption;
-    if (damage !== null && isSound && !this.explainsDamage(damage)) {
+    if (damage !== null && isSound) {
       this.world.fail("verify", `sound, and called damaged: ${damage}`);
     }
     this.#begin(engine);
@@ -311,7 +311,7 @@ export class EngineDriver {
   async verify(): Promise<string | null> {
     try {
       const damage = damageIn(await this.engine.verify());
-      return damage !== null && this.explainsDamage(damage) ? null : damage;
+      return damage !== null && this.#explainsDamage(damage) ? null : damage;
     } catch (error) {
       if (!(error instanceof NokvError)) throw error;
       if (error.code === "NOKV_CLOSED" || error.code === "NOKV_IO") return null;
@@ -319,9 +319,9 @@ export class EngineDriver {
     }
   }
 
-  /** A sync that failed may cost the pages of the log's last segment their content: nobody was promised them. */
-  explainsDamage(damage: string): boolean {
-    return damage.includes("/wal-") && this.world.faultCount("disk.sync-failed") > 0;
+  /** A sync that failed may cost the log's pages their content: then the store is poisoned, too. */
+  #explainsDamage(damage: string): boolean {
+    return damage.includes("/wal-") && this.poisoned;
   }
 
   #judgeLook(looked: Looked | null, opened: Looked): void {
