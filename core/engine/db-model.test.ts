@@ -32,7 +32,7 @@ const anyOptions: fc.Arbitrary<Partial<EngineOptions>> = fc
   )
   .map((drawn): Partial<EngineOptions> => {
     const options: Partial<EngineOptions> = drawn;
-    const stop = Math.max(options.level0TablesStop ?? 4, options.level0TablesMax ?? 4);
+    const stop = Math.max(options.level0TablesStop ?? 8, options.level0TablesMax ?? 8);
     return { ...options, level0TablesStop: stop };
   });
 

@@ -114,7 +114,7 @@ export const engineOptionsDefault: EngineOptions = {
   recordCacheBytes: 224 * MiB,
   pointIndexBytes: 32 * MiB,
   retainedMemtableBytes: 128 * MiB,
-  level0TablesMax: 4,
+  level0TablesMax: 8,
   walkWorthBytes: 2 * KiB,
   level0TablesStop: 20,
   compactionDebtBytesMax: 16 * GiB,
