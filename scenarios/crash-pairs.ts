@@ -53,6 +53,8 @@ class CrashPairsRun {
     const first = 1 + this.#dice.below(calls);
     const crashed = new EngineDriver(this.#world, this.#plan);
     await this.#live(crashed, first);
+    // How many calls a run makes depends on how long its syncs took: one that ended before dies at its end.
+    if (this.#machine.up) this.#machine.crash("process");
     crashed.crashed();
     await this.#crashOpenings(crashed, first);
     this.#world.story(`first crash at call ${first} of ${calls}, ${this.#pairs} images after a second one`);

@@ -42,4 +42,14 @@ export const regressions: readonly Regression[] = [
     seed: 28,
     why: "A group that a full disk had taken in part was called damage by a verification of the open store.",
   },
+  {
+    scenario: "engine-model",
+    seed: 302_122,
+    why: "A manifest's header came in the place of a table's, once, passed the checksum, and was taken for damage.",
+  },
+  {
+    scenario: "crash-pairs",
+    seed: 300_864,
+    why: "A run whose syncs took another way made fewer calls, and the crash that was planned for it never came.",
+  },
 ];

@@ -63,7 +63,7 @@ export function encodeHeader(number: number): Uint8Array {
  */
 export function checkHeader(bytes: Uint8Array, number: number, path: string): void {
   assert(bytes.length === tableHeaderBytes, "a header has its length");
-  if (!startsWith(bytes, headerMagic)) throw corruption(path, 0, "not a table: bad magic");
+  if (!isTableHeader(bytes)) throw corruption(path, 0, "not a table: bad magic");
   const view = viewOf(bytes);
   const version = view.getUint32(8, true);
   if (version !== tableFormatVersion) {
@@ -277,6 +277,11 @@ function writePreamble(bytes: Uint8Array, magic: Uint8Array, number: number): vo
   bytes.set(magic, 0);
   view.setUint32(8, tableFormatVersion, true);
   view.setUint32(12, number, true);
+}
+
+/** Whether it says that it is a table's. */
+export function isTableHeader(bytes: Uint8Array): boolean {
+  return startsWith(bytes, headerMagic);
 }
 
 function startsWith(bytes: Uint8Array, magic: Uint8Array): boolean {

@@ -18,13 +18,15 @@ import { decodeRanges } from "./range-section.ts";
 import { TableCursor } from "./table-cursor.ts";
 import { TableFile } from "./table-file.ts";
 import {
-  checkHeader, decodeFooter, decodeProperties, tableFooterBytes, tableHeaderBytes, viewOf,
+  checkHeader, decodeFooter, isTableHeader, decodeProperties, tableFooterBytes, tableHeaderBytes, viewOf,
 } from "./table-format.ts";
 import type { TableLayout } from "./table-format.ts";
 import { TableIndex } from "./table-index.ts";
 import { tablePath } from "./table-meta.ts";
 import type { TableMeta, TableProperties } from "./table-meta.ts";
 
+/** A header of something else is read so often again. */
+const headerReadsAgain = 2;
 const bloomTrailerBytes = 8;
 const recordWordsMin = recordHeaderBytes / 4;
 const emptyBytes = new Uint8Array(0);
@@ -224,7 +226,7 @@ export class TableReader {
   static #read(file: TableFile, cache: BlockCache, points: PointBudget | null): TableReader {
     const { path, number, sizeBytes } = file;
     if (sizeBytes < tableHeaderBytes + tableFooterBytes) throw corruption(path, 0, "the table is cut short");
-    checkHeader(file.read(0, tableHeaderBytes, "the table header"), number, path);
+    checkHeader(readHeader(file), number, path);
     const footer = file.read(sizeBytes - tableFooterBytes, tableFooterBytes, "the table footer");
     const layout = decodeFooter(footer, sizeBytes, number, path);
     const offset = layout.properties;
@@ -270,6 +272,18 @@ function readRanges(file: TableFile, layout: TableLayout): RangeFragment[] {
   const offset = layout.ranges;
   if (layout.index === offset) return [];
   return decodeRanges(file.read(offset, layout.index - offset, "the range tombstones"), file.path, offset);
+}
+
+/**
+ * The first bytes of a manifest of the same number pass the same checksum: on the way from the disk one may come
+ * in the place of the other, and the next read is right.
+ */
+function readHeader(file: TableFile): Uint8Array {
+  let header = file.read(0, tableHeaderBytes, "the table header");
+  for (let again = 0; again < headerReadsAgain && !isTableHeader(header); again++) {
+    header = file.read(0, tableHeaderBytes, "the table header");
+  }
+  return header;
 }
 
 /** The field in which the file and the manifest differ; null when they agree. */
