@@ -1,8 +1,10 @@
 import type { Env } from "../core/env/env.ts";
 import type { TraceFields } from "../core/env/trace.ts";
-import type { NokvError } from "../core/errors.ts";
+import { NokvError } from "../core/errors.ts";
 import { readManifest } from "../core/manifest/reader.ts";
 import { valueFilePath } from "../core/vlog/value-file.ts";
+import { fileMagic, readFileHeader } from "../core/wal/file-header.ts";
+import { scanSegment } from "../core/wal/segment-scan.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { AtRestDamage, AtRestKind } from "../sim/disk/disk-faults.ts";
 import type { Machine } from "../sim/machine.ts";
@@ -203,7 +205,7 @@ class AtRestRun {
     const { disk } = this.#machine;
     const sizes = new Map<string, number>();
     for (const path of disk.paths()) {
-      if (path.endsWith(".log")) sizes.set(path, disk.inspect(path)?.durable.length ?? 0);
+      if (path.endsWith(".log")) sizes.set(path, wholeBytes(path, disk.inspect(path)?.durable ?? none));
     }
     return sizes;
   }
@@ -341,4 +343,12 @@ class AtRestRun {
 function names(message: string, path: string): boolean {
   const segment = /wal-0*(\d+)\.log$/.exec(path)?.[1];
   return message.includes(path) || (segment !== undefined && message.includes(`segment ${segment},`));
+}
+
+/** Where the last whole frame of a segment ends: a file that served before reaches far beyond it. */
+function wholeBytes(path: string, bytes: Uint8Array): number {
+  const number = Number(/wal-(\d+)\.log$/.exec(path)?.[1] ?? 0);
+  const header = readFileHeader(bytes, bytes.length, fileMagic.wal, number, path);
+  if (header instanceof NokvError) return 0;
+  return scanSegment(path, bytes, bytes.length, number, header.epoch).goodBytes;
 }
