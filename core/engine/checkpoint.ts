@@ -8,9 +8,8 @@ import type { ManifestEdit } from "../manifest/edit.ts";
 import { createManifest, type ManifestLog } from "../manifest/log.ts";
 import { valueFilePath } from "../vlog/value-file.ts";
 import { DirectorySync } from "../wal/directory-sync.ts";
-import { createDirectories, lockDirectory, parentOf, syncDirectory } from "./directory.ts";
-import { invalidArgument, refusal } from "./failure.ts";
-import { lockName } from "./file-names.ts";
+import { enterEmptyDirectory, lockDirectory } from "./directory.ts";
+import { refusal } from "./failure.ts";
 
 /** What a checkpoint is taken of: everything up to `version` is in the tables of `tables`. */
 export interface CheckpointSource {
@@ -44,7 +43,7 @@ export async function writeCheckpoint(
 ): Promise<Checkpoint> {
   const made: string[] = [];
   try {
-    await enterTarget(env, target);
+    await enterEmptyDirectory(env, target, "a checkpoint");
     const lock = lockDirectory(env, target, "a checkpoint in the making");
     try {
       return await make(env, await take(), target, made);
@@ -57,20 +56,6 @@ export async function writeCheckpoint(
     if (error instanceof NokvError) throw error;
     throw refusal(error, `the checkpoint in ${target} failed`);
   }
-}
-
-/** Makes sure of an empty directory whose name is durable. */
-async function enterTarget(env: Env, target: string): Promise<void> {
-  if (target === "") throw invalidArgument("the checkpoint's directory has no name");
-  const kind = env.disk.kind(target);
-  if (kind === null) return createDirectories(env, target);
-  if (kind !== "directory") throw invalidArgument(`${target} is a file; a checkpoint needs a directory`);
-  const first = env.disk.list(target).find((name) => name !== lockName);
-  if (first !== undefined) {
-    const message = `${target} is not empty (${first}): give a directory that does not exist yet`;
-    throw new NokvError("NOKV_FOREIGN_DIRECTORY", message, { path: target });
-  }
-  await syncDirectory(env, parentOf(target));
 }
 
 async function make(env: Env, source: CheckpointSource, target: string, made: string[]): Promise<Checkpoint> {

@@ -131,8 +131,25 @@ function missing(directory: string): NokvError {
   return new NokvError("NOKV_NOT_FOUND", message, { path: directory });
 }
 
+/**
+ * Makes sure of a directory for `what` that holds nothing but LOCK at most, and whose name is durable. Throws
+ * `NokvError` for what is in the way, and `DiskError`.
+ */
+export async function enterEmptyDirectory(env: Env, directory: string, what: string): Promise<void> {
+  if (directory === "") throw invalidArgument(`the directory of ${what} has no name`);
+  const kind = env.disk.kind(directory);
+  if (kind === null) return createDirectories(env, directory);
+  if (kind !== "directory") throw invalidArgument(`${directory} is a file; ${what} needs a directory`);
+  const first = env.disk.list(directory).find((name) => name !== lockName);
+  if (first !== undefined) {
+    const message = `${directory} is not empty (${first}): give a directory that does not exist yet`;
+    throw new NokvError("NOKV_FOREIGN_DIRECTORY", message, { path: directory });
+  }
+  await syncDirectory(env, parentOf(directory));
+}
+
 /** Creates what is missing on the way to `directory`, and makes each name durable in its parent. */
-export async function createDirectories(env: Env, directory: string): Promise<void> {
+async function createDirectories(env: Env, directory: string): Promise<void> {
   const absent: string[] = [];
   let path = directory;
   while (path !== "" && path !== "/" && path !== "." && env.disk.kind(path) === null) {
@@ -162,7 +179,7 @@ function moveAway(env: Env, created: string): void {
   }
 }
 
-export function parentOf(path: string): string {
+function parentOf(path: string): string {
   const slash = path.lastIndexOf("/");
   if (slash < 0) return ".";
   return slash === 0 ? "/" : path.slice(0, slash);

@@ -1,7 +1,6 @@
 import { compareKeys } from "../bytes/record.ts";
 import { DiskError } from "../env/disk.ts";
 import type { JobError, JobResult } from "../env/jobs.ts";
-import { NokvError } from "../errors.ts";
 import { BlockCache } from "../lsm/block-cache.ts";
 import type { Clip } from "../lsm/clipped-cursor.ts";
 import type { CopyJob, CopyResult } from "../lsm/copy-job.ts";
@@ -13,7 +12,7 @@ import { levelsMax, type Version } from "../lsm/version.ts";
 import { noValueRules, type ValueRules } from "../vlog/value-separator.ts";
 import { DirectorySync } from "../wal/directory-sync.ts";
 import { type BackgroundContext, jobFailure, tableOptions } from "./background.ts";
-import { createDirectories } from "./directory.ts";
+import { enterEmptyDirectory } from "./directory.ts";
 import { invalidArgument, refusal } from "./failure.ts";
 import { ownFile } from "./file-names.ts";
 import type { KeyRange } from "./range-estimate.ts";
@@ -59,7 +58,12 @@ export async function exportTables(
 ): Promise<Export> {
   const { env, options } = context;
   const clip = clipOf(wish.range, wish.version);
-  await enterEmpty(context, directory);
+  try {
+    await enterEmptyDirectory(env, directory, "an export");
+  } catch (error) {
+    if (error instanceof DiskError) throw refusal(error, `entering ${directory} failed`);
+    throw error;
+  }
   const inputs = version.tables().filter((table) => reaches(table, clip));
   if (inputs.length === 0) return { directory, version: wish.version, tables: 0, records: 0, bytes: 0 };
   const files = version.valueFiles();
@@ -77,6 +81,7 @@ export async function exportTables(
     drop: wish.history ? keepAll : readableAt(wish.version),
     // Every value comes into the tables: they must stand on their own.
     values: { ...noValueRules, files, relocate: files.map((file) => file.number) },
+    valueDirectory: context.directory,
   };
   const { tables } = await runCopy(context, job, "the export failed");
   await new Promise<void>((resolve, reject) => {
@@ -147,6 +152,7 @@ export function ingestJob(context: BackgroundContext, from: string, inputs: Tabl
     table: tableOptions(options),
     drop: keepAll,
     values: valueRulesFor(context, inputs),
+    valueDirectory: directory,
   };
 }
 
@@ -184,21 +190,4 @@ export function runCopy(context: BackgroundContext, job: CopyJob, what: string):
 
 function reaches(table: TableMeta, clip: Clip): boolean {
   return !endsBefore(table, clip.from) && compareKeys(table.smallest, clip.to) < 0;
-}
-
-async function enterEmpty(context: BackgroundContext, directory: string): Promise<void> {
-  const { env } = context;
-  if (directory === "") throw invalidArgument("the export's directory has no name");
-  try {
-    const kind = env.disk.kind(directory);
-    if (kind === null) return await createDirectories(env, directory);
-    if (kind !== "directory") throw invalidArgument(`${directory} is a file; an export needs a directory`);
-    const [first] = env.disk.list(directory);
-    if (first === undefined) return;
-    const message = `${directory} is not empty (${first}): give a directory that does not exist yet`;
-    throw new NokvError("NOKV_FOREIGN_DIRECTORY", message, { path: directory });
-  } catch (error) {
-    if (error instanceof DiskError) throw refusal(error, `entering ${directory} failed`);
-    throw error;
-  }
 }

@@ -1,21 +1,16 @@
 import { assert } from "../assert.ts";
 import type { Disk } from "../env/disk.ts";
 import type { Job, JobMachine, JobResult, JobState } from "../env/jobs.ts";
-import { BlockCache } from "./block-cache.ts";
-import { runsOf } from "./compaction-picker.ts";
 import type { ValueFileMeta } from "../vlog/value-file.ts";
 import { type ValueRules, ValueSeparator } from "../vlog/value-separator.ts";
 import type { DropRules } from "./drop-rules.ts";
-import { LevelCursor } from "./level-cursor.ts";
+import { JobTables } from "./job-tables.ts";
 import { MergeJob } from "./merge-job.ts";
 import type { MergeInput, MergeSource } from "./merge-job.ts";
-import { MergingCursor } from "./merging-cursor.ts";
 import { RangeTombstones } from "./range-tombstones.ts";
-import type { RecordCursor } from "./record-cursor.ts";
 import type { TableOptions } from "./table-builder.ts";
 import type { TableMeta } from "./table-meta.ts";
 import { TableOutput } from "./table-output.ts";
-import { TableReader } from "./table-reader.ts";
 
 /** Tables become other tables, without what nobody needs any more. */
 export interface CompactionJob extends Job {
@@ -76,53 +71,25 @@ export class CompactionMachine implements JobMachine {
   }
 }
 
-/** What one sorted run is read ahead, and what the cache needs for it: what is walked, and what is behind. */
-const runAheadBytes = 128 * 1024;
-const runCacheBytes = 4 * runAheadBytes;
-
-/** The input tables, opened for this job alone; every block is read once, so the cache is a short one. */
 class CompactionInput implements MergeInput {
-  readonly #disk: Disk;
   readonly #job: CompactionJob;
-  readonly #readers: TableReader[] = [];
-  #cursor: RecordCursor | null = null;
+  readonly #tables: JobTables;
 
   constructor(disk: Disk, job: CompactionJob) {
-    this.#disk = disk;
     this.#job = job;
+    this.#tables = new JobTables(disk, job.directory, job.inputs, job.table.blockBytes);
   }
 
   open(): MergeSource {
-    const { inputs, drop, table: options } = this.#job;
-    const cache = new BlockCache(runsOf(inputs).length * runCacheBytes, options.blockBytes);
-    const withRanges = new Map<number, TableReader>();
-    for (const table of inputs) {
-      if (table.rangeTombstoneCount > 0) withRanges.set(table.number, this.#openTable(table, cache));
-    }
-    const ranges = RangeTombstones.ofFragments([...withRanges.values()].flatMap((reader) => reader.ranges));
+    const { inputs, drop } = this.#job;
+    const ranges = RangeTombstones.ofFragments(this.#tables.ranges(inputs));
     // What range tombstones hide from everybody need not be read to be dropped.
     const read = inputs.filter((table) => !isHidden(table, ranges, drop));
-    const cursors: RecordCursor[] = [];
-    for (const run of runsOf(read)) {
-      const readers = run.map((table) => withRanges.get(table.number) ?? this.#openTable(table, cache));
-      const cursor = new LevelCursor(readers);
-      cursor.expect({ bytes: runAheadBytes, backward: false });
-      cursors.push(cursor);
-    }
-    this.#cursor = new MergingCursor(cursors);
-    return { cursor: this.#cursor, ranges };
+    return { cursor: this.#tables.cursor(read), ranges };
   }
 
   close(): void {
-    this.#cursor?.release();
-    this.#cursor = null;
-    for (const reader of this.#readers.splice(0)) reader.close();
-  }
-
-  #openTable(table: TableMeta, cache: BlockCache): TableReader {
-    const reader = TableReader.openAs(this.#disk, this.#job.directory, table, cache);
-    this.#readers.push(reader);
-    return reader;
+    this.#tables.close();
   }
 }
 
