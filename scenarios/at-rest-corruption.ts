@@ -278,8 +278,8 @@ class AtRestRun {
     }
     this.#workload.reads.everything();
     for (let i = this.#dice.between(5, 30); i > 0; i--) await this.#workload.step(env);
-    this.#workload.flush();
-    this.#workload.compact();
+    void this.#workload.flush();
+    void this.#workload.compact();
     await pause(env, 50_000);
     this.#workload.reads.everything();
     await this.#close();

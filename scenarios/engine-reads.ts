@@ -17,6 +17,8 @@ import { collect, entryOf } from "./engine-driver.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 const snapshotsMax = 3;
+/** And so many more that a history wants to look back through. */
+const heldSnapshotsMax = 8;
 const heldIteratorsMax = 2;
 
 interface HeldSnapshot {
@@ -138,18 +140,8 @@ export class EngineReads {
 
   /** Takes a snapshot, reads through one, or releases one. */
   snapshot(): void {
-    const { engine } = this.#driver;
     const held = this.#snapshots;
-    if (held.length < snapshotsMax && this.#dice.chance(1, 3)) {
-      const { value: snapshot, instant } = this.#driver.timed(() => engine.snapshot());
-      const states = this.#driver.model.at(this.#driver.visibleCount());
-      const { readAtMs } = snapshot;
-      if (readAtMs < instant.earliestMs || readAtMs > instant.latestMs) {
-        this.#driver.world.fail("snapshot", `taken at ${readAtMs}ms, not at the engine's present`);
-      }
-      held.push({ snapshot, states, instant: exactly(readAtMs) });
-      return;
-    }
+    if (held.length < snapshotsMax && this.#dice.chance(1, 3)) return this.hold();
     if (held.length === 0) return;
     const index = this.#dice.below(held.length);
     const one = held[index] as HeldSnapshot;
@@ -161,6 +153,33 @@ export class EngineReads {
     this.#guard(() => {
       this.#readSnapshot(one);
     });
+  }
+
+  /** Takes a snapshot and keeps it; when there are many, the oldest goes. */
+  hold(): void {
+    const { engine } = this.#driver;
+    if (this.#snapshots.length >= heldSnapshotsMax) this.#snapshots.shift()?.snapshot.release();
+    const { value: snapshot, instant } = this.#driver.timed(() => engine.snapshot());
+    const states = this.#driver.model.at(this.#driver.visibleCount());
+    const { readAtMs } = snapshot;
+    if (readAtMs < instant.earliestMs || readAtMs > instant.latestMs) {
+      this.#driver.world.fail("snapshot", `taken at ${readAtMs}ms, not at the engine's present`);
+    }
+    this.#snapshots.push({ snapshot, states, instant: exactly(readAtMs) });
+  }
+
+  /** Looks for `keys` in every snapshot there is, one by one and by a scan. */
+  throughSnapshots(keys: readonly string[], family: number): void {
+    for (const held of this.#snapshots) {
+      this.#guard(() => {
+        for (const key of keys) this.#getThrough(held, key, family);
+        this.#scanThrough(held, { family, reverse: this.#dice.chance(1, 2) });
+      });
+    }
+  }
+
+  getOf(key: string, family: number): void {
+    this.#get(key, family);
   }
 
   /** Opens an iterator, moves one on by a step, or closes one: writes and merges happen in between. */
@@ -239,20 +258,22 @@ export class EngineReads {
   }
 
   #readSnapshot(held: HeldSnapshot): void {
-    const { engine, world } = this.#driver;
-    if (this.#dice.chance(1, 2)) {
-      const [key, family] = [this.#keyspace.key(), this.#keyspace.family()];
-      const value = engine.get(toBytes(key), held.snapshot, family);
-      const seen = value === null ? null : { value: toText(value) };
-      const problem = judgeAll(held.states, (state) => judgeGet(state, modelKey(family, key), seen, held.instant));
-      if (problem !== null) world.fail("snapshot", `get: ${problem}`);
-      return;
-    }
-    const bounds = this.#keyspace.bounds();
+    if (this.#dice.chance(1, 2)) this.#getThrough(held, this.#keyspace.key(), this.#keyspace.family());
+    else this.#scanThrough(held, this.#keyspace.bounds());
+  }
+
+  #getThrough(held: HeldSnapshot, key: string, family: number): void {
+    const value = this.#driver.engine.get(toBytes(key), held.snapshot, family);
+    const seen = value === null ? null : { value: toText(value) };
+    const problem = judgeAll(held.states, (state) => judgeGet(state, modelKey(family, key), seen, held.instant));
+    if (problem !== null) this.#driver.world.fail("snapshot", `get: ${problem}`);
+  }
+
+  #scanThrough(held: HeldSnapshot, bounds: ScanBounds): void {
     const seen: SeenEntry[] = [];
     this.#collect(bounds, held.snapshot, seen);
     const problem = judgeAll(held.states, (state) => judgeScan(state, bounds, seen, held.instant));
-    if (problem !== null) world.fail("snapshot", `${describe(bounds)}: ${problem}`);
+    if (problem !== null) this.#driver.world.fail("snapshot", `${describe(bounds)}: ${problem}`);
   }
 
   /** True: the iterator reached its end and what it returned was right. */

@@ -7,6 +7,8 @@ import type { CommitForm } from "./commit-form.ts";
 import type { EngineDriver } from "./engine-driver.ts";
 import { pendingMax } from "./engine-driver.ts";
 import { EngineCheckpoints } from "./engine-checkpoints.ts";
+import { EngineHistories } from "./engine-histories.ts";
+import { EngineMix } from "./engine-mix.ts";
 import { EngineReads } from "./engine-reads.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { pause } from "./recording-clock.ts";
@@ -14,6 +16,9 @@ import { pause } from "./recording-clock.ts";
 const commitForms: readonly CommitForm[] = ["callback", "callback", "promise", "sync"];
 /** Commits of one turn. */
 const burstMax = 24;
+
+/** Pauses of 1 ms that a history waits for a flush or a merge. */
+const endPausesMax = 60;
 
 /** Pauses of 5 ms that a reader lets pass before it goes on. */
 const acrossPausesMax = 20;
@@ -48,6 +53,8 @@ export class EngineWorkload {
   readonly checkpoints: EngineCheckpoints;
   readonly #keyspace: Keyspace;
   readonly #dice: Dice;
+  readonly #mix: EngineMix;
+  readonly #histories: EngineHistories;
   #tolerance = noErrors;
   #onTolerated: (error: NokvError) => void = () => {};
   #powerOff: ((calls: number) => void) | null = null;
@@ -60,6 +67,8 @@ export class EngineWorkload {
     });
     this.#keyspace = keyspace;
     this.#dice = dice;
+    this.#mix = new EngineMix(driver.world.dice("mix"));
+    this.#histories = new EngineHistories(this, keyspace, dice);
   }
 
   tolerate(tolerance: Tolerance): void {
@@ -79,51 +88,90 @@ export class EngineWorkload {
   }
 
   async step(env: Env): Promise<void> {
-    const dice = this.#dice;
-    const choice = dice.below(100);
-    if (choice < 40) this.commit();
-    else if (choice < 50) this.reads.get();
-    else if (choice < 58) this.reads.scan(this.#keyspace.bounds());
-    else if (choice < 64) this.reads.holdIterator();
-    else if (choice < 72) this.reads.snapshot();
-    else if (choice < 76) this.reads.latest();
-    else if (choice < 79) this.flush();
-    else if (choice < 80) this.compact();
-    else if (choice < 82) this.reads.everything();
-    else if (choice < 84) await this.settled(env);
-    else if (choice < 86) this.#burst();
-    else if (choice < 87) this.reads.scanLatest(this.#keyspace.bounds());
-    else if (choice < 88) this.reads.scanKeys(this.#keyspace.bounds());
-    else if (choice < 89) await (dice.chance(1, 2) ? this.driver.openTwice(env) : this.#verify());
-    else if (choice < 90) await this.#outlast(env);
-    else if (choice < 91) await this.checkpoints.take(env);
-    else if (choice < 92) this.#inTables();
-    else if (choice < 93) await this.#readAcross(env);
-    else if (choice < 94) await this.checkpoints.move(env);
-    else await pause(env, dice.skewed(1, dice.pick([100, 10_000, 1_000_000])));
+    await this.#step(env);
     if (this.driver.pending >= pendingMax) await this.settled(env);
+  }
+
+  // A table of what there is, nothing more.
+  // oxlint-disable-next-line complexity
+  async #step(env: Env): Promise<void> {
+    const dice = this.#dice;
+    switch (this.#mix.step(dice)) {
+      case "commit":
+        return this.commit();
+      case "burst":
+        return this.#burst();
+      case "get":
+        return this.reads.get();
+      case "latest":
+        return this.reads.latest();
+      case "scan":
+        return this.reads.scan(this.#keyspace.bounds());
+      case "scan-latest":
+        return this.reads.scanLatest(this.#keyspace.bounds());
+      case "scan-keys":
+        return this.reads.scanKeys(this.#keyspace.bounds());
+      case "everything":
+        return this.reads.everything();
+      case "held-iterator":
+        return this.reads.holdIterator();
+      case "snapshot":
+        return this.reads.snapshot();
+      case "read-across":
+        return this.#readAcross(env);
+      case "under-snapshots":
+        return this.#histories.underSnapshots(env);
+      case "hot-keys":
+        return this.#histories.hotKeys(env);
+      case "flush":
+        void this.flush();
+        return;
+      case "compact":
+        void this.compact();
+        return;
+      case "settle":
+        return this.settled(env);
+      case "in-tables":
+        return this.#inTables();
+      case "outlast":
+        return this.#outlast(env);
+      case "pause":
+        return pause(env, dice.skewed(1, dice.pick([100, 10_000, 1_000_000])));
+      case "verify":
+        return dice.chance(1, 2) ? this.driver.openTwice(env) : this.#verify();
+      case "checkpoint":
+        return this.checkpoints.take(env);
+      case "move":
+        return this.checkpoints.move(env);
+    }
   }
 
   commit(): void {
     const dice = this.#dice;
     const writes: ModelWrite[] = [];
+    const { rangeDeletes, deletes } = this.#mix;
     for (let i = dice.pick([1, 1, 2, 6]); i > 0; i--) {
       const family = this.#keyspace.family();
       const key = this.#keyspace.key();
-      if (dice.chance(1, 12)) {
+      const choice = dice.below(12);
+      if (choice < rangeDeletes) {
         writes.push({ ...this.#keyspace.range(), family });
-      } else if (dice.chance(1, 4)) {
+      } else if (choice < rangeDeletes + deletes) {
         writes.push({ key, value: null, expiresAtMs: 0, family });
       } else {
         writes.push({ key, value: this.#keyspace.value(), expiresAtMs: this.#expiry(), family });
       }
     }
+    this.write(writes, dice.pick(commitForms));
+    if (dice.chance(1, 8)) this.driver.awaitVisible();
+  }
+
+  write(writes: ModelWrite[], form: CommitForm): void {
     const { writes: codes } = this.#tolerance;
     const error = this.driver.commit(writes, (later) => {
       if (later !== null) this.#expect(later, this.#tolerance.writes, "commit");
-    }, dice.pick(commitForms));
+    }, form);
     if (error !== null) this.#expect(error, codes, "commit");
-    else if (dice.chance(1, 8)) this.driver.awaitVisible();
   }
 
   /** So much in one turn that several segments of the log are under way at once. */
@@ -137,7 +185,7 @@ export class EngineWorkload {
     if (!this.reads.beginHeld()) return;
     const { engine } = this.driver;
     for (let i = this.#dice.between(1, 8); i > 0; i--) this.commit();
-    this.compact();
+    void this.compact();
     for (let i = this.#dice.between(1, acrossPausesMax); i > 0; i--) await pause(env, 5_000);
     if (this.driver.isOpen && this.driver.engine === engine) this.reads.finishHeld();
   }
@@ -160,16 +208,24 @@ export class EngineWorkload {
     });
   }
 
-  flush(): void {
-    void this.driver.secureAfter(this.driver.engine.flush(), (error) => {
+  flush(): Promise<void> {
+    return this.driver.secureAfter(this.driver.engine.flush(), (error) => {
       this.#expect(error, this.#tolerance.jobs, "flush");
     });
   }
 
-  compact(): void {
-    void this.driver.secureAfter(this.driver.engine.compact(), (error) => {
+  compact(): Promise<void> {
+    return this.driver.secureAfter(this.driver.engine.compact(), (error) => {
       this.#expect(error, this.#tolerance.jobs, "compact");
     });
+  }
+
+  flushed(env: Env): Promise<void> {
+    return waitFor(env, this.flush());
+  }
+
+  compacted(env: Env): Promise<void> {
+    return waitFor(env, this.compact());
   }
 
   async #verify(): Promise<void> {
@@ -232,7 +288,7 @@ export class EngineWorkload {
   /** Mostly never; else before the present, soon, or late. */
   #expiry(): number {
     const dice = this.#dice;
-    if (!dice.chance(1, 5)) return 0;
+    if (!dice.chance(this.#mix.expiring, 20)) return 0;
     const nowMs = this.driver.engine.nowMs();
     return dice.chance(1, 8) ? nowMs - dice.below(5) : nowMs + dice.skewed(1, 20_000);
   }
@@ -246,4 +302,13 @@ export class EngineWorkload {
     }
     this.driver.world.fail("errors", `${what}: ${error.code} ${error.message}`);
   }
+}
+
+/** A stalled disk is a fault like others: nobody waits for ever. */
+async function waitFor(env: Env, work: Promise<void>): Promise<void> {
+  let ended = false;
+  void work.then(() => {
+    ended = true;
+  });
+  for (let i = 0; i < endPausesMax && !ended; i++) await pause(env, 1_000);
 }

@@ -74,6 +74,11 @@ export class Keyspace {
     return last > from && dice.chance(1, 2) ? { from, until: last } : { from, until: `${last}\x00` };
   }
 
+  /** The keys of a range. */
+  within({ from, until }: { readonly from: string; readonly until: string | null }): readonly string[] {
+    return this.keys.filter((key) => compareText(key, from) >= 0 && (until === null || compareText(key, until) < 0));
+  }
+
   key(): string {
     return this.#dice.pick(this.keys);
   }
