@@ -137,7 +137,7 @@ export class Lane {
   fail(error: NokvError, again: () => void): void {
     this.failure = error;
     this.failureCount++;
-    if (error.code === "NOKV_NO_SPACE") this.#context.write.wal.spares.removeAll();
+    if (error.code === "NOKV_NO_SPACE") this.#context.write.wal.giveUpRoom();
     this.#context.env.trace.emit(`engine/${this.#name}-failed`, { code: error.code, message: error.message });
     const delayMs = this.#context.options.jobRetryMs * 2 ** Math.min(this.#attempts, doublingsMax);
     this.#attempts++;

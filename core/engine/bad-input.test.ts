@@ -5,6 +5,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { DiskSnapshot } from "../../sim/disk/disk-snapshot.ts";
 import { NokvError, type NokvErrorCode } from "../errors.ts";
+import { scanSegment } from "../wal/segment-scan.ts";
 import { Batch } from "./batch.ts";
 import { type Engine, openEngine } from "./engine.ts";
 import type { EngineOptions } from "./options.ts";
@@ -53,6 +54,13 @@ function contentsOf(engine: Engine): Map<string, string> {
   const found = new Map<string, string>();
   for (const [key, value] of engine.iterator()) found.set(textOf(key) ?? "", textOf(value) ?? "");
   return found;
+}
+
+/** A segment up to the end of its last frame: behind it stand zeros. */
+function logBytes(path: string, image: Uint8Array): Uint8Array {
+  const header = new DataView(image.buffer, image.byteOffset);
+  const number = header.getUint32(12, true);
+  return image.slice(0, scanSegment(path, image, image.length, number, header.getUint32(16, true)).goodBytes);
 }
 
 /** The files of one kind, by name. */
@@ -270,7 +278,7 @@ describe("only what a crash may leave is repaired:", () => {
   test("the last, unsynced frames of the log are torn", async () => {
     const { world, contents } = await prepare("crashed");
     const path = only(world, log);
-    const whole = read(world, path);
+    const whole = logBytes(path, read(world, path));
     // Garbage where the witness stood and beyond, as an append that was under way leaves it.
     const torn = new Uint8Array(whole.length + 100).fill(0xee);
     torn.set(whole.subarray(0, whole.length - 32));
@@ -290,7 +298,9 @@ describe("only what a crash may leave is repaired:", () => {
         write(world, path, Uint8Array.of(...whole, ...stale));
       });
       expect(contentsOf(engine)).toEqual(contents);
-      expect(engine.stats().recovery.bytesTorn).toBeGreaterThan(0);
+      // Nothing but zeros is what is written ahead of a log: it ends there, and nothing was torn.
+      if (tail.length > 0) expect(engine.stats().recovery.bytesTorn).toBe(0);
+      else expect(engine.stats().recovery.bytesTorn).toBeGreaterThan(0);
     }
   });
 

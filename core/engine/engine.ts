@@ -97,7 +97,7 @@ export class Engine {
       nextFile: () => parts.numbers.next,
       lastVersion: () => this.#clock.last,
       allocateFile: () => parts.numbers.allocate(),
-      needsRoom: () => parts.write.wal.spares.removeAll(),
+      needsRoom: () => parts.write.wal.giveUpRoom(),
       failed: (error) => this.#poison(error),
     });
     this.#tables = parts.tables(this.#manifest, (error) => this.#poison(error));

@@ -37,6 +37,11 @@ export interface EngineOptions {
   readonly waitedSyncUs: number;
   /** Files of obsolete log segments kept to be written over, which is faster than new ones. */
   readonly walSparesMax: number;
+  /**
+   * Zeros that are written ahead of the end of the log at level `sync`, so that most syncs change neither the size of
+   * the file nor its blocks: at most so many, and no more than the log has bytes. 0: none.
+   */
+  readonly walAheadBytesMax: number;
   /** Bytes of writes taken and not yet handed to the disk; beyond it writes are refused with `NOKV_BUSY`. */
   readonly pendingBytesMax: number;
   /** The manifest is rewritten when it has grown beyond this. */
@@ -103,6 +108,7 @@ export const engineOptionsDefault: EngineOptions = {
   walGroupBytesMax: 4 * MiB,
   waitedSyncUs: 300,
   walSparesMax: 2,
+  walAheadBytesMax: MiB,
   pendingBytesMax: 256 * MiB,
   manifestBytesMax: 4 * MiB,
   blockBytes: 8 * KiB,
@@ -143,6 +149,7 @@ const bounds: Readonly<Record<NumericOption, readonly [number, number]>> = {
   walGroupBytesMax: [64, framePayloadBytesMax],
   waitedSyncUs: [0, 1_000_000],
   walSparesMax: [0, 64],
+  walAheadBytesMax: [0, GiB],
   pendingBytesMax: [64, 4 * GiB],
   manifestBytesMax: [256, GiB],
   blockBytes: [64, 16 * MiB],
@@ -175,6 +182,7 @@ export const engineOptionExtremes: Readonly<Partial<Record<keyof EngineOptions, 
   walGroupBytesMax: [64, KiB, MiB],
   waitedSyncUs: [0, 1, 200, 1_000_000],
   walSparesMax: [0, 1, 4],
+  walAheadBytesMax: [0, 64, KiB, MiB],
   pendingBytesMax: [64, 16 * KiB, MiB],
   manifestBytesMax: [256, KiB, MiB],
   blockBytes: [64, 512, 16 * KiB],

@@ -411,6 +411,7 @@ function walConfig(config: WriteConfig): WalConfig {
     syncIntervalMs: options.syncIntervalMs,
     groupBytesMax: options.walGroupBytesMax,
     sparesMax: options.walSparesMax,
+    aheadBytesMax: options.walAheadBytesMax,
     waitedSyncUs: options.waitedSyncUs,
   };
 }

@@ -24,12 +24,15 @@ interface Written {
 
 const open: LogExpectation = { logNumber: 1, listed: [1], closedBytes: 0 };
 
+/** Some of the zeros that a log writes ahead of its end are there wherever it is looked at. */
+const aheadBytes = 64;
+
 /** A log of `sizes.length` segments; each inner number is a value's length, each inner array one group. */
 async function writeLog(
   level: WalLevel,
   sizes: readonly (readonly (readonly number[])[])[],
 ): Promise<Written> {
-  const log = new TestLog(new TestWorld(), level);
+  const log = new TestLog(new TestWorld(), level, 1 << 20, aheadBytes);
   for (const [i, groups] of sizes.entries()) {
     log.begin(i + 1);
     for (const group of groups) {

@@ -28,11 +28,12 @@ export class TestLog implements WalOwner {
   onReached: (version: number) => void = () => {};
   nextVersion = 1;
 
-  constructor(world: TestWorld, level: WalLevel, groupBytesMax = 1 << 20) {
+  constructor(world: TestWorld, level: WalLevel, groupBytesMax = 1 << 20, aheadBytesMax = 0) {
     this.world = world;
     this.env = world.boot();
     const directory = new DirectorySync(this.env.disk, "/");
-    const config = { directory, epoch, level, syncIntervalMs: 10, groupBytesMax, sparesMax: 1, waitedSyncUs: 0 };
+    const limits = { groupBytesMax, aheadBytesMax, sparesMax: 1, waitedSyncUs: 0 };
+    const config = { directory, epoch, level, syncIntervalMs: 10, ...limits };
     this.writer = new WalWriter(this.env, config, this);
   }
 

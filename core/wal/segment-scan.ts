@@ -25,7 +25,7 @@ export interface SegmentScan {
   /** Of the good frames' records; 0 without any. */
   readonly firstVersion: number;
   readonly lastVersion: number;
-  /** Why the bytes at `goodBytes` are not a frame; "" when the image ends there. */
+  /** Why the bytes at `goodBytes` are not a frame; "" when the image ends there, but for zeros. */
   readonly problem: string;
   /** The highest durable length that any intact frame header of this segment vouches for. */
   readonly witnessedBytes: number;
@@ -94,7 +94,9 @@ function walkFrames(path: string, bytes: Uint8Array, end: number, reader: FrameR
     if (step === "end") break;
     if (step === "bad") {
       if (reader.impossible) throw corruption(path, reader.offset, reader.problem);
-      walk.problem = reader.problem;
+      // What was written ahead of the end, or what the file system put in the place of what a crash took. Only
+      // up to the very end: zeros with anything behind them are damage, or torn, and that is judged elsewhere.
+      if (!isZero(bytes, reader.offset, end)) walk.problem = reader.problem;
       break;
     }
     if (reader.durableBytes > walk.durableBytes) walk.durableBytes = reader.durableBytes;
@@ -122,4 +124,11 @@ function walkFrames(path: string, bytes: Uint8Array, end: number, reader: FrameR
 function headerProblem(decoded: FileHeader | NokvError): string {
   if (decoded instanceof NokvError) return "the file header is damaged or another file's";
   return "the segment belongs to another opening of the database, or to another database";
+}
+
+function isZero(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    if (bytes[at] !== 0) return false;
+  }
+  return true;
 }

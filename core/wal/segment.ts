@@ -27,6 +27,10 @@ export class WalSegment {
   file: DiskFile | null = null;
   /** Its file was another segment's before, and may be longer than this one. */
   renamed = false;
+  /** Where what was in the file before, or zeros written ahead, end: writing below makes it no longer. */
+  allocatedBytes = 0;
+  /** The disk was full: nothing is written ahead any more. */
+  roomGivenUp = false;
   /** The file's entry in its directory is durable. */
   entryDurable = false;
   endBytes = fileHeaderBytes;

@@ -13,6 +13,8 @@ export interface WalConfig {
   readonly groupBytesMax: number;
   /** Files of forgotten segments that are kept to be written over. */
   readonly sparesMax: number;
+  /** Zeros written ahead of the end of a log that is synced, at most; 0: none. */
+  readonly aheadBytesMax: number;
   /** Syncs that take no longer are waited for; 0: none. */
   readonly waitedSyncUs: number;
 }

@@ -6,6 +6,7 @@ import { DiskError, type DiskFile } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import { closeFile } from "./close-file.ts";
 import { fileHeaderBytes } from "./file-header.ts";
+import { Preallocation, trim } from "./preallocation.ts";
 import { WalSegment } from "./segment.ts";
 import { SpareFiles } from "./spare-files.ts";
 import { startSync, syncNow } from "./start-sync.ts";
@@ -36,6 +37,7 @@ export class WalWriter {
   readonly #waiters: SyncWaiter[] = [];
   readonly spares: SpareFiles;
   readonly #pace: SyncPace;
+  readonly #ahead: Preallocation;
   readonly #pumpBound: () => void;
   readonly #syncedBound: (error: DiskError | null) => void;
   readonly #injectedBound: () => void;
@@ -61,6 +63,7 @@ export class WalWriter {
     this.#config = config;
     this.#owner = owner;
     this.spares = new SpareFiles(env.disk, config.sparesMax);
+    this.#ahead = new Preallocation(config.aheadBytesMax);
     this.#pace = new SyncPace(env.clock, config.waitedSyncUs);
     this.#pumpBound = () => {
       this.#scheduled = false;
@@ -190,6 +193,12 @@ export class WalWriter {
     return this.spares.give(segment.path, sparePath);
   }
 
+  /** Gives back the room that the log does not need: somebody found the disk full. */
+  giveUpRoom(): void {
+    this.spares.removeAll();
+    if (this.#failure === null && this.#segments.length > 0) this.#ahead.giveUp(this.active);
+  }
+
   /** Seals the log for an orderly end and makes it durable. Nothing may be appended afterwards. */
   seal(done: (error: DiskError | null) => void): void {
     if (this.#failure === null) this.active.seal();
@@ -258,8 +267,10 @@ export class WalWriter {
     try {
       if (segment.writtenBytes === 0) this.#createFile(segment);
       segment.closeFrame();
-      if (segment.sealed && segment.renamed) trim(segment);
+      if (segment.sealed) trim(segment);
+      const groupBytes = segment.endBytes - segment.writtenBytes;
       this.#writeUpTo(segment, segment.endBytes);
+      if (this.#config.level === "sync") this.#ahead.extend(segment, groupBytes);
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       if (!this.#waitForSpace(error)) this.#fail(error);
@@ -273,7 +284,10 @@ export class WalWriter {
   }
 
   #createFile(segment: WalSegment): void {
-    segment.file ??= this.#openFile(segment);
+    if (segment.file === null) {
+      segment.file = this.#openFile(segment);
+      segment.allocatedBytes = segment.renamed ? segment.file.sizeBytes() : 0;
+    }
     segment.writeHeader();
     this.#writeUpTo(segment, fileHeaderBytes);
     if (segment.previousNumber > 0) this.#env.failpoints.hit(walAfterRotate);
@@ -478,10 +492,4 @@ export class WalWriter {
     this.#syncTimer = null;
     this.#spaceTimer = null;
   }
-}
-
-/** Cuts off what the file's earlier use left: a segment that is complete has its own length, and no more. */
-function trim(segment: WalSegment): void {
-  const { file, endBytes } = segment;
-  if (file !== null && file.sizeBytes() > endBytes) file.truncate(endBytes);
 }

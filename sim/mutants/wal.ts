@@ -98,6 +98,47 @@ export const walMutants: readonly Mutant[] = [
     why: "Writes that found the disk full are acknowledged and never stored.",
   },
   {
+    name: "wal-zeros-ahead-cover-frames",
+    file: "core/wal/preallocation.ts",
+    find: `Math.max(endBytes, segment.allocatedBytes)`,
+    replace: `segment.allocatedBytes`,
+    oracles: [...lost, "exception"],
+    scenario: null,
+    why: "Zeros written ahead of the end of the log cover the group that was just written.",
+  },
+  {
+    name: "wal-zeros-taken-for-damage",
+    file: "core/wal/segment-scan.ts",
+    find: `if (!isZero(bytes, reader.offset, end)) walk.problem = reader.problem;`,
+    replace: `if (isZero(bytes, reader.offset, end)) throw corruption(path, reader.offset, reader.problem);
+      walk.problem = reader.problem;`,
+    oracles: ["recovery", "errors", "model", "exception"],
+    scenario: null,
+    why: "A database that was not closed does not open: the zeros behind its log count as damage.",
+  },
+  {
+    name: "wal-damage-taken-for-zeros",
+    file: "core/wal/segment-scan.ts",
+    find: `  const beyond = reader.witnesses();`,
+    replace: `  if (walk !== null && end - walk.goodBytes >= 4 && isZero(bytes, walk.goodBytes, walk.goodBytes + 4)) {
+    walk.problem = "";
+    reader.position = end;
+  }
+  const beyond = reader.witnesses();`,
+    oracles: ["any"],
+    scenario: "at-rest-corruption",
+    why: "A frame whose beginning rots to zeros is the end of the log, and acknowledged writes behind it are gone.",
+  },
+  {
+    name: "wal-sealed-segment-not-trimmed",
+    file: "core/wal/writer.ts",
+    find: `if (segment.sealed) trim(segment);`,
+    replace: `if (segment.sealed && segment.renamed) trim(segment);`,
+    oracles: ["any"],
+    scenario: null,
+    why: "A log segment that becomes a value file has zeros behind its end, and the next opening refuses it.",
+  },
+  {
     name: "wal-frame-vouches-for-unsynced",
     file: "core/wal/segment.ts",
     find: `  #closeWith(offset: number, payloadBytes: number): void {
