@@ -97,6 +97,8 @@ function importPlants(): Plant[] {
     ["core/engine/k.test.ts", "fast-check", true],
     ["core/engine/l.test.ts", "../../cli/main.ts", false],
     ["core/engine/m.test-support.ts", "vitest", true],
+    ["coordinator/a.ts", "immer", true],
+    ["raft/c.ts", "immer", false],
     ["sim/a.ts", "seedrandom", true],
     ["sim/b.ts", "ts-pattern", true],
     ["sim/c.ts", "node:fs", false],

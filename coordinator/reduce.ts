@@ -1,0 +1,222 @@
+import { type Draft, produce } from "immer";
+import type { RegionMeta } from "../raft/region.ts";
+import { isJoint } from "../raft/voter-configuration.ts";
+import { type Assessment, assess } from "./assess.ts";
+import { dominance, overlapping } from "./region-map.ts";
+import type { RootEvent } from "./root-event.ts";
+import {
+  type CoordinatorState,
+  type PendingPeerChange,
+  type PendingRangeChange,
+  type SettledOutcome,
+  settledTransitionsMax,
+} from "./state.ts";
+
+export interface Reduction {
+  readonly state: CoordinatorState;
+  readonly assessment: Assessment;
+}
+
+/** The state after `event`, which is the state before it unless the assessment says APPLY. Pure. */
+export function reduce(state: CoordinatorState, event: RootEvent): Reduction {
+  const assessment = assess(state, event);
+  if (assessment.decision === "SKIP") return { state, assessment };
+  return { state: produce(state, (draft) => apply(state, draft, event)), assessment };
+}
+
+/** `before` is the state that `draft` starts from: reading it is cheaper than reading a draft. */
+function apply(before: CoordinatorState, draft: Draft<CoordinatorState>, event: RootEvent): void {
+  switch (event.kind) {
+    case "ClusterBootstrapped":
+      draft.clusterId = event.clusterId;
+      draft.clusterVersion = event.clusterVersion;
+      return;
+    case "ClusterVersionRaised":
+      draft.clusterVersion = event.clusterVersion;
+      return;
+    case "IDAllocatorFenced":
+      draft.idFence = event.fence;
+      return;
+    case "TSOAllocatorFenced":
+      draft.tsoFence = event.fence;
+      return;
+    case "GcSafePointAdvanced":
+      draft.gcSafePoint = event.safePoint;
+      draft.serviceSafePoints = draft.serviceSafePoints.filter(({ expiresAt }) => expiresAt > event.now);
+      return;
+    case "StoreJoined":
+    case "StoreLeft":
+      applyStore(draft, event);
+      return;
+    case "ServiceSafePointSet": {
+      const { service, safePoint, expiresAt } = event;
+      const others = draft.serviceSafePoints.filter((held) => held.service !== service);
+      draft.serviceSafePoints = sorted([...others, { service, safePoint, expiresAt }], (held) => held.service);
+      return;
+    }
+    case "ServiceSafePointRemoved":
+      draft.serviceSafePoints = draft.serviceSafePoints.filter(({ service }) => service !== event.service);
+      return;
+    case "ConfigSet": {
+      const others = draft.config.filter(({ name }) => name !== event.name);
+      draft.config = sorted([...others, { name: event.name, value: event.value }], ({ name }) => name);
+      return;
+    }
+    case "RegionBootstrap":
+    case "RegionDescriptorPublished":
+    case "RegionTombstoned":
+    case "PeerAdditionPlanned":
+    case "PeerRemovalPlanned":
+    case "PeerAdded":
+    case "PeerRemoved":
+    case "PeerAdditionCancelled":
+    case "PeerRemovalCancelled":
+    case "RegionSplitPlanned":
+    case "RegionSplitCommitted":
+    case "RegionSplitCancelled":
+    case "RegionMergePlanned":
+    case "RegionMerged":
+    case "RegionMergeCancelled":
+      draft.clusterEpoch++;
+      applyRegions(before, draft, event);
+  }
+}
+
+type StoreEvent = Extract<RootEvent, { readonly kind: "StoreJoined" | "StoreLeft" }>;
+type RegionEvent = Exclude<RootEvent, StoreEvent | Extract<RootEvent, {
+  readonly kind:
+    | "ClusterBootstrapped" | "ClusterVersionRaised" | "IDAllocatorFenced" | "TSOAllocatorFenced"
+    | "GcSafePointAdvanced" | "ServiceSafePointSet" | "ServiceSafePointRemoved" | "ConfigSet";
+}>>;
+
+function applyStore(draft: Draft<CoordinatorState>, event: StoreEvent): void {
+  draft.membershipEpoch++;
+  const { storeId } = event;
+  const known = draft.stores.find((store) => store.storeId === storeId);
+  if (event.kind === "StoreLeft") {
+    if (known !== undefined) known.membership = "left";
+    return;
+  }
+  const labels = [...event.labels];
+  if (known !== undefined) Object.assign(known, { address: event.address, labels });
+  else draft.stores.push({ storeId, address: event.address, membership: "member", labels });
+  draft.stores.sort((a, b) => a.storeId - b.storeId);
+}
+
+function applyRegions(before: CoordinatorState, draft: Draft<CoordinatorState>, event: RegionEvent): void {
+  switch (event.kind) {
+    case "RegionBootstrap":
+    case "RegionDescriptorPublished":
+      place(before, draft, [event.region]);
+      return;
+    case "RegionTombstoned": {
+      const region = before.regions.find(({ id }) => id === event.regionId);
+      if (region === undefined) return;
+      draft.regions = draft.regions.filter(({ id }) => id !== event.regionId);
+      draft.tombstones.push({ regionId: event.regionId, epoch: { ...region.epoch } });
+      draft.tombstones.sort((a, b) => a.regionId - b.regionId);
+      settleSeen(draft);
+      return;
+    }
+    case "PeerAdditionPlanned":
+    case "PeerRemovalPlanned": {
+      const { kind, ...plan } = event;
+      const change = kind === "PeerAdditionPlanned" ? "addition" : "removal";
+      draft.pendingPeerChanges.push({ ...plan, change });
+      draft.pendingPeerChanges.sort((a, b) => a.regionId - b.regionId);
+      return;
+    }
+    case "RegionSplitPlanned":
+    case "RegionMergePlanned": {
+      const { kind, otherIds, splitKeys, ...plan } = event;
+      const change = kind === "RegionSplitPlanned" ? "split" : "merge";
+      draft.pendingRangeChanges.push({ ...plan, change, otherIds: [...otherIds], splitKeys: [...splitKeys] });
+      draft.pendingRangeChanges.sort((a, b) => a.regionId - b.regionId);
+      return;
+    }
+    case "PeerAdded":
+    case "PeerRemoved":
+    case "RegionMerged":
+      settle(draft, event.transitionId, "completed");
+      place(before, draft, [event.region]);
+      return;
+    case "RegionSplitCommitted":
+      settle(draft, event.transitionId, "completed");
+      place(before, draft, event.regions);
+      return;
+    case "PeerAdditionCancelled":
+    case "PeerRemovalCancelled":
+    case "RegionSplitCancelled":
+    case "RegionMergeCancelled":
+      settle(draft, event.transitionId, "cancelled");
+  }
+}
+
+/** Puts in what is newer, in place of everything it overlaps and of what stood under its id. */
+function place(before: CoordinatorState, draft: Draft<CoordinatorState>, regions: readonly RegionMeta[]): void {
+  const news = regions.filter((region) => dominance(before, region).kind === "newer");
+  if (news.length === 0) return;
+  const map: RegionMeta[] = [...before.regions];
+  for (const region of news) {
+    const { first, count } = overlapping(map, region);
+    map.splice(first, count, region);
+    const old = map.findIndex((other) => other.id === region.id && other !== region);
+    // A region whose range moved away from its old one: only after a merge that this map has not heard of.
+    if (old >= 0) map.splice(old, 1);
+  }
+  draft.regions = map as Draft<RegionMeta>[];
+  settleSeen(draft);
+}
+
+/** Ends what the map shows to be over, although nobody said so yet. */
+function settleSeen(draft: Draft<CoordinatorState>): void {
+  for (const change of draft.pendingPeerChanges) {
+    const outcome = peerChangeOutcome(change, regionOf(draft, change.regionId));
+    if (outcome !== null) settle(draft, change.transitionId, outcome);
+  }
+  for (const change of draft.pendingRangeChanges) {
+    const outcome = rangeChangeOutcome(change, regionOf(draft, change.regionId), draft.regions);
+    if (outcome !== null) settle(draft, change.transitionId, outcome);
+  }
+}
+
+function regionOf(draft: Draft<CoordinatorState>, id: number): RegionMeta | null {
+  return draft.regions.find((region) => region.id === id) ?? null;
+}
+
+/** Null: still under way. Steps of the change itself (a learner, a joint configuration) do not end it. */
+function peerChangeOutcome(change: PendingPeerChange, region: RegionMeta | null): SettledOutcome | null {
+  if (region === null || region.epoch.version !== change.base.version) return "superseded";
+  const peer = region.peers.find(({ peerId }) => peerId === change.peer.peerId);
+  const done = change.change === "removal" ? peer === undefined : peer?.role === change.peer.role;
+  return done && !isJoint(region) ? "completed" : null;
+}
+
+/** Null: still under way. A source that is prepared for its merge is one version on. */
+function rangeChangeOutcome(
+  change: PendingRangeChange,
+  region: RegionMeta | null,
+  regions: readonly RegionMeta[],
+): SettledOutcome | null {
+  const { base, otherIds } = change;
+  if (change.change === "merge") {
+    if (region === null) return regions.some(({ id }) => otherIds.includes(id)) ? "completed" : "superseded";
+    return region.epoch.version > base.version + 1 ? "superseded" : null;
+  }
+  if (region === null) return "superseded";
+  if (region.epoch.version === base.version) return null;
+  return otherIds.every((child) => regions.some(({ id }) => id === child)) ? "completed" : "superseded";
+}
+
+/** Ends a transition; for one that was never planned it is remembered all the same. */
+function settle(draft: Draft<CoordinatorState>, transitionId: string, outcome: SettledOutcome): void {
+  draft.pendingPeerChanges = draft.pendingPeerChanges.filter((change) => change.transitionId !== transitionId);
+  draft.pendingRangeChanges = draft.pendingRangeChanges.filter((change) => change.transitionId !== transitionId);
+  draft.settled = draft.settled.filter((transition) => transition.transitionId !== transitionId);
+  draft.settled.push({ transitionId, outcome });
+  if (draft.settled.length > settledTransitionsMax) draft.settled.shift();
+}
+
+function sorted<T>(items: T[], name: (item: T) => string): T[] {
+  return items.sort((a, b) => (name(a) < name(b) ? -1 : 1));
+}
