@@ -1,6 +1,7 @@
 import type { Env } from "../core/env/env.ts";
 import type { TraceFields } from "../core/env/trace.ts";
 import { NokvError } from "../core/errors.ts";
+import { tablePath } from "../core/lsm/table-meta.ts";
 import { readManifest } from "../core/manifest/reader.ts";
 import { valueFilePath } from "../core/vlog/value-file.ts";
 import { fileMagic, readFileHeader } from "../core/wal/file-header.ts";
@@ -79,6 +80,8 @@ class AtRestRun {
   readonly #vouched = new Map<string, number>();
   /** Log segments that hold values of tables. */
   readonly #keptSegments = new Set<string>();
+  /** Tables and value files that the manifest names: the loss of any other is nobody's. */
+  readonly #named = new Set<string>();
   #damages: Damage[] = [];
   #target: Target = anywhere;
   /** What verifying said before anything was opened. */
@@ -115,6 +118,8 @@ class AtRestRun {
       this.#machine.crash("process");
       this.#driver.crashed();
       this.#workload.reads.reset();
+      // What the manifest names may have changed until the last moment.
+      await this.#turn(async (env) => this.#learnNames(env));
     }
     if (!this.#world.options.faultFree) {
       if (this.#left !== "open" && this.#dice.chance(1, 5)) await this.#removeFile();
@@ -129,19 +134,19 @@ class AtRestRun {
     this.#account();
   }
 
-  /** Every damaged table is found, and what is called sound stays so. */
+  /** Every damaged table and value file is found, and what is called sound stays so. */
   async #verify(): Promise<void> {
     const outcome = await this.#machine.run((env) => verifyAtRest(env, this.#world, directory));
     if (outcome.kind === "failed") throw outcome.error;
     if (outcome.kind === "crashed" || outcome.value === null) return;
     const report = outcome.value;
     this.#calledSound = damageIn(report) === null;
+    // Without its manifest nobody knows which files there are.
+    if (report.tables === 0 || this.#damages.some(({ path }) => isRoot(path))) return;
     const missed = this.#damages.find(({ path }) => {
-      return path.endsWith(".sst") && !report.findings.some((finding) => finding.path === path);
+      return this.#isData(path) && !report.findings.some((finding) => finding.path === path);
     });
-    // Without its manifest nobody knows which tables there are.
-    const known = report.tables > 0;
-    if (missed !== undefined && known) this.#world.fail("verify", `damage in ${missed.path} was not found`);
+    if (missed !== undefined) this.#world.fail("verify", `damage in ${missed.path} was not found`);
   }
 
   async #turn<T>(work: (env: Env) => Promise<T>): Promise<T> {
@@ -172,8 +177,18 @@ class AtRestRun {
     for (const [path, bytes] of this.#segmentBytes()) this.#vouched.set(path, bytes);
     if (this.#left === "crashed" && this.#dice.chance(1, 2)) await this.#fillSegments(env);
     if (this.#left === "closed") await this.#close();
-    for (const file of readManifest(env.disk, directory).state.valuesInOrder()) {
-      if (file.kind === "log") this.#keptSegments.add(valueFilePath(directory, file));
+    this.#learnNames(env);
+  }
+
+  #learnNames(env: Env): void {
+    this.#keptSegments.clear();
+    this.#named.clear();
+    const { state } = readManifest(env.disk, directory);
+    for (const table of state.tablesInOrder()) this.#named.add(tablePath(directory, table.number));
+    for (const file of state.valuesInOrder()) {
+      const path = valueFilePath(directory, file);
+      this.#named.add(path);
+      if (file.kind === "log") this.#keptSegments.add(path);
     }
   }
 
@@ -241,10 +256,11 @@ class AtRestRun {
 
   /** The worst damage: a file is gone, as after an operator's mistake. */
   async #removeFile(): Promise<void> {
-    // Of a segment that is not vouched for nobody knows that it was ever there.
+    // Of a segment that is not vouched for nobody knows that it was ever there, and a table in the making is
+    // nobody's yet.
     const names = this.#machine.disk
       .paths()
-      .filter((path) => /\/(?:CURRENT|MANIFEST-\d+|.*\.sst|.*\.vlog)$/.test(path) || this.#vouched.has(path));
+      .filter((path) => isRoot(path) || this.#named.has(path) || this.#vouched.has(path));
     const path = this.#dice.pick(names);
     this.#damages.push({ kind: "bit-rot", path, offset: 0, length: 0, right: none, wrong: none });
     this.#world.story(`${path} is removed`);
@@ -337,6 +353,11 @@ class AtRestRun {
   #replaced(path: string): boolean {
     return this.#detected.size > 0 && !this.#isData(path);
   }
+}
+
+/** What says which files there are. */
+function isRoot(path: string): boolean {
+  return /\/(?:CURRENT|MANIFEST-\d+)$/.test(path);
 }
 
 /** A segment that is not there is named by its number. */

@@ -52,4 +52,14 @@ export const regressions: readonly Regression[] = [
     seed: 300_864,
     why: "A run whose syncs took another way made fewer calls, and the crash that was planned for it never came.",
   },
+  {
+    scenario: "at-rest-corruption",
+    seed: 301_845,
+    why: "What a damaged manifest took for log was left out behind the first bad segment without a word.",
+  },
+  {
+    scenario: "at-rest-corruption",
+    seed: 301_900,
+    why: "A table in the making, which no manifest named, was removed and asked for.",
+  },
 ];

@@ -4,8 +4,7 @@ import { corruption, NokvError } from "../errors.ts";
 import { tableFileName } from "../lsm/table-meta.ts";
 import { readManifest } from "../manifest/reader.ts";
 import { ManifestState } from "../manifest/state.ts";
-import { type ValueFileMeta, valueFilePath } from "../vlog/value-file.ts";
-import { closeFile } from "../wal/close-file.ts";
+import { valueFileProblem } from "../vlog/value-file-check.ts";
 import { FrameReader, frameType } from "../wal/frame.ts";
 import { judgeLog, type LogVerdict } from "../wal/log-verdict.ts";
 import { scanSegment, type SegmentScan } from "../wal/segment-scan.ts";
@@ -131,33 +130,8 @@ function checkTables(env: Env, directory: string, state: ManifestState, files: r
 
 function checkValueFiles(env: Env, directory: string, state: ManifestState): void {
   for (const file of state.valuesInOrder()) {
-    const problem = valueFileProblem(env, directory, file);
+    const problem = valueFileProblem(env.disk, directory, file);
     if (problem !== null) throw problem;
-  }
-}
-
-/** A value file has the size that it had when it came into use: it was durable then. */
-export function valueFileProblem(env: Env, directory: string, file: ValueFileMeta): NokvError | null {
-  const path = valueFilePath(directory, file);
-  const kind = env.disk.kind(path);
-  if (kind === null) {
-    const what = "the value file, named by the manifest, is missing";
-    return corruption(path, 0, what, "restore it from a copy; nothing was changed");
-  }
-  // Opening a FIFO would wait for ever.
-  if (kind !== "file") return corruption(path, 0, "this is not a regular file");
-  const sizeBytes = sizeOf(env, path);
-  if (sizeBytes === file.sizeBytes) return null;
-  const what = `the value file has ${sizeBytes} bytes; the manifest says ${file.sizeBytes}`;
-  return corruption(path, Math.min(sizeBytes, file.sizeBytes), what);
-}
-
-function sizeOf(env: Env, path: string): number {
-  const file = env.disk.open(path, "read");
-  try {
-    return file.sizeBytes();
-  } finally {
-    closeFile(file);
   }
 }
 

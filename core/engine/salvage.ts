@@ -5,12 +5,13 @@ import { BlockCache } from "../lsm/block-cache.ts";
 import { TableReader } from "../lsm/table-reader.ts";
 import { salvageManifest } from "../manifest/salvage.ts";
 import type { ManifestState } from "../manifest/state.ts";
-import { judgeLog, type LogVerdict } from "../wal/log-verdict.ts";
+import { valueFileProblem } from "../vlog/value-file-check.ts";
+import { type Doubt, judgeLog, type LogVerdict } from "../wal/log-verdict.ts";
 import type { SegmentScan } from "../wal/segment-scan.ts";
 import { checkSurvey } from "./directory.ts";
 import { damageOf, type Finding, remedies } from "../finding.ts";
 import type { OpeningMode } from "./opening-mode.ts";
-import { noPast, readLog, replayOf, valueFileProblem } from "./past.ts";
+import { noPast, readLog, replayOf } from "./past.ts";
 
 /**
  * Opens what is left of a damaged directory and tells `note` everything that is not: for looking only, since what
@@ -28,9 +29,11 @@ export function salvageOpening(note: (finding: Finding) => void): OpeningMode {
     read: (env, directory, found) => {
       const manifests = found.files.filter((file) => file.kind === "manifest").map((file) => file.number);
       if (manifests.length === 0 && !found.hasCurrent) return noPast();
-      const manifest = salvageManifest(env.disk, directory, manifests, (error) =>
-        note(damageOf(error, directory)),
-      );
+      let manifestIsSound = true;
+      const manifest = salvageManifest(env.disk, directory, manifests, (error) => {
+        manifestIsSound = false;
+        note(damageOf(error, directory));
+      });
       if (manifest === null) {
         throw corruption(directory, 0, "no manifest can be read: nothing says what the files are", remedies.restore);
       }
@@ -38,12 +41,14 @@ export function salvageOpening(note: (finding: Finding) => void): OpeningMode {
       dropUnreadable(env, directory, state, note);
       dropUnreferenced(state);
       for (const file of state.valuesInOrder()) {
-        const problem = valueFileProblem(env, directory, file);
+        const problem = valueFileProblem(env.disk, directory, file);
         if (problem !== null) note(damageOf(problem, directory));
       }
       const { scans, images } = readLog(env, directory, found.files, { state, epoch, note });
       const tableVersion = state.newestTableVersion();
       const log = lenientVerdict(directory, scans, state, note);
+      // What the lost evidence would have said of this place, nobody knows.
+      if (log.torn !== null && !manifestIsSound) note(damageOf(doubtOf(log.torn), directory));
       const replay = withoutVersionsThatGoBack(log.replay, tableVersion, note);
       const newest = replay.reduce((version, scan) => Math.max(version, scan.lastVersion), tableVersion);
       return {
@@ -86,6 +91,10 @@ function dropUnreferenced(state: ManifestState): void {
   }
 }
 
+function doubtOf({ path, offset, problem }: Doubt): NokvError {
+  return corruption(path, offset, problem, remedies.restore);
+}
+
 /** The strict verdict where there is no damage; else every good beginning of a segment. */
 function lenientVerdict(
   directory: string,
@@ -98,6 +107,11 @@ function lenientVerdict(
   } catch (error) {
     if (error instanceof DiskError || !(error instanceof NokvError)) throw error;
     note(damageOf(error, directory));
+    // The verdict ends at the first place. Without this loop what rotted further on is left out without a word.
+    for (const { path, goodBytes: offset, problem } of scans) {
+      const isKnown = problem === "" || (path === error.path && offset === error.offset);
+      if (!isKnown) note(damageOf(doubtOf({ path, offset, problem }), directory));
+    }
   }
   const replay = scans.filter((scan) => scan.header !== null && scan.goodBytes > 0);
   const tornBytes = scans.reduce((sum, scan) => sum + scan.sizeBytes - scan.goodBytes, 0);

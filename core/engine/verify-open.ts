@@ -50,22 +50,26 @@ async function verifyOpen(context: BackgroundContext, checkOpen: () => void): Pr
   };
   const segments = (): readonly WalSegment[] => context.write.memtables.segments();
   const findings: Finding[] = manifestFindings(env, directory);
-  const sum = { tables: 0, records: 0, bytes: 0, logSegments: 0 };
+  const sum = { tables: 0, records: 0, bytes: 0, logSegments: 0, valueFiles: 0 };
   const run = async (target: VerifyJob["target"], isCurrent: () => boolean): Promise<void> => {
     const result = await runJob(env, { kind: "verify", directory, target });
     if (!isCurrent()) return;
     findings.push(...result.findings);
     sum.bytes += result.bytes;
     if (target.kind === "log") sum.logSegments++;
-    else {
-      sum.records += result.records;
-      sum.tables++;
-    }
+    if (target.kind === "values") sum.valueFiles++;
+    if (target.kind !== "table") return;
+    sum.records += result.records;
+    sum.tables++;
   };
   for (const meta of version().tables()) {
     const isCurrent = (): boolean => version().tables().some(({ number }) => number === meta.number);
     if (!isCurrent()) continue;
     await run({ kind: "table", meta, values: version().valueFiles() }, isCurrent);
+  }
+  for (const file of version().valueFiles()) {
+    const isCurrent = (): boolean => version().valueFiles().some(({ number }) => number === file.number);
+    if (isCurrent()) await run({ kind: "values", file }, isCurrent);
   }
   for (const segment of segments()) {
     const isCurrent = (): boolean => segments().includes(segment);
@@ -73,8 +77,7 @@ async function verifyOpen(context: BackgroundContext, checkOpen: () => void): Pr
     const { path, number, epoch, wholeBytes: endBytes } = segment;
     await run({ kind: "log", path, number, epoch, endBytes }, isCurrent);
   }
-  const valueFiles = version().valueFiles().length;
-  return { directory, sound: !findings.some(({ severity }) => severity === "damage"), findings, valueFiles, ...sum };
+  return { directory, sound: !findings.some(({ severity }) => severity === "damage"), findings, ...sum };
 }
 
 function manifestFindings(env: Env, directory: string): Finding[] {

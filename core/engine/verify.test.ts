@@ -6,6 +6,9 @@ import { bytesOf, type TestWorld } from "./test-world.test-support.ts";
 import {
   directory, filesOf, newest, options, type Prepared, paths, prepare, read, write,
 } from "./damaged.test-support.ts";
+import { readManifest } from "../manifest/reader.ts";
+import { valueFilePath } from "../vlog/value-file.ts";
+import { Batch } from "./batch.ts";
 import { openEngine } from "./engine.ts";
 import { type VerifyReport, verifyDirectory } from "./verify.ts";
 
@@ -62,12 +65,17 @@ describe.each(settings)("a directory that was %s, compression %s", (ending, comp
 
   test("a flipped byte of any other file is found, or changes no answer", async () => {
     const world = restored();
+    const kept = keptSegments(world);
     for (const path of paths(world, /\/(?:CURRENT|MANIFEST.*|.*\.log|.*\.vlog)$/)) {
       const bytes = read(world, path);
       for (let at = 0; at < bytes.length; at += 17) {
         write(world, path, withFlip(bytes, at));
         const report = await verified(world);
-        if (report.sound) await expectRight(world, `byte ${at} of ${path}`);
+        // All of a value file is judged, also what nobody points to.
+        if (path.endsWith(".vlog") || kept.has(path)) {
+          expect(report.sound, `byte ${at} of ${path}`).toBe(false);
+          expect(new Set(report.findings.map((finding) => finding.path))).toEqual(new Set([path]));
+        } else if (report.sound) await expectRight(world, `byte ${at} of ${path}`);
         else expect(report.findings[0]?.what).toBeTruthy();
       }
       write(world, path, bytes);
@@ -101,6 +109,40 @@ describe.each(settings)("a directory that was %s, compression %s", (ending, comp
       "repairable /db/table-999999.sst",
     ]);
   });
+});
+
+function keptSegments(world: TestWorld): ReadonlySet<string> {
+  const { state } = readManifest(world.boot().disk, directory);
+  const kept = state.valuesInOrder().filter(({ kind }) => kind === "log");
+  return new Set(kept.map((file) => valueFilePath(directory, file)));
+}
+
+describe("log segments that are kept as value files", () => {
+  test("are judged to their last byte, whether or not a pointer leads there", async () => {
+    const { world } = await prepare("closed");
+    const given = { ...options, valueThresholdBytes: 100, valueGarbagePercent: 100 };
+    const engine = await world.run(openEngine(world.boot(), directory, given));
+    const put = async (key: string, length: number): Promise<void> => {
+      const batch = new Batch().set(bytesOf(key), new Uint8Array(length).fill(1));
+      await world.run(new Promise<void>((resolve) => engine.commit(batch, () => resolve())));
+    };
+    for (let i = 0; i < 30; i++) await put(`big${i % 11}`, 300);
+    await world.run(engine.compact());
+    await world.run(engine.close());
+    world.processCrash();
+    const kept = [...keptSegments(world)];
+    expect(kept.length).toBeGreaterThan(1);
+    expect((await verified(world)).sound).toBe(true);
+    for (const path of kept) {
+      const bytes = read(world, path);
+      for (let at = 0; at < bytes.length; at += 11) {
+        write(world, path, withFlip(bytes, at));
+        const { findings } = await verified(world);
+        expect(findings.some((finding) => finding.severity === "damage" && finding.path === path), `${at}`).toBe(true);
+      }
+      write(world, path, bytes);
+    }
+  }, 60_000);
 });
 
 function withFlip(bytes: Uint8Array, at: number): Uint8Array {

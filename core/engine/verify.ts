@@ -1,4 +1,4 @@
-import { unreachable } from "../assert.ts";
+import { assert, unreachable } from "../assert.ts";
 import { DiskError } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import { NokvError } from "../errors.ts";
@@ -12,7 +12,7 @@ import { checkSurvey, lookAtDirectory, survey, type Survey } from "./directory.t
 import { invalidArgument, refusal } from "./failure.ts";
 import type { OwnFile } from "./file-names.ts";
 import { engineOptionsDefault } from "./options.ts";
-import { readLog, valueFileProblem } from "./past.ts";
+import { readLog } from "./past.ts";
 
 /** What a check of every byte found. Plain data. */
 export interface VerifyReport {
@@ -56,6 +56,7 @@ class Verification {
   readonly #env: Env;
   readonly #directory: string;
   readonly #findings: Finding[] = [];
+  #manifestIsSound = true;
   #records = 0;
   #bytes = 0;
 
@@ -70,7 +71,7 @@ class Verification {
     const manifest = this.#readManifest(found);
     if (manifest !== null) {
       await this.#checkTables(manifest.state);
-      this.#checkValueFiles(manifest.state);
+      await this.#checkValueFiles(manifest.state);
       this.#checkLog(found, manifest);
     }
     this.#checkNames(found, manifest);
@@ -97,7 +98,10 @@ class Verification {
 
   #readManifest(found: Survey): ManifestImage | null {
     const numbers = found.files.filter(({ kind }) => kind === "manifest").map(({ number }) => number);
-    const manifest = salvageManifest(this.#env.disk, this.#directory, numbers, (error) => this.#note(error));
+    const manifest = salvageManifest(this.#env.disk, this.#directory, numbers, (error) => {
+      this.#manifestIsSound = false;
+      this.#note(error);
+    });
     if (manifest === null) {
       const what = "no manifest can be read: nothing says what the files are";
       this.#findings.push({ severity: "damage", path: this.#directory, offset: null, what, remedy: remedies.restore });
@@ -111,26 +115,28 @@ class Verification {
   async #checkTables(state: ManifestState): Promise<void> {
     const values = state.valuesInOrder();
     for (const meta of state.tablesInOrder()) {
-      const target = { kind: "table" as const, meta, values };
-      const job: VerifyJob = { kind: "verify", directory: this.#directory, target };
-      const machine = new VerifyMachine(this.#env.disk, job);
-      while (machine.step(stepBytes) !== "done") await turn(this.#env);
-      if (machine.result !== null) this.#take(machine.result);
-      await turn(this.#env);
+      const { findings, records } = await this.#run({ kind: "table", meta, values });
+      this.#findings.push(...findings);
+      this.#records += records;
     }
   }
 
-  #take(result: VerifyResult): void {
-    this.#findings.push(...result.findings);
-    this.#records += result.records;
-    this.#bytes += result.bytes;
-  }
-
-  #checkValueFiles(state: ManifestState): void {
+  async #checkValueFiles(state: ManifestState): Promise<void> {
     for (const file of state.valuesInOrder()) {
-      const problem = valueFileProblem(this.#env, this.#directory, file);
-      if (problem !== null) this.#note(problem);
+      const { findings } = await this.#run({ kind: "values", file });
+      for (const finding of findings) this.#add(finding);
     }
+  }
+
+  async #run(target: VerifyJob["target"]): Promise<VerifyResult> {
+    const job: VerifyJob = { kind: "verify", directory: this.#directory, target };
+    const machine = new VerifyMachine(this.#env.disk, job);
+    while (machine.step(stepBytes) !== "done") await turn(this.#env);
+    const { result } = machine;
+    assert(result !== null, "a job that is done has a result");
+    this.#bytes += result.bytes;
+    await turn(this.#env);
+    return result;
   }
 
   #checkLog(found: Survey, { state, epoch }: ManifestImage): void {
@@ -139,7 +145,9 @@ class Verification {
     for (const { sizeBytes } of scans) this.#bytes += sizeBytes;
     try {
       const { torn, tornBytes, replay } = judgeLog(this.#directory, scans, state);
-      if (torn !== null) {
+      // What the evidence of a damaged manifest would have said of the tail, nobody knows.
+      if (torn !== null && !this.#manifestIsSound) this.#damage(torn.path, torn.problem, torn.offset);
+      else if (torn !== null) {
         this.#repairable(torn.path, `${torn.problem}; ${tornBytes} bytes were never acknowledged`, torn.offset);
       }
       let newest = state.newestTableVersion();
@@ -174,14 +182,17 @@ class Verification {
   }
 
   #note(error: NokvError): void {
-    const finding = damageOf(error, this.#directory);
+    this.#add(damageOf(error, this.#directory));
+  }
+
+  #add(finding: Finding): void {
     // One defect is met by several steps.
     const known = this.#findings.some(({ path, offset }) => path === finding.path && offset === finding.offset);
     if (!known) this.#findings.push(finding);
   }
 
-  #damage(path: string, what: string): void {
-    this.#findings.push({ severity: "damage", path, offset: null, what, remedy: remedies.restore });
+  #damage(path: string, what: string, offset: number | null = null): void {
+    this.#findings.push({ severity: "damage", path, offset, what, remedy: remedies.restore });
   }
 
   #repairable(path: string, what: string, offset: number | null = null): void {

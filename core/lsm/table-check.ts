@@ -134,7 +134,6 @@ export class TableCheck {
     tally.bytes += length;
     this.#pointed.set(file, tally);
     this.#attempt(() => this.#values.image(bytes, view, offset));
-    this.bytes += length;
   }
 
   #checkNumbers(): void {

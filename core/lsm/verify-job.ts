@@ -1,10 +1,12 @@
 import { DiskError } from "../env/disk.ts";
-import type { Disk } from "../env/disk.ts";
+import type { Disk, DiskFile } from "../env/disk.ts";
 import type { Job, JobMachine, JobResult, JobState } from "../env/jobs.ts";
 import { NokvError, corruption } from "../errors.ts";
 import { damageOf, type Finding } from "../finding.ts";
-import type { ValueFileMeta } from "../vlog/value-file.ts";
+import { type ValueFileMeta, valueFilePath } from "../vlog/value-file.ts";
+import { ValueFileCheck, valueFileProblem } from "../vlog/value-file-check.ts";
 import { ValueFiles } from "../vlog/value-files.ts";
+import { closeFile } from "../wal/close-file.ts";
 import { checkLogFile, type LogRange } from "../wal/log-check.ts";
 import { BlockCache } from "./block-cache.ts";
 import { PointBudget } from "./point-index.ts";
@@ -19,6 +21,7 @@ export interface VerifyJob extends Job {
   readonly directory: string;
   readonly target:
     | { readonly kind: "table"; readonly meta: TableMeta; readonly values: readonly ValueFileMeta[] }
+    | { readonly kind: "values"; readonly file: ValueFileMeta }
     | ({ readonly kind: "log" } & LogRange);
 }
 
@@ -26,7 +29,7 @@ export interface VerifyResult extends JobResult {
   readonly kind: "verify";
   readonly findings: readonly Finding[];
   readonly records: number;
-  /** Read and judged, values outside the table included. */
+  /** Of the file. What a table points to is read as well, and counted with the value file. */
   readonly bytes: number;
 }
 
@@ -42,6 +45,8 @@ export class VerifyMachine implements JobMachine {
   #check: TableCheck | null = null;
   #reader: TableReader | null = null;
   #values: ValueFiles | null = null;
+  #valueFile: DiskFile | null = null;
+  #valueCheck: ValueFileCheck | null = null;
   result: VerifyResult | null = null;
 
   constructor(disk: Disk, job: VerifyJob) {
@@ -60,13 +65,36 @@ export class VerifyMachine implements JobMachine {
   }
 
   #step(budgetBytes: number): JobState {
-    const { target, directory } = this.#job;
-    if (target.kind === "log") {
-      const { findings, records, bytes } = checkLogFile(this.#disk, target);
-      this.#findings.push(...findings);
-      return this.#done(records, bytes);
+    const { target } = this.#job;
+    if (target.kind === "log") return this.#checkLog(target);
+    if (target.kind === "values") return this.#stepValues(target.file, budgetBytes);
+    return this.#stepTable(target.meta, target.values, budgetBytes);
+  }
+
+  #checkLog(range: LogRange): JobState {
+    const { findings, records, bytes } = checkLogFile(this.#disk, range);
+    this.#findings.push(...findings);
+    return this.#done(records, bytes);
+  }
+
+  #stepValues(file: ValueFileMeta, budgetBytes: number): JobState {
+    const { directory } = this.#job;
+    if (this.#valueCheck === null) {
+      const problem = valueFileProblem(this.#disk, directory, file);
+      if (problem !== null) throw problem;
+      const path = valueFilePath(directory, file);
+      const { number, sizeBytes: endBytes } = file;
+      // Its frames cover every byte of it, whether or not somebody points there.
+      if (file.kind === "log") return this.#checkLog({ path, number, epoch: null, endBytes });
+      this.#valueFile = this.#disk.open(path, "read");
+      this.#valueCheck = new ValueFileCheck(this.#valueFile, file, (error) => this.#note(error));
     }
-    const { meta, values } = target;
+    if (this.#valueCheck.step(budgetBytes)) return "more";
+    return this.#done(this.#valueCheck.records, this.#valueCheck.bytes);
+  }
+
+  #stepTable(meta: TableMeta, values: readonly ValueFileMeta[], budgetBytes: number): JobState {
+    const { directory } = this.#job;
     if (this.#check === null) {
       const path = tablePath(directory, meta.number);
       // Opening a FIFO would wait for ever; what is missing is said by the opening.
@@ -83,12 +111,17 @@ export class VerifyMachine implements JobMachine {
   }
 
   #note(error: NokvError | DiskError): void {
-    this.#findings.push(damageOf(error, this.#job.directory));
+    const finding = damageOf(error, this.#job.directory);
+    const last = this.#findings[this.#findings.length - 1];
+    // Every pointer into a file that cannot be opened meets the same.
+    if (last?.path === finding.path && last.offset === finding.offset && last.what === finding.what) return;
+    this.#findings.push(finding);
   }
 
   #done(records = 0, bytes = 0): JobState {
     this.#reader?.close();
     this.#values?.close();
+    if (this.#valueFile !== null) closeFile(this.#valueFile);
     this.result = { kind: "verify", findings: this.#findings, records, bytes };
     return "done";
   }

@@ -33,16 +33,20 @@ export interface ValueUsage {
 }
 
 /**
- * A value file that was written as one begins with 32 bytes, and record images follow:
+ * A value file that was written as one begins with 32 bytes; record images follow, each with its checksum behind it:
  *
  *     0   magic          "NOKVVAL\n"
  *     8   formatVersion  u32
  *     12  fileNumber     u32   the one in the file's name
  *     16  zeros          12 bytes
  *     28  crc            u32   of [0, 28), salted with the file number
+ *
+ * The checksum of an image is that of its value, as in the pointer, continued over its head and key. So what nobody
+ * points to any more can still be judged.
  */
 export const valueHeaderBytes = 32;
-export const valueFormatVersion = 1;
+export const valueTrailerBytes = 4;
+export const valueFormatVersion = 2;
 
 const magic = "NOKVVAL\n";
 const crcOffset = 28;

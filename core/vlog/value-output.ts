@@ -5,7 +5,9 @@ import { readKeyLength, readValueLength, recordBytesAt, recordHeaderBytes } from
 import type { Disk, DiskFile, SyncDone } from "../env/disk.ts";
 import { DiskError } from "../env/disk.ts";
 import { writeFully } from "../env/whole-io.ts";
-import { encodeValueHeader, type ValueFileMeta, valueFilePath, valueHeaderBytes } from "./value-file.ts";
+import {
+  encodeValueHeader, type ValueFileMeta, valueFilePath, valueHeaderBytes, valueTrailerBytes,
+} from "./value-file.ts";
 import type { ValuePlace } from "./value-pointer.ts";
 
 const bufferBytesMax = 256 * 1024;
@@ -43,6 +45,10 @@ export class ValueOutput {
   /** Bytes of the file under construction that the disk has taken, and that a sync was asked for. */
   #writtenBytes = 0;
   #syncedBytes = 0;
+  /** Of the images in the file under construction. */
+  #imageBytes = 0;
+  readonly #trailer = new Uint8Array(valueTrailerBytes);
+  readonly #trailerView = new DataView(this.#trailer.buffer);
   #syncsInFlight = 0;
   #syncError: DiskError | null = null;
   #abandoned = false;
@@ -74,13 +80,16 @@ export class ValueOutput {
     this.#cut();
     if (this.#file === null) this.#openFile();
     const at = this.#writtenBytes + this.#buffered;
-    this.#append(bytes, offset, length);
     const valueStart = offset + recordHeaderBytes + readKeyLength(view, offset);
     const { place } = this;
     place.file = this.#number;
     place.offset = at;
     place.valueLength = readValueLength(view, offset);
     place.crc = crc32(bytes, valueStart, valueStart + place.valueLength, salt(this.#number, at));
+    this.#trailerView.setUint32(0, crc32(bytes, offset, valueStart, place.crc), true);
+    this.#append(bytes, offset, length);
+    this.#append(this.#trailer, 0, valueTrailerBytes);
+    this.#imageBytes += length;
   }
 
   /** Completes the file under construction, if any, and starts its sync. */
@@ -92,8 +101,8 @@ export class ValueOutput {
     this.#file = null;
     const sizeBytes = this.#writtenBytes;
     file.close();
-    // All that stands in it is pointed to.
-    const separableBytes = sizeBytes - valueHeaderBytes;
+    // Every image in it is pointed to.
+    const separableBytes = this.#imageBytes;
     this.#files.push({ number: this.#number, kind: "values", sizeBytes, separableBytes });
   }
 
@@ -118,6 +127,7 @@ export class ValueOutput {
     this.#opened++;
     this.#writtenBytes = 0;
     this.#syncedBytes = 0;
+    this.#imageBytes = 0;
     this.#append(encodeValueHeader(this.#number), 0, valueHeaderBytes);
   }
 

@@ -49,7 +49,9 @@ function judge(disk: Disk, directory: string, garbageMax: number | null): string
     for (const [file, { records, bytes }] of counted) add(found, file, records, bytes);
   }
   for (const file of state.valuesInOrder()) {
-    const problem = judgeFile(file, found.get(file.number) ?? { records: 0, bytes: 0 }, garbageMax);
+    const problem =
+      judgeFile(file, found.get(file.number) ?? { records: 0, bytes: 0 }, garbageMax) ??
+      judgeImages(disk, directory, file);
     if (problem !== null) return `value file ${file.number}: ${problem}`;
   }
   return null;
@@ -59,12 +61,39 @@ function judgeFile(file: ValueFileMeta, live: Recount, garbageMax: number | null
   const { sizeBytes, separableBytes } = file;
   if (live.records === 0) return "no table points into it, and it is still there";
   if (live.bytes > separableBytes) return `${live.bytes} bytes are pointed to, ${separableBytes} were put in`;
-  // The headers of a file of its own; of a log segment at most one byte in eight.
-  const dense = file.kind === "log" ? separableBytes * 8 >= sizeBytes * 7 : separableBytes + 32 === sizeBytes;
-  if (!dense) return `only ${separableBytes} of ${sizeBytes} bytes are values (${file.kind})`;
+  // Of a log segment, at most one byte in eight is something else.
+  const isSparse = file.kind === "log" && separableBytes * 8 < sizeBytes * 7;
+  if (isSparse) return `only ${separableBytes} of ${sizeBytes} bytes are values (${file.kind})`;
   const garbage = Math.floor(((separableBytes - live.bytes) * 100) / separableBytes);
   if (garbageMax !== null && garbage >= garbageMax) return `${garbage}% garbage after a collection at ${garbageMax}%`;
   return null;
+}
+
+/** The images that a job wrote, with the checksum behind each, make up the whole file, dead ones included. */
+function judgeImages(disk: Disk, directory: string, file: ValueFileMeta): string | null {
+  if (file.kind === "log") return null;
+  const opened = disk.open(valueFilePath(directory, file), "read");
+  const bytes = new Uint8Array(file.sizeBytes);
+  try {
+    if (readFully(opened, 0, bytes, 0, bytes.length) < bytes.length) return "it is cut short";
+  } finally {
+    opened.close();
+  }
+  const view = new DataView(bytes.buffer);
+  let images = 0;
+  let at = 32;
+  while (at + headerBytes <= bytes.length) {
+    const headEnd = at + headerBytes + view.getUint16(at + 4, true);
+    const valueEnd = headEnd + view.getUint32(at, true);
+    const end = at + Math.ceil((valueEnd - at) / 4) * 4;
+    if (end + 4 > bytes.length) return `the image at ${at} is cut off`;
+    const crc = crc32(bytes, at, headEnd, crc32(bytes, headEnd, valueEnd, salt(file.number, at)));
+    if (crc !== view.getUint32(end, true)) return `the image at ${at} is not followed by its checksum`;
+    images += end - at;
+    at = end + 4;
+  }
+  if (at !== bytes.length) return `${bytes.length - at} bytes behind the last image`;
+  return images === file.separableBytes ? null : `${images} bytes of images, ${file.separableBytes} were said`;
 }
 
 interface Counted {

@@ -133,13 +133,31 @@ export const toolMutants: readonly Mutant[] = [
     why: "A sound table is called damaged.",
   },
   {
-    name: "verify-does-not-follow-pointers",
-    file: "core/lsm/table-check.ts",
-    find: `    this.#attempt(() => this.#values.image(bytes, view, offset));
-`,
-    replace: ``,
+    name: "verify-skips-value-files",
+    file: "core/engine/verify.ts",
+    find: `      const { findings } = await this.#run({ kind: "values", file });`,
+    replace: `      const { findings } = { findings: [] as readonly Finding[] };
+      void file;`,
     oracles: ["verify"],
     scenario: "at-rest-corruption",
-    why: "A large value that has rotted is not missed before somebody reads it.",
+    why: "Bytes of a value file that nobody points to may rot, and a backup copies them.",
+  },
+  {
+    name: "verify-trusts-dead-values",
+    file: "core/vlog/value-file-check.ts",
+    find: `      return "a value image does not match its checksum";`,
+    replace: `      return "";`,
+    oracles: ["verify"],
+    scenario: "at-rest-corruption",
+    why: "Bytes of a value file that nobody points to may rot unnoticed.",
+  },
+  {
+    name: "salvage-tells-the-first-bad-segment-only",
+    file: "core/engine/salvage.ts",
+    find: `      if (!isKnown) note(`,
+    replace: `      if (problem === "never") note(`,
+    oracles: ["accounting"],
+    scenario: "at-rest-corruption",
+    why: "Of a damaged log only the first place is told; what is left out further on looks as if it never was.",
   },
 ];
