@@ -272,9 +272,8 @@ export class Compactor {
       return this.#fail(outcome.error);
     }
     if (compaction.inputs.some((table) => table.rangeTombstoneCount > 0)) this.#context.rangesGone();
-    this.#left(compaction);
     this.#count(compaction, made);
-    this.lane.succeed();
+    this.#leave(compaction);
   }
 
   #count(compaction: Compaction, made: CompactionResult): void {
@@ -289,11 +288,12 @@ export class Compactor {
   }
 
   /** The inputs are in no version that is still to come. */
-  #left(compaction: Compaction): void {
+  #leave(compaction: Compaction): void {
     const { env, tables } = this.#context;
     env.failpoints.hit(compactionAfterManifest);
-    // Only now: the manifest that is durable no longer names them.
-    tables.removeFiles(compaction.inputs);
+    // Only now: the manifest that is durable no longer names them. And all of it belongs to the compaction: no other
+    // takes room on the disk before this one has given its own back.
+    tables.retire(compaction.inputs, () => this.lane.succeed());
   }
 
   /** Tables that nobody reads leave without a job. */
@@ -301,9 +301,8 @@ export class Compactor {
     this.#context.tables.change({ removed: numbersOf(compaction.inputs) }, (outcome) => {
       if (outcome.kind === "poisoned") return this.lane.abandon(outcome.error);
       if (outcome.kind === "refused") return this.#fail(outcome.error);
-      this.#left(compaction);
       this.removedCount += compaction.inputs.length;
-      this.lane.succeed();
+      this.#leave(compaction);
     });
   }
 

@@ -3,6 +3,7 @@ import { DiskError } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import { NokvError } from "../errors.ts";
 import type { OpenTables, TablePool } from "../lsm/open-tables.ts";
+import type { RemoveJob, RemoveResult } from "../lsm/remove-job.ts";
 import { type TableMeta, tablePath } from "../lsm/table-meta.ts";
 import type { ManifestChange, ManifestWriter } from "../manifest/writer.ts";
 import { type ValueFileMeta, valueFilePath } from "../vlog/value-file.ts";
@@ -147,9 +148,20 @@ export class TableSet {
   }
 
   /**
-   * Removes tables that a durable manifest no longer names. Readers that still hold one keep their open
+   * Removes tables that a durable manifest no longer names, by a job. Readers that still hold one keep their open
    * file, and with it the bytes; the next opening removes what could not be removed now.
    */
+  retire(tables: readonly TableMeta[], done: () => void): void {
+    const paths = tables.map((table) => tablePath(this.#directory.path, table.number));
+    this.#env.jobs.run({ kind: "remove", paths } as RemoveJob, (error, result) => {
+      // A defect is not for callers: it ends the program.
+      if (error !== null && !(error instanceof DiskError)) throw error;
+      this.removeFailures += result === null ? paths.length : (result as RemoveResult).failures;
+      done();
+    });
+  }
+
+  /** Removes tables that no manifest ever named. */
   removeFiles(tables: readonly TableMeta[]): void {
     for (const table of tables) this.#remove(tablePath(this.#directory.path, table.number));
   }

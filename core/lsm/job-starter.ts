@@ -7,6 +7,8 @@ import { CopyMachine } from "./copy-job.ts";
 import type { CopyJob } from "./copy-job.ts";
 import { FlushMachine } from "./flush-job.ts";
 import type { FlushJob } from "./flush-job.ts";
+import { RemoveMachine } from "./remove-job.ts";
+import type { RemoveJob } from "./remove-job.ts";
 import { VerifyMachine } from "./verify-job.ts";
 import type { VerifyJob } from "./verify-job.ts";
 
@@ -21,6 +23,8 @@ export const startJob: JobStarter = (disk: Disk, job: Job, wake: () => void): Jo
       return new CopyMachine(disk, job as CopyJob, wake);
     case "verify":
       return new VerifyMachine(disk, job as VerifyJob);
+    case "remove":
+      return new RemoveMachine(disk, job as RemoveJob);
     default:
       throw new AssertionError(`a job is of a known kind, not ${job.kind}`);
   }

@@ -111,8 +111,8 @@ export const manifestMutants: readonly Mutant[] = [
   {
     name: "inputs-never-removed",
     file: "core/engine/compactor.ts",
-    find: `    tables.removeFiles(compaction.inputs);`,
-    replace: ``,
+    find: `    tables.retire(compaction.inputs, () => this.lane.succeed());`,
+    replace: `    tables.retire([], () => this.lane.succeed());`,
     oracles: ["directory"],
     scenario: null,
     why: "Merged tables stay on the disk until the next opening.",
