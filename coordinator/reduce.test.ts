@@ -48,6 +48,7 @@ test("descriptors in any order, and again, converge to the newest at every key",
       for (const region of current) state = reduce(state, publish(region)).state;
       expect(tilingProblem(state.regions)).toBeNull();
       expect(state.regions).toEqual(current);
+      expect(state.vacated).toEqual([]);
     }),
   );
 });

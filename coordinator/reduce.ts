@@ -1,8 +1,9 @@
 import { type Draft, produce } from "immer";
+import { compareKeys } from "../core/bytes/record.ts";
 import type { RegionMeta } from "../raft/region.ts";
 import { isJoint } from "../raft/voter-configuration.ts";
 import { type Assessment, assess } from "./assess.ts";
-import { dominance, overlapping } from "./region-map.ts";
+import { dominance, overlapping, remainders } from "./region-map.ts";
 import type { RootEvent } from "./root-event.ts";
 import {
   type CoordinatorState,
@@ -10,6 +11,7 @@ import {
   type PendingRangeChange,
   type SettledOutcome,
   settledTransitionsMax,
+  type VacatedRange,
 } from "./state.ts";
 
 export interface Reduction {
@@ -157,14 +159,20 @@ function place(before: CoordinatorState, draft: Draft<CoordinatorState>, regions
   const news = regions.filter((region) => dominance(before, region).kind === "newer");
   if (news.length === 0) return;
   const map: RegionMeta[] = [...before.regions];
+  let vacated: VacatedRange[] = [...before.vacated];
   for (const region of news) {
     const { first, count } = overlapping(map, region);
-    map.splice(first, count, region);
+    const over = map.splice(first, count, region);
     const old = map.findIndex((other) => other.id === region.id && other !== region);
-    // A region whose range moved away from its old one: only after a merge that this map has not heard of.
-    if (old >= 0) map.splice(old, 1);
+    // A region whose range moved away from its old one: only after changes that this map has not heard of.
+    if (old >= 0) over.push(...map.splice(old, 1));
+    const gaps = over.map(({ start, end, epoch }) => ({ start, end, version: epoch.version }));
+    vacated = [...vacated, ...gaps].flatMap(({ version, ...range }) =>
+      remainders(range, region).map((left) => ({ ...left, version })),
+    );
   }
   draft.regions = map as Draft<RegionMeta>[];
+  draft.vacated = vacated.sort((a, b) => compareKeys(a.start, b.start));
   settleSeen(draft);
 }
 

@@ -1,6 +1,13 @@
 import { compareKeys } from "../core/bytes/record.ts";
 import { epochCovers } from "../raft/epoch.ts";
-import { isBeforeEnd, type KeyRange, rangeContains, type RegionMeta } from "../raft/region.ts";
+import {
+  compareRangeEnds,
+  isBeforeEnd,
+  type KeyRange,
+  rangeContains,
+  type RegionMeta,
+  rangesOverlap,
+} from "../raft/region.ts";
 import type { CoordinatorState } from "./state.ts";
 
 /** How many of `regions`, which are sorted by start key, begin at or below `key`. */
@@ -56,6 +63,7 @@ export type Dominance =
  * - Under its own id: not older in either part of the epoch, and newer in one.
  * - Of another id: of a lower version. `confVer` says nothing there, it counts each region's own peers. Equal versions
  *   of two ids never share a key in truth: whoever came first stays.
+ * - Where a descriptor was that is over, because a part of its range is known to be another's: of a lower version too.
  */
 export function dominance(state: CoordinatorState, region: RegionMeta): Dominance {
   const tombstone = state.tombstones.find(({ regionId }) => regionId === region.id);
@@ -72,7 +80,20 @@ export function dominance(state: CoordinatorState, region: RegionMeta): Dominanc
     if (other === undefined || other.id === region.id) continue;
     if (other.epoch.version >= region.epoch.version) return { kind: "stale", by: other };
   }
+  const { version } = region.epoch;
+  if (state.vacated.some((gap) => gap.version >= version && rangesOverlap(gap, region))) {
+    return { kind: "stale", by: null };
+  }
   return { kind: "newer" };
+}
+
+/** What is left of `range` outside `taken`: none, one or two ranges. */
+export function remainders(range: KeyRange, taken: KeyRange): KeyRange[] {
+  if (!rangesOverlap(range, taken)) return [range];
+  const left: KeyRange[] = [];
+  if (compareKeys(range.start, taken.start) < 0) left.push({ start: range.start, end: taken.start });
+  if (compareRangeEnds(taken.end, range.end) < 0) left.push({ start: taken.end, end: range.end });
+  return left;
 }
 
 /** Why `regions` is no map of the whole key space, or null. */

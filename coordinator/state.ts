@@ -19,6 +19,8 @@ export interface CoordinatorState {
   readonly stores: readonly StoreRecord[];
   /** By start key; never overlapping. While heartbeats are on their way there may be gaps. */
   readonly regions: readonly RegionMeta[];
+  /** By start key: ranges of descriptors that are over, and whose successors are not known yet. */
+  readonly vacated: readonly VacatedRange[];
   /** Regions taken out by hand, by id: a late heartbeat must not bring one back. */
   readonly tombstones: readonly RegionTombstone[];
   /** At most one per region; by region id. */
@@ -50,6 +52,13 @@ export interface StoreRecord {
 
 export const storeMemberships = ["member", "left"] as const;
 export type StoreMembership = (typeof storeMemberships)[number];
+
+/** Whatever comes here next is of a higher version. */
+export interface VacatedRange {
+  readonly start: Uint8Array;
+  readonly end: Uint8Array;
+  readonly version: number;
+}
 
 export interface RegionTombstone {
   readonly regionId: number;
@@ -112,6 +121,7 @@ export const emptyState: CoordinatorState = {
   membershipEpoch: 0,
   stores: [],
   regions: [],
+  vacated: [],
   tombstones: [],
   pendingPeerChanges: [],
   pendingRangeChanges: [],
@@ -154,6 +164,7 @@ export const stateLayout: Layout<CoordinatorState> = struct({
     struct<StoreRecord>({ storeId: u53, address: text, membership: oneOf(storeMemberships), labels: list(text) }),
   ),
   regions: list(regionLayout),
+  vacated: list(struct<VacatedRange>({ start: blob, end: blob, version: u53 })),
   tombstones: list(struct<RegionTombstone>({ regionId: u53, epoch: epochLayout })),
   pendingPeerChanges: list(
     struct<PendingPeerChange>({

@@ -3,9 +3,10 @@ import { crc32, salt } from "../bytes/crc32.ts";
 import { corruption, NokvError } from "../errors.ts";
 
 /**
- * The first 32 bytes of a log file: a WAL segment or a manifest. All integers are little-endian u32.
+ * The first 32 bytes of a log file: a WAL segment, a manifest or a Coordinator's journal. All integers are
+ * little-endian u32.
  *
- *     0   magic           "NOKVWAL\n" or "NOKVMAN\n"
+ *     0   magic           "NOKVWAL\n", "NOKVMAN\n" or "NOKVJNL\n"
  *     8   formatVersion
  *     12  fileNumber      the one in the file's name
  *     16  epoch           which opening of which database wrote it; every frame's checksum is salted with it
@@ -20,7 +21,7 @@ export const fileHeaderBytes = 32;
 export const logFormatVersion = 1;
 export const fileNumberMax = 0xffff_ffff;
 
-export const fileMagic = { wal: "NOKVWAL\n", manifest: "NOKVMAN\n" } as const;
+export const fileMagic = { wal: "NOKVWAL\n", manifest: "NOKVMAN\n", journal: "NOKVJNL\n" } as const;
 export type FileMagic = (typeof fileMagic)[keyof typeof fileMagic];
 
 export interface FileHeader {

@@ -1,0 +1,211 @@
+import type { Env } from "../core/env/env.ts";
+import { peerById, type RegionMeta, regionProblem } from "../raft/region.ts";
+import { Allocators, type RangeReply } from "./allocators.ts";
+import { type Assessment, assess } from "./assess.ts";
+import { CoordinatorError } from "./coordinator-error.ts";
+import type { RootJournal, RootToken } from "./journal.ts";
+import { LeaderView } from "./leader-view.ts";
+import { dominance } from "./region-map.ts";
+import type { RootEvent } from "./root-event.ts";
+import { route, type RouteAnswer, type RouteRequest } from "./route.ts";
+import type { CoordinatorState, PendingPeerChange, PendingRangeChange, SettledTransition } from "./state.ts";
+import {
+  livenessDefaults,
+  type LivenessLimits,
+  type StoreHeartbeat,
+  type StoreStatus,
+  StoreView,
+} from "./store-view.ts";
+import { clockLeadMsDefault } from "./timestamp-oracle.ts";
+
+export interface CoordinatorOptions {
+  /** A wall clock further ahead of the cluster's timestamps is not followed; 0: every clock is. */
+  readonly clockLeadMsMax: number;
+  readonly liveness: LivenessLimits;
+}
+
+export const coordinatorDefaults: CoordinatorOptions = {
+  clockLeadMsMax: clockLeadMsDefault,
+  liveness: livenessDefaults,
+};
+
+/** What the leader of a region says of it. */
+export interface RegionHeartbeat {
+  readonly region: RegionMeta;
+  readonly leaderPeerId: number;
+  readonly term: number;
+}
+
+/** `known`: the descriptor that made the heartbeat stale, for a peer that has missed something. */
+export type HeartbeatReply = (error: CoordinatorError | null, known: RegionMeta | null) => void;
+
+export interface Published {
+  readonly accepted: boolean;
+  readonly assessment: Assessment;
+  /** Reads from here on see the event. */
+  readonly token: RootToken;
+}
+
+/** Exactly one of the two is null. */
+export type PublishReply = (error: CoordinatorError | null, published: Published | null) => void;
+
+export interface Transitions {
+  readonly peerChanges: readonly PendingPeerChange[];
+  readonly rangeChanges: readonly PendingRangeChange[];
+  readonly settled: readonly SettledTransition[];
+}
+
+/**
+ * The control plane of one cluster: timestamps, ids, routes and the view of stores and regions. It never changes what
+ * stores hold. Everything it promises is in the journal first; what heartbeats say beyond descriptors is volatile.
+ * Replies never come inside the call that asked.
+ */
+export class Coordinator {
+  readonly #env: Env;
+  readonly #journal: RootJournal;
+  readonly #allocators: Allocators;
+  readonly #leaders = new LeaderView();
+  readonly #stores: StoreView;
+  #stopped = false;
+
+  constructor(env: Env, journal: RootJournal, options: CoordinatorOptions = coordinatorDefaults) {
+    this.#env = env;
+    this.#journal = journal;
+    this.#allocators = new Allocators(env.clock, journal, options.clockLeadMsMax);
+    this.#stores = new StoreView(options.liveness, env.clock.monotonicUs());
+  }
+
+  get state(): CoordinatorState {
+    return this.#journal.state;
+  }
+
+  get token(): RootToken {
+    return this.#journal.token;
+  }
+
+  timestamps(count: number, reply: RangeReply): void {
+    if (this.#stopped) this.#env.clock.soon(() => reply(stopping(), null));
+    else this.#allocators.timestamps(count, reply);
+  }
+
+  allocateIds(count: number, reply: RangeReply): void {
+    if (this.#stopped) this.#env.clock.soon(() => reply(stopping(), null));
+    else this.#allocators.allocateIds(count, reply);
+  }
+
+  /** The wall clock is right although it is far ahead: timestamps follow it. */
+  acceptClock(): void {
+    this.#allocators.acceptClock();
+  }
+
+  /** `expectedClusterEpoch` 0: whatever it is. */
+  publish(event: RootEvent, expectedClusterEpoch: number, reply: PublishReply): void {
+    const refused = this.#refusePublish(event, expectedClusterEpoch);
+    if (refused !== null) {
+      this.#env.clock.soon(() => reply(refused, null));
+      return;
+    }
+    this.#journal.propose(event, (proposed) => {
+      if (proposed.error !== null) return reply(proposed.error, null);
+      this.#leaders.prune(this.state.regions);
+      const { assessment, token } = proposed;
+      reply(null, { accepted: assessment.accepted, assessment, token });
+    });
+  }
+
+  /** What `event` would do now, without doing it. */
+  assess(event: RootEvent): Assessment {
+    return assess(this.state, event);
+  }
+
+  regionHeartbeat(heartbeat: RegionHeartbeat, reply: HeartbeatReply): void {
+    const { region, leaderPeerId, term } = heartbeat;
+    const problem = heartbeatProblem(heartbeat);
+    if (problem !== null) return this.#answer(reply, new CoordinatorError("INVALID", problem), null);
+    if (this.state.clusterId === 0) return this.#answer(reply, notBootstrapped(), null);
+    const found = dominance(this.state, region);
+    if (found.kind === "stale" || term < this.#leaders.termOf(region.id)) {
+      const by = found.kind === "stale" ? found.by : region;
+      return this.#answer(reply, new CoordinatorError("STALE_HEARTBEAT", "a newer descriptor or leader is known"), by);
+    }
+    if (found.kind === "known") {
+      this.#leaders.hear(region, leaderPeerId, term);
+      return this.#answer(reply, null, null);
+    }
+    this.#journal.propose({ kind: "RegionDescriptorPublished", region }, (proposed) => {
+      if (proposed.error !== null) return reply(proposed.error, null);
+      this.#leaders.prune(this.state.regions);
+      if (!proposed.assessment.accepted) {
+        return reply(new CoordinatorError("STALE_HEARTBEAT", proposed.assessment.detail), null);
+      }
+      this.#leaders.hear(region, leaderPeerId, term);
+      reply(null, null);
+    });
+  }
+
+  storeHeartbeat(heartbeat: StoreHeartbeat, reply: (error: CoordinatorError | null) => void): void {
+    const store = this.state.stores.find(({ storeId }) => storeId === heartbeat.storeId);
+    if (store?.membership !== "member") {
+      const message = `store ${heartbeat.storeId} ${store === undefined ? "has not joined" : "has left"}`;
+      this.#env.clock.soon(() => reply(new CoordinatorError("UNKNOWN_STORE", message)));
+      return;
+    }
+    this.#stores.hear(heartbeat, this.#env.clock.monotonicUs());
+    this.#env.clock.soon(() => reply(null));
+  }
+
+  /** By id. */
+  stores(): readonly StoreStatus[] {
+    return this.#stores.list(this.state, this.#env.clock.monotonicUs());
+  }
+
+  route(request: RouteRequest): RouteAnswer | CoordinatorError {
+    const { state, token, status } = this.#journal;
+    return route({ state, token, status, leaderOf: (id) => this.#leaders.of(id) }, request);
+  }
+
+  transitions(): Transitions {
+    const { pendingPeerChanges, pendingRangeChanges, settled } = this.state;
+    return { peerChanges: pendingPeerChanges, rangeChanges: pendingRangeChanges, settled };
+  }
+
+  /** Answers everybody who waits for a number, and gives none from now on. The journal is its owner's to close. */
+  stop(): void {
+    this.#stopped = true;
+    this.#allocators.stop(stopping());
+  }
+
+  #refusePublish(event: RootEvent, expectedClusterEpoch: number): CoordinatorError | null {
+    if (event.kind === "IDAllocatorFenced" || event.kind === "TSOAllocatorFenced") {
+      return new CoordinatorError("INVALID", `${event.kind} is the Coordinator's own event`);
+    }
+    const { clusterEpoch, clusterId } = this.state;
+    if (expectedClusterEpoch !== 0 && expectedClusterEpoch !== clusterEpoch) {
+      const message = `the cluster's epoch is ${clusterEpoch}, not ${expectedClusterEpoch}`;
+      return new CoordinatorError("EPOCH_MISMATCH", message);
+    }
+    if (clusterId !== 0 || event.kind === "ClusterBootstrapped") return null;
+    return notBootstrapped();
+  }
+
+  #answer(reply: HeartbeatReply, error: CoordinatorError | null, known: RegionMeta | null): void {
+    this.#env.clock.soon(() => reply(error, known));
+  }
+}
+
+function heartbeatProblem({ region, leaderPeerId, term }: RegionHeartbeat): string | null {
+  const problem = regionProblem(region);
+  if (problem !== null) return `region ${region.id}: ${problem}`;
+  const leader = peerById(region, leaderPeerId);
+  if (leader === null) return `region ${region.id} has no peer ${leaderPeerId} that could lead it`;
+  if (leader.role === "learner") return `peer ${leaderPeerId} of region ${region.id} is a learner`;
+  return Number.isSafeInteger(term) && term >= 1 ? null : `a leader has a positive term, not ${term}`;
+}
+
+function notBootstrapped(): CoordinatorError {
+  return new CoordinatorError("BOOTSTRAP_REQUIRED", "the cluster has no id yet: bootstrap it first");
+}
+
+function stopping(): CoordinatorError {
+  return new CoordinatorError("STOPPED", "the Coordinator is shutting down");
+}

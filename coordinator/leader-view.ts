@@ -1,0 +1,41 @@
+import type { RegionMeta } from "../raft/region.ts";
+
+export interface RegionLeader {
+  readonly peerId: number;
+  readonly storeId: number;
+  readonly term: number;
+}
+
+/** Records of regions that are gone are dropped when there are so many more of them than regions. */
+const slack = 64;
+
+/** Who leads which region, as far as heartbeats have told. Forgotten with the process. */
+export class LeaderView {
+  readonly #leaders = new Map<number, RegionLeader>();
+
+  of(regionId: number): RegionLeader | null {
+    return this.#leaders.get(regionId) ?? null;
+  }
+
+  /** The highest term known of; 0: none. */
+  termOf(regionId: number): number {
+    return this.#leaders.get(regionId)?.term ?? 0;
+  }
+
+  /** False: a leader of a later term is known. */
+  hear(region: RegionMeta, peerId: number, term: number): boolean {
+    const known = this.#leaders.get(region.id);
+    if (known !== undefined && known.term > term) return false;
+    const peer = region.peers.find((candidate) => candidate.peerId === peerId);
+    if (peer !== undefined) this.#leaders.set(region.id, { peerId, storeId: peer.storeId, term });
+    return true;
+  }
+
+  prune(regions: readonly RegionMeta[]): void {
+    if (this.#leaders.size <= regions.length + slack) return;
+    const alive = new Set(regions.map(({ id }) => id));
+    for (const id of this.#leaders.keys()) {
+      if (!alive.has(id)) this.#leaders.delete(id);
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import { versionMax } from "../core/bytes/record.ts";
+import { versionsPerMs } from "../core/engine/hybrid-clock.ts";
+import { versionEpochMs, versionMs } from "../core/lsm/drop-rules.ts";
+import { FencedCounter, type Grant } from "./fenced-counter.ts";
+
+/** How far ahead of the clock the fence is put. */
+export const windowMs = 3_000;
+/**
+ * The same when timestamps are ahead of the clock already: after a restart, or when it went back. Small, so that a
+ * storm of restarts does not drive them further and further ahead.
+ */
+export const windowAheadMs = 100;
+export const clockLeadMsDefault = 24 * 3_600_000;
+/** In one request. */
+export const timestampsMax = 65_536;
+
+export interface ClockReading {
+  readonly wallMs: number;
+  readonly monotonicUs: number;
+}
+
+export interface OracleTurn {
+  readonly grants: readonly Grant[];
+  /** Make it durable, then say `fenced`; 0: nothing to do. */
+  readonly fence: number;
+  /** Those who asked and get nothing, because of `problem`. */
+  readonly refused: readonly number[];
+  readonly problem: string;
+}
+
+/**
+ * Timestamps: (ms since 2024) * 4096 + a count, unique and growing over all incarnations, following the wall clock
+ * where it can be followed. A clock that goes back or stands still only makes the count run on; one that is
+ * implausibly far ahead is not followed, because there would be no way back.
+ *
+ * A pure machine: `request` and the reading of the clock are its input, `turn` its output. The requests of a turn are
+ * served by one reading.
+ */
+export class TimestampOracle {
+  readonly #counter: FencedCounter;
+  readonly #clockLeadMsMax: number;
+  /** The latest reading that was followed; null: none by this incarnation. */
+  #trusted: ClockReading | null = null;
+  #clockAccepted = false;
+
+  /** `fence`: the durable one of all incarnations before. `clockLeadMsMax` 0: every clock is followed. */
+  constructor(fence: number, clockLeadMsMax: number) {
+    this.#counter = new FencedCounter(fence);
+    this.#clockLeadMsMax = clockLeadMsMax;
+  }
+
+  get last(): number {
+    return this.#counter.last;
+  }
+
+  get fence(): number {
+    return this.#counter.fence;
+  }
+
+  get waiting(): number {
+    return this.#counter.waiting;
+  }
+
+  request(ticket: number, count: number): void {
+    this.#counter.request(ticket, count);
+  }
+
+  /** An operator says that the wall clock is right, however far ahead it is. Holds for the next reading. */
+  acceptClock(): void {
+    this.#clockAccepted = true;
+  }
+
+  turn(reading: ClockReading): OracleTurn {
+    const problem = this.#follow(reading);
+    if (problem !== "") return { grants: [], fence: 0, refused: this.#counter.drain(), problem };
+    const floor = timestampAt(reading.wallMs);
+    const grants = this.#counter.serve(floor);
+    const ahead = Math.max(this.#counter.last, floor) + windowAheadMs * versionsPerMs;
+    const target = Math.max(floor + windowMs * versionsPerMs, ahead);
+    if (target + timestampsMax > versionMax) {
+      const end = "no timestamp is left below 2^53";
+      return { grants, fence: 0, refused: this.#counter.drain(), problem: end };
+    }
+    const idle = grants.length === 0 && this.#counter.waiting === 0;
+    return { grants, fence: idle ? 0 : this.#counter.nextFence(floor, target), refused: [], problem: "" };
+  }
+
+  fenced(fence: number): void {
+    this.#counter.fenced(fence);
+  }
+
+  /** The fence will not become durable, or may not: those who wait are sent away. */
+  unfenced(): readonly number[] {
+    return this.#counter.unfenced();
+  }
+
+  /** "" when the clock may be followed; else why not. */
+  #follow({ wallMs, monotonicUs }: ClockReading): string {
+    const expectedMs = this.#expectedMs(monotonicUs);
+    const leadMs = wallMs - expectedMs;
+    if (expectedMs > 0 && leadMs > this.#clockLeadMsMax && this.#clockLeadMsMax > 0 && !this.#clockAccepted) {
+      return (
+        `the Coordinator's wall clock is ${Math.floor(leadMs / 3_600_000)} hours ahead of the newest timestamp ` +
+        `(clock ${wallMs} ms, timestamps ${expectedMs} ms since 1970): set the clock, or, if it is right, accept it`
+      );
+    }
+    this.#clockAccepted = false;
+    // The latest one stays: a clock that went back may come forward again to where it was.
+    this.#trusted = { wallMs: Math.max(wallMs, expectedMs), monotonicUs };
+    return "";
+  }
+
+  /** What a sound clock reads now, at least; 0: there is nothing to compare with. */
+  #expectedMs(monotonicUs: number): number {
+    if (this.#trusted !== null) {
+      return this.#trusted.wallMs + Math.floor((monotonicUs - this.#trusted.monotonicUs) / 1_000);
+    }
+    return this.#counter.last === 0 ? 0 : versionMs(this.#counter.last);
+  }
+}
+
+/** The first timestamp of that millisecond; 0 for one before 2024. */
+export function timestampAt(wallMs: number): number {
+  const ms = Math.min(Math.floor(wallMs) - versionEpochMs, Math.floor(versionMax / versionsPerMs));
+  return ms > 0 ? ms * versionsPerMs : 0;
+}
