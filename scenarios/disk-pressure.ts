@@ -6,7 +6,7 @@ import type { Machine } from "../sim/machine.ts";
 import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
 import { EngineDriver } from "./engine-driver.ts";
-import { drawEngineOptions } from "./engine-sizes.ts";
+import { drawEngineOptions, drawWriteLimit } from "./engine-sizes.ts";
 import type { Tolerance } from "./engine-workload.ts";
 import { EngineWorkload, diskErrors, noErrors } from "./engine-workload.ts";
 import { Keyspace } from "./keyspace.ts";
@@ -47,7 +47,7 @@ class DiskPressureRun {
     const plan = world.dice("plan");
     this.#dice = world.dice("pressure");
     const keyspace = new Keyspace(world.dice("keyspace"), plan.between(2, 16), plan.pick([12, 300, 2_000]));
-    const options = drawEngineOptions(world, plan);
+    const options = { ...drawEngineOptions(world, plan), ...drawWriteLimit(world.dice("write-limit")) };
     const sync = options.durability === "sync";
     this.#driver = new EngineDriver(world, {
       directory,

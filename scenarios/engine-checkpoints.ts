@@ -1,9 +1,12 @@
 import type { Engine } from "../core/engine/engine.ts";
+import { columnFamily } from "../core/bytes/record.ts";
 import { openEngine } from "../core/engine/engine.ts";
+import { Batch } from "../core/engine/batch.ts";
 import type { Env } from "../core/env/env.ts";
 import { DiskError } from "../core/env/disk.ts";
 import { NokvError } from "../core/errors.ts";
 import { judgeEverything } from "../sim/checkers/expected-state.ts";
+import { toBytes, toText } from "../sim/checkers/text.ts";
 import type { EngineDriver } from "./engine-driver.ts";
 import { scanAll } from "./engine-driver.ts";
 
@@ -70,6 +73,7 @@ export class EngineCheckpoints {
         await copy.transfer.ingest(range, `${path}-${family}`);
       }
       if (copy !== null) this.#judgeMoved(copy, version);
+      if (copy !== null) await this.#useMoved(copy, path);
     } catch (error) {
       if (!(error instanceof NokvError)) throw error;
       this.#onError(error);
@@ -85,6 +89,32 @@ export class EngineCheckpoints {
     const count = driver.countAt(version);
     const problem = driver.model.check(count, (state) => judgeEverything(state, seen, instant));
     if (problem !== null) driver.world.fail("transfer", `at version ${version}: ${problem}`);
+  }
+
+  /** The other one goes on: new writes hide what came in, and the same does not come in twice. */
+  async #useMoved(copy: Engine, path: string): Promise<void> {
+    const driver = this.#driver;
+    const family = columnFamily.data;
+    // What expires may make room again.
+    const stays = scanAll(copy, [family]).some(({ expiresAtMs }) => expiresAtMs === 0);
+    const { records } = await this.#ingestAgain(copy, `${path}-${family}`);
+    if (records > 0 && stays) driver.world.fail("transfer", `${records} records came in where there were some before`);
+    const [first] = scanAll(copy, [family]);
+    if (first === undefined) return;
+    const key = toBytes(first.key);
+    copy.commitSync(new Batch().set(key, toBytes("afterwards"), 0, family));
+    const value = copy.get(key, null, family);
+    if (value === null || toText(value) !== "afterwards") driver.world.fail("transfer", "a new write is hidden");
+  }
+
+  async #ingestAgain(copy: Engine, directory: string): Promise<{ readonly records: number }> {
+    try {
+      const range = { family: columnFamily.data, start: new Uint8Array(0), end: null };
+      return await copy.transfer.ingest(range, directory);
+    } catch (error) {
+      if (!(error instanceof NokvError) || error.code !== "NOKV_BUSY") throw error;
+      return { records: 0 };
+    }
   }
 
   /** What earlier incarnations left opens whole or not at all. */

@@ -5,7 +5,8 @@ import type { Machine } from "../sim/machine.ts";
 import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
 import { EngineDriver } from "./engine-driver.ts";
-import { drawEngineOptions } from "./engine-sizes.ts";
+import { EngineEndings } from "./engine-endings.ts";
+import { drawEngineOptions, drawWriteLimit } from "./engine-sizes.ts";
 import { EngineWorkload, diskErrors, noErrors, withCorruption } from "./engine-workload.ts";
 import { Keyspace } from "./keyspace.ts";
 import { pause } from "./recording-clock.ts";
@@ -31,6 +32,7 @@ class EngineModelRun {
   readonly #dice: Dice;
   readonly #driver: EngineDriver;
   readonly #workload: EngineWorkload;
+  readonly #endings: EngineEndings;
   readonly #losesPower: boolean;
   #stepsLeft: number;
   #openings = 0;
@@ -44,7 +46,7 @@ class EngineModelRun {
     this.#dice = world.dice("sessions");
     const valueBytesMax = plan.pick([12, 100, 700, 3_000]);
     const keyspace = new Keyspace(world.dice("keyspace"), plan.between(2, 20), valueBytesMax);
-    const options = drawEngineOptions(world, plan);
+    const options = { ...drawEngineOptions(world, plan), ...drawWriteLimit(world.dice("write-limit")) };
     const sync = options.durability === "sync";
     const { faultFree, disk, crash } = world.options;
     this.#losesPower = !faultFree && crash.kinds.includes("power");
@@ -56,6 +58,7 @@ class EngineModelRun {
       families: keyspace.families,
     });
     this.#workload = new EngineWorkload(this.#driver, keyspace, world.dice("steps"));
+    this.#endings = new EngineEndings(this.#workload, keyspace, world.dice("endings"));
     this.#stepsLeft = plan.between(stepsMin, stepsMax);
     world.story(`${this.#stepsLeft} steps, ${keyspace.keys.length} keys, ${JSON.stringify(options)}`);
   }
@@ -137,7 +140,7 @@ class EngineModelRun {
     const outcome = await this.#machine.run(async (env) => {
       if (!(await this.#reopen(env))) return;
       await this.#write(env, deadlineUs);
-      if (!world.options.atRestCorruption) await this.#merge(env);
+      if (!world.options.atRestCorruption) await this.#end(env, deadlineUs);
       await this.#close([]);
       if (!(await this.#reopen(env))) return;
       await this.#driver.checkDirectory(env);
@@ -161,13 +164,19 @@ class EngineModelRun {
     return false;
   }
 
+  async #end(env: Env, deadlineUs: number): Promise<void> {
+    if (this.#dice.chance(1, 2)) await this.#endings.vanish(env, deadlineUs);
+    else await this.#merge(env);
+    this.#workload.reads.everything();
+    await this.#endings.rest(env, deadlineUs);
+  }
+
   /** All tables become one level, and nothing of what they were made from stays. */
   async #merge(env: Env): Promise<void> {
     await this.#driver.secureAfter(this.#driver.engine.compact(), (error) => {
       this.#world.fail("liveness", `no merge without faults: ${error.code} ${error.message}`);
     });
     await this.#driver.checkDirectory(env, true);
-    this.#workload.reads.everything();
     // Nobody reads below any more, and nothing older is left for them to hide.
     const { rangeTombstones } = this.#driver.engine.stats();
     if (rangeTombstones > 0) this.#world.fail("space", `${rangeTombstones} range tombstones outlast a full merge`);

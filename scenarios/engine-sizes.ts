@@ -39,3 +39,9 @@ export function drawEngineOptions(world: World, dice: Dice): Partial<EngineOptio
   const stop = Math.max(options.level0TablesStop ?? 0, options.level0TablesMax ?? 0);
   return { ...options, level0TablesStop: stop };
 }
+
+/** A limit of writes per key and second on some seeds; for workloads that go on when a write is refused. */
+export function drawWriteLimit(dice: Dice): Partial<EngineOptions> {
+  if (!dice.chance(1, 5)) return {};
+  return { hotKeysMax: dice.pick([1, 64, 1_024]), hotKeyWritesMax: dice.pick([1, 4, 20, 100]) };
+}

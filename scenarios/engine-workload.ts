@@ -1,7 +1,9 @@
+import type { Engine } from "../core/engine/engine.ts";
 import type { Env } from "../core/env/env.ts";
 import type { NokvErrorCode } from "../core/errors.ts";
 import { NokvError } from "../core/errors.ts";
 import type { ModelWrite } from "../sim/checkers/prefix-model.ts";
+import { WriteLimits } from "../sim/checkers/write-limits.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { CommitForm } from "./commit-form.ts";
 import type { EngineDriver } from "./engine-driver.ts";
@@ -10,7 +12,7 @@ import { EngineCheckpoints } from "./engine-checkpoints.ts";
 import { EngineHistories } from "./engine-histories.ts";
 import { EngineMix } from "./engine-mix.ts";
 import { EngineReads } from "./engine-reads.ts";
-import type { Keyspace } from "./keyspace.ts";
+import { type Keyspace, keysMax } from "./keyspace.ts";
 import { pause } from "./recording-clock.ts";
 
 const commitForms: readonly CommitForm[] = ["callback", "callback", "promise", "sync"];
@@ -55,6 +57,11 @@ export class EngineWorkload {
   readonly #dice: Dice;
   readonly #mix: EngineMix;
   readonly #histories: EngineHistories;
+  #limits: WriteLimits | null = null;
+  /** The opening that `#limits` knows. */
+  #limitsOf: Engine | null = null;
+  /** Of the session that runs. */
+  #env: Env | null = null;
   #tolerance = noErrors;
   #onTolerated: (error: NokvError) => void = () => {};
   #powerOff: ((calls: number) => void) | null = null;
@@ -88,6 +95,7 @@ export class EngineWorkload {
   }
 
   async step(env: Env): Promise<void> {
+    this.#env = env;
     await this.#step(env);
     if (this.driver.pending >= pendingMax) await this.settled(env);
   }
@@ -168,10 +176,36 @@ export class EngineWorkload {
 
   write(writes: ModelWrite[], form: CommitForm): void {
     const { writes: codes } = this.#tolerance;
-    const error = this.driver.commit(writes, (later) => {
+    const error = this.offer(writes, form, (later) => {
       if (later !== null) this.#expect(later, this.#tolerance.writes, "commit");
-    }, form);
+    });
     if (error !== null) this.#expect(error, codes, "commit");
+  }
+
+  /** As `commit` of the driver; a limit of writes per key is judged. */
+  offer(writes: ModelWrite[], form: CommitForm, told: (error: NokvError | null) => void): NokvError | null {
+    const limits = this.#limitsNow();
+    if (limits === null) return this.driver.commit(writes, told, form);
+    const nowUs = this.#env?.clock.monotonicUs() ?? 0;
+    const error = this.driver.commit(writes, told, form);
+    let problem: string | null = null;
+    if (error === null) problem = limits.taken(writes, nowUs);
+    else if (error.message.includes("hotKeyWritesMax")) problem = limits.refusedAtLimit(writes, nowUs);
+    else limits.refused(writes, nowUs);
+    if (problem !== null) this.driver.world.fail("write-limit", problem);
+    return error;
+  }
+
+  /** Each opening counts anew. */
+  #limitsNow(): WriteLimits | null {
+    const { hotKeyWritesMax = 0, hotKeysMax = 0 } = this.driver.plan.options;
+    if (hotKeyWritesMax === 0) return null;
+    const { engine } = this.driver;
+    if (this.#limits === null || this.#limitsOf !== engine) {
+      this.#limits = new WriteLimits(hotKeyWritesMax, hotKeysMax >= 2 * keysMax);
+      this.#limitsOf = engine;
+    }
+    return this.#limits;
   }
 
   /** So much in one turn that several segments of the log are under way at once. */
@@ -249,10 +283,11 @@ export class EngineWorkload {
    */
   async probe(env: Env, deadlineUs: number): Promise<NokvError | null> {
     const { world } = this.driver;
+    this.#env = env;
     for (;;) {
       const answer = await new Promise<NokvError | null>((resolve) => {
         const write = { key: this.#keyspace.key(), value: this.#keyspace.value(), expiresAtMs: 0 };
-        const refused = this.driver.commit([write], resolve);
+        const refused = this.offer([write], "callback", resolve);
         if (refused !== null) resolve(refused);
       });
       if (answer === null) return null;

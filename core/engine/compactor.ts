@@ -156,9 +156,11 @@ export class Compactor {
     if (hidden.length > 0) return removalOf(hidden);
     const overfull = pickCompaction(version, this.#pickOptions(), [], this.#unreadable());
     if (overfull !== null) return overfull;
+    const hidesMore = hasRanges && pinned.length > 0;
+    const held = hidesMore ? hiddenTables(version, tables.current.ranges, [], horizonVersion) : [];
     const readers = { firstPin: pinned[0] ?? Infinity, horizonVersion, nowMs: clock.nowMs() };
     const { compaction, waitsForPins, staleAtMs } = pickPressure(version, options, readers);
-    this.#waitsForPins = waitsForPins;
+    this.#waitsForPins = waitsForPins || held.length > 0;
     this.#kickAt(compaction === null ? staleAtMs : Infinity, readers.nowMs);
     return compaction;
   }

@@ -26,6 +26,8 @@ export class TableCheck {
   #blockAt = 0;
   /** A block could not be read: the numbers of the rest prove nothing. */
   #incomplete = false;
+  /** It is the one before: it may hold newer records of the key that the next one begins with. */
+  #behindGap = false;
   /** Head and key of the record before. */
   #previous: Uint8Array = new Uint8Array(0);
   #first: Uint8Array | null = null;
@@ -69,6 +71,7 @@ export class TableCheck {
     const block = this.#attempt(() => this.#reader.blocks.at(i));
     if (block === null) {
       this.#incomplete = true;
+      this.#behindGap = true;
       return 1;
     }
     const length = block.bytes.length;
@@ -105,7 +108,9 @@ export class TableCheck {
       this.#disordered = true;
       this.#fault("the records are not in order");
     }
-    if (this.records === 0 || !sameKey(this.#previous, head)) this.#newest.push(head);
+    const isNewest = this.records === 0 || !sameKey(this.#previous, head);
+    if (isNewest && !this.#behindGap) this.#newest.push(head);
+    this.#behindGap = false;
     this.#previous = head;
     this.#last = head;
     this.records++;

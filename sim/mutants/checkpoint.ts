@@ -108,4 +108,34 @@ export const checkpointMutants: readonly Mutant[] = [
     scenario,
     why: "What was taken in is not seen until somebody writes.",
   },
+  {
+    name: "ingested-values-left-behind",
+    file: "core/engine/ingester.ts",
+    find: `tables.change({ added, valuesAdded: made.values },`,
+    replace: `tables.change({ added },`,
+    oracles: ["any"],
+    scenario: null,
+    why: "Large values of what was taken in can not be read.",
+  },
+  {
+    name: "ingested-over-what-is-there",
+    file: "core/engine/ingester.ts",
+    find: `    if (obstacle !== null) {
+      tables.removeFiles`,
+    replace: `    if (obstacle !== null && made.tables.length === 0) {
+      tables.removeFiles`,
+    oracles: ["any"],
+    scenario: null,
+    why: "What is taken in lands beside newer records of the same keys, and old values come back.",
+  },
+  {
+    name: "ingested-versions-given-out-again",
+    file: "core/engine/ingester.ts",
+    find: `    this.#context.clock.passBy(newest);
+`,
+    replace: ``,
+    oracles: ["any"],
+    scenario: null,
+    why: "After taking in a range from a clock that is ahead, new writes are hidden by old ones.",
+  },
 ];

@@ -8,6 +8,7 @@ import { kvMutants } from "./kv.ts";
 import { manifestMutants } from "./manifest.ts";
 import type { Mutant } from "./mutant.ts";
 import { readCacheMutants } from "./read-caches.ts";
+import { pressureMutants } from "./pressure.ts";
 import { rangeDeleteMutants } from "./range-deletes.ts";
 import { readMutants } from "./reads.ts";
 import { recoveryMutants } from "./recovery.ts";
@@ -17,25 +18,36 @@ import { tableMutants } from "./tables.ts";
 import { toolMutants } from "./tools.ts";
 import { valueLogMutants } from "./value-log.ts";
 import { walMutants } from "./wal.ts";
+import { writeLimitMutants } from "./write-limits.ts";
 
-/** Every planted bug. `nokv mutants` measures how fast each is found. */
-export const mutants: readonly Mutant[] = [
-  ...walMutants,
-  ...recyclingMutants,
-  ...backpressureMutants,
-  ...recoveryMutants,
-  ...manifestMutants,
-  ...tableMutants,
-  ...compactionMutants,
-  ...checkpointMutants,
-  ...readMutants,
-  ...rangeDeleteMutants,
-  ...scanMutants,
-  ...readCacheMutants,
-  ...valueLogMutants,
-  ...kvMutants,
-  ...facadeMutants,
-  ...gatewayMutants,
-  ...toolMutants,
-  ...ambientMutants,
+/** Planted bugs of one part of the product. */
+export interface MutantTopic {
+  readonly topic: string;
+  readonly mutants: readonly Mutant[];
+}
+
+/** Every planted bug, by what it is about. `nokv mutants` measures how fast each is found. */
+export const mutantTopics: readonly MutantTopic[] = [
+  { topic: "the log", mutants: walMutants },
+  { topic: "recycled memory and files, synchronous writes", mutants: recyclingMutants },
+  { topic: "backpressure", mutants: backpressureMutants },
+  { topic: "limits of writes per key", mutants: writeLimitMutants },
+  { topic: "recovery", mutants: recoveryMutants },
+  { topic: "the manifest", mutants: manifestMutants },
+  { topic: "tables", mutants: tableMutants },
+  { topic: "flush and compaction", mutants: compactionMutants },
+  { topic: "dead records and hidden tables", mutants: pressureMutants },
+  { topic: "checkpoints, export and ingestion", mutants: checkpointMutants },
+  { topic: "reads", mutants: readMutants },
+  { topic: "range deletes", mutants: rangeDeleteMutants },
+  { topic: "scans and the block cache", mutants: scanMutants },
+  { topic: "caches of point reads", mutants: readCacheMutants },
+  { topic: "large values", mutants: valueLogMutants },
+  { topic: "commands of the gateway", mutants: kvMutants },
+  { topic: "the facade", mutants: facadeMutants },
+  { topic: "the protocol of the gateway", mutants: gatewayMutants },
+  { topic: "codecs, looking and verifying", mutants: toolMutants },
+  { topic: "determinism", mutants: ambientMutants },
 ];
+
+export const mutants: readonly Mutant[] = mutantTopics.flatMap((topic) => topic.mutants);

@@ -88,4 +88,14 @@ export const recyclingMutants: readonly Mutant[] = [
     scenario: null,
     why: "A sync that failed while the thread waited in it counts as a success.",
   },
+  {
+    name: "synchronous-commit-told-while-it-waits",
+    file: "core/engine/write-path.ts",
+    find: `    throw new NokvError("NOKV_UNDETERMINED", "the write waits for room`,
+    replace: `    if (this.#failure === null) return;
+    throw new NokvError("NOKV_UNDETERMINED", "the write waits for room`,
+    oracles: ["any"],
+    scenario: null,
+    why: "A write that found the disk full returns as if it were durable.",
+  },
 ];
