@@ -83,7 +83,9 @@ export class EngineEndings {
   #batches(how: "range" | "keys" | "expiry", expiresAtMs: number): readonly ModelWrite[][] {
     const { families, keys } = this.#keyspace;
     if (how === "expiry") return families.map((family) => this.#puts(family, expiresAtMs));
-    if (how === "keys") return families.map((family) => keys.map((key) => ({ key, value: null, expiresAtMs: 0, family })));
+    if (how === "keys") {
+      return families.map((family) => keys.map((key) => ({ key, value: null, expiresAtMs: 0, family })));
+    }
     // Without a gap, since nobody knows that a table which reaches over two families has nothing between them.
     const last = families.at(-1) ?? 0;
     return [Array.from({ length: last + 1 }, (_, family) => ({ from: "", until: null, family }))];

@@ -11,6 +11,7 @@ Plants each known bug in a copy of the sources and measures how fast the simulat
 repository: the published package has no sources to change.
 
   --only NAME        plant this bug only
+  --shard I/N        plant every N-th bug only, from the I-th (1 to N)
   --list             name the bugs
   --seeds N          seeds per bug (default 2000)
   --from M           the first seed (default 1)
@@ -24,6 +25,7 @@ Exit codes: 0 all found, 1 a bug survived or its patch does not apply, 2 usage, 
 
 const options: OptionTable = {
   only: "value",
+  shard: "value",
   list: "flag",
   seeds: "value",
   from: "value",
@@ -47,7 +49,7 @@ export function mutantsCommand(mutants: readonly Mutant[]): Command {
 
 async function plantAll(all: readonly Mutant[], given: Options, context: Context): Promise<ExitCode> {
   const { terminal } = context;
-  const mutants = chosen(all, given.text("only"));
+  const mutants = shardOf(chosen(all, given.text("only")), given.text("shard"));
   if (given.has("list")) {
     for (const { name, file, why } of mutants) terminal.out(`${name.padEnd(36)} ${file}: ${why}\n`);
     return exitCode.ok;
@@ -77,6 +79,15 @@ function chosen(mutants: readonly Mutant[], only: string | null): readonly Mutan
     `--only: no mutant "${only}"`,
     didYouMean(only, names) || "nokv mutants --list names them",
   );
+}
+
+/** A part of the work, so that a machine has pauses: parts of about equal cost, all of them together all. */
+function shardOf(mutants: readonly Mutant[], shard: string | null): readonly Mutant[] {
+  if (shard === null) return mutants;
+  const [part = 0, parts = 0] = shard.split("/").map(Number);
+  const isPart = /^\d+\/\d+$/.test(shard) && part >= 1 && part <= parts;
+  if (!isPart) throw new UsageError(`--shard: "${shard}" is not I/N with I from 1 to N`);
+  return mutants.filter((_, i) => i % parts === part - 1);
 }
 
 interface AllResults {

@@ -27,9 +27,10 @@ export const pressureMutants: readonly Mutant[] = [
   {
     name: "hidden-table-stays-on-the-disk",
     file: "core/engine/compactor.ts",
-    find: `      this.#left(compaction);
-      this.removedCount`,
-    replace: `      this.removedCount`,
+    find: `      this.removedCount += compaction.inputs.length;
+      this.#leave(compaction);`,
+    replace: `      this.removedCount += compaction.inputs.length;
+      this.lane.succeed();`,
     oracles: ["directory"],
     scenario: null,
     why: "Clearing a database frees no space before the next opening.",
@@ -41,7 +42,7 @@ export const pressureMutants: readonly Mutant[] = [
     replace: `this.#waitsForPins = waitsForPins;`,
     oracles: space,
     scenario: "engine-model",
-    why: "What a range delete hides stays on the disk after the snapshot that saw it is released, until somebody writes.",
+    why: "What a range delete hides stays on the disk after the release of a snapshot, until somebody writes.",
   },
   {
     name: "released-snapshot-frees-nothing",
