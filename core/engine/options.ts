@@ -121,7 +121,7 @@ export const engineOptionsDefault: EngineOptions = {
   pointIndexBytes: 32 * MiB,
   retainedMemtableBytes: 128 * MiB,
   level0TablesMax: 8,
-  walkWorthBytes: 2 * KiB,
+  walkWorthBytes: 32 * KiB,
   level0TablesStop: 20,
   compactionDebtBytesMax: 16 * GiB,
   slowestBytesPerSecond: 16 * MiB,

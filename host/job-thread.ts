@@ -1,0 +1,86 @@
+import { Worker } from "node:worker_threads";
+import { assert } from "../core/assert.ts";
+import type { Job, JobDone } from "../core/env/jobs.ts";
+import { fromPlainError } from "./job-error.ts";
+import type { JobOrder, JobReply } from "./job-service.ts";
+
+interface Pending {
+  readonly order: JobOrder;
+  readonly done: JobDone;
+}
+
+/** What a job thread is told when it starts. */
+export interface ThreadRole {
+  /** How much lower its priority is than that of the thread that started it: 0 to 19. */
+  readonly nice: number;
+}
+
+/**
+ * One worker thread, started when first needed, and the jobs that wait for it. It keeps the process alive only while
+ * it works.
+ */
+export class JobThread {
+  readonly #url: URL;
+  readonly #role: ThreadRole;
+  readonly #waiting: Pending[] = [];
+  #worker: Worker | null = null;
+  #running: Pending | null = null;
+  #ordinal = 0;
+
+  constructor(url: URL, role: ThreadRole) {
+    this.#url = url;
+    this.#role = role;
+  }
+
+  run(job: Job, done: JobDone): void {
+    this.#waiting.push({ order: { id: ++this.#ordinal, job }, done });
+    this.#dispatch();
+  }
+
+  /** Ends the thread; what it was doing is never reported. */
+  async close(): Promise<void> {
+    const worker = this.#worker;
+    this.#waiting.length = 0;
+    this.#running = null;
+    this.#worker = null;
+    if (worker !== null) await worker.terminate();
+  }
+
+  #dispatch(): void {
+    if (this.#running !== null) return;
+    const pending = this.#waiting.shift();
+    if (pending === undefined) return;
+    this.#running = pending;
+    this.#worker ??= this.#hire();
+    this.#worker.ref();
+    this.#worker.postMessage(pending.order);
+  }
+
+  #hire(): Worker {
+    const worker = new Worker(this.#url, { workerData: this.#role });
+    worker.on("message", (reply: JobReply) => this.#replied(worker, reply));
+    worker.on("error", (error) => this.#lost(worker, error));
+    worker.on("exit", (code) => this.#lost(worker, new Error(`a worker thread ended with code ${code}`)));
+    return worker;
+  }
+
+  #replied(worker: Worker, reply: JobReply): void {
+    const pending = this.#running;
+    if (worker !== this.#worker || pending === null) return;
+    assert(pending.order.id === reply.id, "a worker answers what it was asked");
+    this.#running = null;
+    worker.unref();
+    this.#dispatch();
+    pending.done(reply.error === null ? null : fromPlainError(reply.error), reply.result);
+  }
+
+  /** The thread died of a defect or for want of memory: its job fails, the next one gets a new thread. */
+  #lost(worker: Worker, error: Error): void {
+    if (worker !== this.#worker) return;
+    this.#worker = null;
+    const pending = this.#running;
+    this.#running = null;
+    this.#dispatch();
+    pending?.done(error, null);
+  }
+}
