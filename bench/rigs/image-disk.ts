@@ -6,6 +6,11 @@ export type ImageEntry = { readonly bytes: Uint8Array } | { readonly refuses: Di
 
 export type Image = ReadonlyMap<string, ImageEntry>;
 
+export function sameEntry(a: ImageEntry, b: ImageEntry): boolean {
+  if ("bytes" in a && "bytes" in b) return Buffer.compare(a.bytes, b.bytes) === 0;
+  return a === b;
+}
+
 /**
  * A directory in memory that begins as `image`. Files are copied when they are first written, so that thousands
  * of damaged variants of one image cost only what differs. Everything is durable at once; there are no faults but

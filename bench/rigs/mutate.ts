@@ -6,8 +6,9 @@ import { openDb } from "../../core/engine/db.ts";
 import { NokvError } from "../../core/errors.ts";
 import { type Damage, planDamage } from "./damage.ts";
 import { describeDifference, keyAt, keyCount, matchingPrefix, sameState, type State } from "./history.ts";
-import { type Image, ImageDisk, type ImageEntry } from "./image-disk.ts";
+import { type Image, ImageDisk, sameEntry } from "./image-disk.ts";
 import { imageEnv } from "./image-env.ts";
+import { silenceOf, verifyImage } from "./verified.ts";
 import { directory, makeSpecimens, smallOptions, type Specimen } from "./specimens.ts";
 
 export interface MutateOptions {
@@ -37,6 +38,8 @@ export interface MutateCount {
   /** Every answer was right. */
   harmless: number;
   wrong: number;
+  /** Verification told of it, as damage or as what the next opening tidies up; it is never silent about the rest. */
+  verified: number;
 }
 
 export interface MutateReport {
@@ -66,6 +69,7 @@ export async function mutateRounds(options: MutateOptions): Promise<MutateReport
         violations.push(`${specimen.name}: ${damage.file}: ${damage.name}: ${verdict.why} (${kept})`);
       }
       count[verdict.outcome]++;
+      if (verdict.verified) count.verified++;
       options.report(++done, total);
     }
   }
@@ -93,7 +97,7 @@ function countFor(counts: Map<string, MutateCount>, damage: Damage, specimen: Sp
   const key = `${mutation} ${kind}`;
   const found = counts.get(key);
   if (found !== undefined) return found;
-  const count = { mutation, kind, tried: 0, refused: 0, detected: 0, prefix: 0, harmless: 0, wrong: 0 };
+  const count = { mutation, kind, tried: 0, refused: 0, detected: 0, prefix: 0, harmless: 0, wrong: 0, verified: 0 };
   counts.set(key, count);
   return count;
 }
@@ -103,8 +107,16 @@ interface Verdict {
   readonly why: string;
 }
 
-async function judge(specimen: Specimen, damage: Damage): Promise<Verdict> {
+/** Verification first: it may not be silent about anything that the opening, or a read, then meets. */
+async function judge(specimen: Specimen, damage: Damage): Promise<Verdict & { readonly verified: boolean }> {
   const damaged = damagedImage(specimen, damage);
+  const told = await verifyImage(damaged);
+  const verdict = await judgeOpening(specimen, damage, damaged);
+  const silence = verdict.outcome === "wrong" ? null : silenceOf(verdict.outcome, told, specimen, damage);
+  return { ...(silence === null ? verdict : wrong(silence)), verified: told.kind !== "sound" };
+}
+
+async function judgeOpening(specimen: Specimen, damage: Damage, damaged: Image): Promise<Verdict> {
   const disk = new ImageDisk(directory, damaged);
   const opened = await tryOpen(disk);
   if (opened instanceof Error) return judgeRefusal(opened, damaged, disk);
@@ -174,11 +186,6 @@ function destroyed(before: Image, disk: ImageDisk): string | null {
     if (!sameEntry(entry, now)) return `${name} was changed`;
   }
   return null;
-}
-
-function sameEntry(a: ImageEntry, b: ImageEntry): boolean {
-  if ("bytes" in a && "bytes" in b) return Buffer.compare(a.bytes, b.bytes) === 0;
-  return a === b;
 }
 
 /** Files that are not ours stay what they are. */

@@ -3,12 +3,16 @@ import { DiskError } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import { NokvError } from "../errors.ts";
 import { damageOf, type Finding } from "../finding.ts";
+import { tablePath } from "../lsm/table-meta.ts";
 import type { VerifyJob, VerifyResult } from "../lsm/verify-job.ts";
 import type { Version } from "../lsm/version.ts";
 import { readManifest } from "../manifest/reader.ts";
 import type { WalSegment } from "../wal/segment.ts";
 import { type BackgroundContext, jobFailure } from "./background.ts";
 import type { VerifyReport } from "./verify.ts";
+
+/** Merges may be faster than a walk over all tables. */
+const orderAttemptsMax = 5;
 
 /** Verifies an engine at work, as often as it is asked to. */
 export class Verifier {
@@ -55,6 +59,7 @@ async function verifyOpen(context: BackgroundContext, checkOpen: () => void): Pr
     const result = await runJob(env, { kind: "verify", directory, target });
     if (!isCurrent()) return;
     findings.push(...result.findings);
+    if (result.failure !== null) findings.push(result.failure);
     sum.bytes += result.bytes;
     if (target.kind === "log") sum.logSegments++;
     if (target.kind === "values") sum.valueFiles++;
@@ -67,6 +72,7 @@ async function verifyOpen(context: BackgroundContext, checkOpen: () => void): Pr
     if (!isCurrent()) continue;
     await run({ kind: "table", meta, values: version().valueFiles() }, isCurrent);
   }
+  findings.push(...(await orderFindings(context, version, findings)));
   for (const file of version().valueFiles()) {
     const isCurrent = (): boolean => version().valueFiles().some(({ number }) => number === file.number);
     if (isCurrent()) await run({ kind: "values", file }, isCurrent);
@@ -78,6 +84,26 @@ async function verifyOpen(context: BackgroundContext, checkOpen: () => void): Pr
     await run({ kind: "log", path, number, epoch, endBytes }, isCurrent);
   }
   return { directory, sound: !findings.some(({ severity }) => severity === "damage"), findings, ...sum };
+}
+
+/**
+ * The tables of one version against each other. What is found holds, whatever has become of that version; when a
+ * merge took a table away before it was opened, the next version is tried.
+ */
+async function orderFindings(
+  { env, directory }: BackgroundContext,
+  version: () => Version,
+  known: readonly Finding[],
+): Promise<readonly Finding[]> {
+  const damaged = new Set(known.map(({ path }) => path));
+  for (let attempt = 1; ; attempt++) {
+    const tried = version();
+    const tables = tried.tables().filter(({ number }) => !damaged.has(tablePath(directory, number)));
+    const { findings, failure } = await runJob(env, { kind: "verify", directory, target: { kind: "order", tables } });
+    if (failure === null || findings.length > 0) return findings;
+    if (version() === tried) return [failure];
+    if (attempt === orderAttemptsMax) return [];
+  }
 }
 
 function manifestFindings(env: Env, directory: string): Finding[] {

@@ -3,6 +3,7 @@ import { DiskError } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import { NokvError } from "../errors.ts";
 import { damageOf, type Finding, remedies } from "../finding.ts";
+import { type TableMeta, tablePath } from "../lsm/table-meta.ts";
 import { type VerifyJob, VerifyMachine, type VerifyResult } from "../lsm/verify-job.ts";
 import type { ManifestImage } from "../manifest/reader.ts";
 import { salvageManifest } from "../manifest/salvage.ts";
@@ -114,17 +115,26 @@ class Verification {
 
   async #checkTables(state: ManifestState): Promise<void> {
     const values = state.valuesInOrder();
+    /** What is wrong with the others says nothing of their order. */
+    const sound: TableMeta[] = [];
     for (const meta of state.tablesInOrder()) {
-      const { findings, records } = await this.#run({ kind: "table", meta, values });
-      this.#findings.push(...findings);
+      const { findings, failure, records } = await this.#run({ kind: "table", meta, values });
+      const found = failure === null ? findings : [...findings, failure];
+      this.#findings.push(...found);
       this.#records += records;
+      const path = tablePath(this.#directory, meta.number);
+      if (!found.some((finding) => finding.path === path)) sound.push(meta);
     }
+    const { findings, failure } = await this.#run({ kind: "order", tables: sound });
+    this.#findings.push(...findings);
+    if (failure !== null) this.#add(failure);
   }
 
   async #checkValueFiles(state: ManifestState): Promise<void> {
     for (const file of state.valuesInOrder()) {
-      const { findings } = await this.#run({ kind: "values", file });
+      const { findings, failure } = await this.#run({ kind: "values", file });
       for (const finding of findings) this.#add(finding);
+      if (failure !== null) this.#add(failure);
     }
   }
 

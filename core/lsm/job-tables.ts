@@ -17,7 +17,7 @@ export class JobTables {
   readonly #directory: string;
   readonly #cache: BlockCache;
   readonly #readers = new Map<number, TableReader>();
-  #cursor: MergingCursor | null = null;
+  readonly #cursors: LevelCursor[] = [];
 
   constructor(disk: Disk, directory: string, inputs: readonly TableMeta[], blockBytes: number) {
     this.#disk = disk;
@@ -33,18 +33,19 @@ export class JobTables {
 
   /** Over all records of `inputs`. Called once. */
   cursor(inputs: readonly TableMeta[]): MergingCursor {
-    const cursors = runsOf(inputs).map((run) => {
-      const cursor = new LevelCursor(run.map((table) => this.#open(table)));
-      cursor.expect({ bytes: runAheadBytes, backward: false });
-      return cursor;
-    });
-    this.#cursor = new MergingCursor(cursors);
-    return this.#cursor;
+    return new MergingCursor(runsOf(inputs).map((run) => this.runCursor(run)));
+  }
+
+  /** Over the records of one sorted run. */
+  runCursor(run: readonly TableMeta[]): LevelCursor {
+    const cursor = new LevelCursor(run.map((table) => this.#open(table)));
+    cursor.expect({ bytes: runAheadBytes, backward: false });
+    this.#cursors.push(cursor);
+    return cursor;
   }
 
   close(): void {
-    this.#cursor?.release();
-    this.#cursor = null;
+    for (const cursor of this.#cursors.splice(0)) cursor.release();
     for (const reader of this.#readers.values()) reader.close();
     this.#readers.clear();
   }

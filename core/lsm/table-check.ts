@@ -204,6 +204,7 @@ function sameKey(a: Uint8Array, b: Uint8Array): boolean {
   return compareRecordKeys(a, viewOf(a), 0, b, viewOf(b), 0) === 0;
 }
 
-function boundOf(head: Uint8Array): Uint8Array {
+/** The bound of the record image whose head and key are `head`. */
+export function boundOf(head: Uint8Array): Uint8Array {
   return bound(readFamily(viewOf(head), 0), head.subarray(recordHeaderBytes));
 }

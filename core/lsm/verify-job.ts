@@ -9,25 +9,29 @@ import { ValueFiles } from "../vlog/value-files.ts";
 import { closeFile } from "../wal/close-file.ts";
 import { checkLogFile, type LogRange } from "../wal/log-check.ts";
 import { BlockCache } from "./block-cache.ts";
+import { OrderCheck } from "./order-check.ts";
 import { PointBudget } from "./point-index.ts";
 import { TableCheck } from "./table-check.ts";
 import { tablePath } from "./table-meta.ts";
 import type { TableMeta } from "./table-meta.ts";
 import { TableReader } from "./table-reader.ts";
 
-/** Every byte of one file is read and judged. */
+/** Every byte of one file is read and judged; "order": all tables of a version against each other. */
 export interface VerifyJob extends Job {
   readonly kind: "verify";
   readonly directory: string;
   readonly target:
     | { readonly kind: "table"; readonly meta: TableMeta; readonly values: readonly ValueFileMeta[] }
     | { readonly kind: "values"; readonly file: ValueFileMeta }
+    | { readonly kind: "order"; readonly tables: readonly TableMeta[] }
     | ({ readonly kind: "log" } & LogRange);
 }
 
 export interface VerifyResult extends JobResult {
   readonly kind: "verify";
   readonly findings: readonly Finding[];
+  /** What ended the check before its end, beside the findings; null: it came to its end. */
+  readonly failure: Finding | null;
   readonly records: number;
   /** Of the file. What a table points to is read as well, and counted with the value file. */
   readonly bytes: number;
@@ -42,9 +46,11 @@ export class VerifyMachine implements JobMachine {
   readonly #disk: Disk;
   readonly #job: VerifyJob;
   readonly #findings: Finding[] = [];
+  #failure: Finding | null = null;
   #check: TableCheck | null = null;
   #reader: TableReader | null = null;
   #values: ValueFiles | null = null;
+  #order: OrderCheck | null = null;
   #valueFile: DiskFile | null = null;
   #valueCheck: ValueFileCheck | null = null;
   result: VerifyResult | null = null;
@@ -59,7 +65,7 @@ export class VerifyMachine implements JobMachine {
       return this.#step(budgetBytes);
     } catch (error) {
       if (!(error instanceof NokvError) && !(error instanceof DiskError)) throw error;
-      this.#note(error);
+      this.#failure = damageOf(error, this.#job.directory);
       return this.#done();
     }
   }
@@ -67,6 +73,7 @@ export class VerifyMachine implements JobMachine {
   #step(budgetBytes: number): JobState {
     const { target } = this.#job;
     if (target.kind === "log") return this.#checkLog(target);
+    if (target.kind === "order") return this.#stepOrder(target.tables, budgetBytes);
     if (target.kind === "values") return this.#stepValues(target.file, budgetBytes);
     return this.#stepTable(target.meta, target.values, budgetBytes);
   }
@@ -91,6 +98,12 @@ export class VerifyMachine implements JobMachine {
     }
     if (this.#valueCheck.step(budgetBytes)) return "more";
     return this.#done(this.#valueCheck.records, this.#valueCheck.bytes);
+  }
+
+  #stepOrder(tables: readonly TableMeta[], budgetBytes: number): JobState {
+    const { directory } = this.#job;
+    this.#order ??= new OrderCheck(this.#disk, directory, tables, (error) => this.#note(error));
+    return this.#order.step(budgetBytes) ? "more" : this.#done();
   }
 
   #stepTable(meta: TableMeta, values: readonly ValueFileMeta[], budgetBytes: number): JobState {
@@ -121,8 +134,9 @@ export class VerifyMachine implements JobMachine {
   #done(records = 0, bytes = 0): JobState {
     this.#reader?.close();
     this.#values?.close();
+    this.#order?.close();
     if (this.#valueFile !== null) closeFile(this.#valueFile);
-    this.result = { kind: "verify", findings: this.#findings, records, bytes };
+    this.result = { kind: "verify", findings: this.#findings, failure: this.#failure, records, bytes };
     return "done";
   }
 }

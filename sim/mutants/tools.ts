@@ -2,6 +2,8 @@ import type { Mutant } from "./mutant.ts";
 
 const unreadable = ["reads", "errors", "liveness", "prefix", "recovery"];
 
+const wrong = [...unreadable, "values", "model", "snapshot", "iterator", "linearizability", "ledger", "scan"];
+
 /** Compression, and what looks at a directory without being its owner. */
 export const toolMutants: readonly Mutant[] = [
   {
@@ -135,9 +137,8 @@ export const toolMutants: readonly Mutant[] = [
   {
     name: "verify-skips-value-files",
     file: "core/engine/verify.ts",
-    find: `      const { findings } = await this.#run({ kind: "values", file });`,
-    replace: `      const { findings } = { findings: [] as readonly Finding[] };
-      void file;`,
+    find: `    for (const file of state.valuesInOrder()) {`,
+    replace: `    for (const file of state.valuesInOrder().slice(0, 0)) {`,
     oracles: ["verify"],
     scenario: "at-rest-corruption",
     why: "Bytes of a value file that nobody points to may rot, and a backup copies them.",
@@ -159,5 +160,23 @@ export const toolMutants: readonly Mutant[] = [
     oracles: ["accounting"],
     scenario: "at-rest-corruption",
     why: "Of a damaged log only the first place is told; what is left out further on looks as if it never was.",
+  },
+  {
+    name: "older-table-of-level-0-left-behind",
+    file: "core/lsm/compaction-picker.ts",
+    find: `const upper = level === 0 ? closure(version.level(0), seed)`,
+    replace: `const upper = level === 0 ? overlapping(version.level(0), [seed])`,
+    oracles: [...wrong, "verify"],
+    scenario: null,
+    why: "A table of level 0 goes down past an older one that overlaps it: reads find the older record first.",
+  },
+  {
+    name: "level-0-merged-newest-first",
+    file: "core/lsm/compaction-picker.ts",
+    find: `const upper = level === 0 ? closure(version.level(0), seed)`,
+    replace: `const upper = level === 0 ? [version.level(0)[0] ?? seed]`,
+    oracles: [...wrong, "verify"],
+    scenario: null,
+    why: "The newest table of level 0 goes down alone: what it overwrote lies above it.",
   },
 ];
