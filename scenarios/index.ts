@@ -6,6 +6,7 @@ import { diskPressure } from "./disk-pressure.ts";
 import { engineModel } from "./engine-model.ts";
 import { facadeModel } from "./facade-model.ts";
 import { gatewayClients } from "./gateway-clients.ts";
+import { rpc } from "./rpc.ts";
 
 /** What we promise to survive. A mixed batch of seeds draws from these by weight. */
 export const scenarios: readonly Scenario[] = [
@@ -16,4 +17,5 @@ export const scenarios: readonly Scenario[] = [
   atRestCorruption,
   diskPressure,
   facadeModel,
+  rpc,
 ];

@@ -32,6 +32,7 @@ export const faultKinds = [
   "net.bandwidth",
   "net.split-delivery",
   "net.refused",
+  "net.corrupt",
   "clock.offset",
   "clock.drift",
   "clock.jump",

@@ -77,6 +77,30 @@ describe("resets", () => {
   });
 });
 
+describe("corruption", () => {
+  test("flips one bit of a segment, which nobody notices", async () => {
+    const results = await forSeeds(10, async (world) => {
+      const { near, far } = await open(world);
+      world.network.faults.segmentBytesMax = 100;
+      world.network.faults.corrupt = 300_000;
+      for (let i = 0; i < 30; i++) near.write(count(100, i * 100));
+      await far.until((peer) => peer.received.length === 3_000);
+      const flipped = far.received.map((byte, i) => byte ^ (i & 255)).filter((bits) => bits !== 0);
+      check(world, flipped.every((bits) => (bits & (bits - 1)) === 0), "one bit of a byte");
+      check(world, flipped.length === world.faultCount("net.corrupt"), "one byte per injection");
+    });
+    for (const { faults } of results) expect(faults["net.corrupt"]).toBeGreaterThanOrEqual(1);
+  });
+
+  test("comes only when a scenario asks for it", async () => {
+    await forSeeds(30, async (world) => {
+      world.machine("node").boot();
+      world.startFaults();
+      check(world, world.network.faults.corrupt === 0, "protocols without checksums are spared");
+    });
+  });
+});
+
 describe("crashes", () => {
   test("of a process end its connections, in order or not, after a prefix of what it wrote", async () => {
     const endings = new Set<string>();

@@ -25,6 +25,11 @@ export interface NetworkFaults {
   reset: number;
   /** Of the connection attempts: refused although somebody listens. */
   refused: number;
+  /**
+   * Of the segments: one bit is flipped on the way, and the checksums of the network do not see it. Only scenarios
+   * whose protocol has checksums of its own set it.
+   */
+  corrupt: number;
   /** A machine that loses power says nothing to its peers. Off: they see a reset at once. */
   halfOpen: boolean;
 }
@@ -43,5 +48,6 @@ export const networkFaultsNone: Readonly<NetworkFaults> = {
   splitDelivery: 0,
   reset: 0,
   refused: 0,
+  corrupt: 0,
   halfOpen: false,
 };

@@ -195,6 +195,7 @@ export class Pipe {
         this.#breakAfter(bytes);
         return;
       }
+      if (dice.chance(faults.corrupt, perMillion) && !this.#parts.link.loopback) this.#flip(bytes);
       this.#send("data", bytes);
     }
     if (this.#closed || this.#queue.length > 0) return;
@@ -226,6 +227,14 @@ export class Pipe {
     if (kept > 0) this.#send("data", bytes.subarray(0, kept));
     this.#send("reset", noBytes);
     this.bounce("ECONNRESET");
+  }
+
+  /** The pipe owns what it took out of its queue. */
+  #flip(bytes: Uint8Array): void {
+    const { dice, count } = this.#parts;
+    count("net.corrupt");
+    const at = dice.below(bytes.length);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << dice.below(8));
   }
 
   #send(kind: SegmentKind, bytes: Uint8Array): void {
