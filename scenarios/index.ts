@@ -7,6 +7,7 @@ import { engineModel } from "./engine-model.ts";
 import { facadeModel } from "./facade-model.ts";
 import { gatewayClients } from "./gateway-clients.ts";
 import { rpc } from "./rpc.ts";
+import { txnModel } from "./txn-model.ts";
 
 /** What we promise to survive. A mixed batch of seeds draws from these by weight. */
 export const scenarios: readonly Scenario[] = [
@@ -18,4 +19,5 @@ export const scenarios: readonly Scenario[] = [
   diskPressure,
   facadeModel,
   rpc,
+  txnModel,
 ];

@@ -114,6 +114,14 @@ export type Refresh = {
   readonly commitTs: number;
   readonly bypass: readonly number[];
 };
+/** Locks that began below `belowTs`, for whoever resolves them. */
+export type ScanLocks = {
+  readonly kind: "scan-locks";
+  readonly range: KeyRange;
+  readonly belowTs: number;
+  /** Looks at no more locks than that. */
+  readonly limit: number;
+};
 export type SetGcFloor = { readonly kind: "set-gc-floor"; readonly floor: number };
 export type CollectGarbage = {
   readonly kind: "collect-garbage";
@@ -123,7 +131,7 @@ export type CollectGarbage = {
   readonly limit: number;
 };
 
-/** What a region is asked. Reads (`get`, `scan`, `refresh`) write nothing and need no place in the log. */
+/** What a region is asked. `get`, `scan`, `refresh` and `scan-locks` write nothing and need no place in the log. */
 export type Command =
   | Get
   | Scan
@@ -136,6 +144,7 @@ export type Command =
   | OnePhase
   | Atomic
   | Refresh
+  | ScanLocks
   | SetGcFloor
   | CollectGarbage;
 
@@ -208,9 +217,10 @@ export type Response =
   | { readonly kind: "alive"; readonly ttlMs: number }
   | { readonly kind: "decided"; readonly commitTs: number; readonly outcome: Outcome }
   | { readonly kind: "unchanged" }
+  | { readonly kind: "locks"; readonly locks: readonly LockInfo[]; readonly next: Uint8Array | null }
   | { readonly kind: "floor"; readonly floor: number }
   | { readonly kind: "collected"; readonly count: number; readonly next: Uint8Array | null }
-  /** Nothing was written. */
+  /** It did not happen; at most a record that says so was written. */
   | { readonly kind: "refused"; readonly refusals: readonly Refusal[] };
 
 export function refused(...refusals: readonly Refusal[]): Response {

@@ -391,7 +391,7 @@ test("gc: records and fences below the safe point go, data stays as readers at t
   stage.run({ kind: "set-gc-floor", floor: 50 });
   const range = { start: bytes(""), end: null };
   expect(stage.run({ kind: "collect-garbage", safePoint: 50, range, limit: 100 })).toMatchObject({ count: 5 });
-  stage.store.compact();
+  stage.store.compact(range, 50);
   expect(stage.store.versions().map(({ version }) => version)).toEqual([70, 40]);
   expect(stage.read("a", 50)).toBe("2");
   expect(reason(stage.get("a", 49))).toBe("too-old");

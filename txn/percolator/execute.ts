@@ -4,7 +4,7 @@ import { checkTxnStatus, txnHeartBeat } from "./check-txn-status.ts";
 import type { Command } from "./command.ts";
 import { commit } from "./commit.ts";
 import type { Execution } from "./execution.ts";
-import { collectGarbage, setGcFloor } from "./gc.ts";
+import { collectGarbage, scanLocks, setGcFloor } from "./gc.ts";
 import { onePhase } from "./one-phase.ts";
 import { prewrite } from "./prewrite.ts";
 import { get, refresh, scan } from "./read.ts";
@@ -37,6 +37,8 @@ export function execute(view: View, command: Command): Execution {
       return atomic(view, command);
     case "refresh":
       return refresh(view, command);
+    case "scan-locks":
+      return scanLocks(view, command);
     case "set-gc-floor":
       return setGcFloor(view, command);
     case "collect-garbage":

@@ -1,5 +1,5 @@
 import { assert } from "../../core/assert.ts";
-import type { CollectGarbage, SetGcFloor } from "./command.ts";
+import type { CollectGarbage, ScanLocks, SetGcFloor } from "./command.ts";
 import { type Execution, answer, isAlive, lockInfo, refuse } from "./execution.ts";
 import { firstLock } from "./read.ts";
 import { fenceTs } from "./txn-record.ts";
@@ -9,6 +9,13 @@ import { type DataRecord, type KeyedTxnRecord, type View, type Write, successor 
 export function setGcFloor(view: View, { floor }: SetGcFloor): Execution {
   if (floor <= view.gcFloor) return answer({ kind: "floor", floor: view.gcFloor });
   return { response: { kind: "floor", floor }, writes: [{ kind: "gc-floor", ts: floor }] };
+}
+
+export function scanLocks(view: View, { range, belowTs, limit }: ScanLocks): Execution {
+  const page = view.locksIn(range, limit);
+  const locks = page.filter(({ lock }) => lock.startTs < belowTs).map(({ key, lock }) => lockInfo(key, lock));
+  const last = page.at(-1);
+  return answer({ kind: "locks", locks, next: last === undefined || page.length < limit ? null : successor(last.key) });
 }
 
 /**

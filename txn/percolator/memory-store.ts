@@ -109,10 +109,10 @@ export class MemoryStore implements View {
     }
   }
 
-  /** What merges do to family `data` when nobody reads below the safe point any more. */
-  compact(): void {
-    for (const [key, versions] of this.#data.slice(everything, Infinity)) {
-      const kept = keptVersions(versions, this.gcSafePoint);
+  /** What merges do to family `data` when nobody reads `range` below the safe point any more. */
+  compact(range: KeyRange, safePoint: number): void {
+    for (const [key, versions] of this.#data.slice(range, Infinity)) {
+      const kept = keptVersions(versions, safePoint);
       this.#data.set(key, kept.length === 0 ? null : kept);
     }
   }

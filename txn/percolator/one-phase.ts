@@ -1,4 +1,5 @@
 import type { OnePhase, Refusal } from "./command.ts";
+import { refused } from "./command.ts";
 import { type Execution, answer, lockInfo, newestCommit, refuse } from "./execution.ts";
 import { refuseCheck } from "./prewrite.ts";
 import { changeIn } from "./read.ts";
@@ -14,6 +15,7 @@ export function onePhase(view: View, command: OnePhase): Execution {
     if (record.kind === "rollback") return refuse({ kind: "rolled-back", key });
     return answer({ kind: "committed", commitTs: record.commitTs });
   }
+  if (startTs < view.gcSafePoint) return refuse({ kind: "forgotten", safePoint: view.gcSafePoint });
   if (startTs < view.gcFloor) return refuse({ kind: "too-old", floor: view.gcFloor });
   const refusals: Refusal[] = [];
   let newestTs = 0;
@@ -27,9 +29,20 @@ export function onePhase(view: View, command: OnePhase): Execution {
   for (const check of checks) refuseCheck(view, check, startTs, refusals);
   const change = changeIn(view, command.reads, { startTs, commitTs, bypass: [] });
   if (change !== null) refusals.push(change);
-  if (refusals.length > 0) return refuse(...refusals);
+  if (refusals.length > 0) return { response: refused(...refusals), writes: doom(refusals, command) };
   if (newestTs >= commitTs) return refuse({ kind: "retry", newestTs });
   return { response: { kind: "committed", commitTs }, writes: mutations.flatMap((m) => writesOf(m, command)) };
+}
+
+/**
+ * A check that failed may hold later: its record keeps a late duplicate from finding it so. Conflicts and changes are
+ * final by themselves, and locks are waited for.
+ */
+function doom(refusals: readonly Refusal[], { startTs, mutations }: OnePhase): Write[] {
+  const isFinal = refusals.some((refusal) => refusal.kind === "check-failed" && refusal.lock === null);
+  const [first] = mutations;
+  if (!isFinal || first === undefined) return [];
+  return [{ kind: "record", key: first.key, startTs, record: { kind: "rollback", isProtected: true } }];
 }
 
 function writesOf(mutation: OnePhase["mutations"][number], { startTs, commitTs }: OnePhase): Write[] {

@@ -29,7 +29,8 @@ export function prewrite(view: View, command: Prewrite): Execution {
   }
   if (committedTs !== 0) return answer({ kind: "committed", commitTs: committedTs });
   // What the first copy found is what a duplicate is told: its own locks are no change.
-  if (fresh.length > 0) for (const check of checks) refuseCheck(view, check, startTs, refusals);
+  const isDuplicate = fresh.length === 0 && mutations.length > 0;
+  if (!isDuplicate) for (const check of checks) refuseCheck(view, check, startTs, refusals);
   if (refusals.length > 0) return refuse(...refusals);
   const writes = fresh.flatMap((mutation) => lockWrites(mutation, command));
   return { response: { kind: "prewritten", minCommitTs }, writes };

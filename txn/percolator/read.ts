@@ -118,3 +118,9 @@ export function pointRange(key: Uint8Array): KeyRange {
 export function contains(range: KeyRange, key: Uint8Array): boolean {
   return compareKeys(range.start, key) <= 0 && (range.end === null || compareKeys(key, range.end) < 0);
 }
+
+/** Every key of `inner` is in `range`. */
+export function covers(range: KeyRange, inner: KeyRange): boolean {
+  if (compareKeys(range.start, inner.start) > 0) return false;
+  return range.end === null || (inner.end !== null && compareKeys(inner.end, range.end) <= 0);
+}

@@ -25,6 +25,7 @@ export function readsOf(command: Command): Reads {
     case "txn-heart-beat":
       return { keys: [command.primary], ranges: [] };
     case "scan":
+    case "scan-locks":
     case "resolve-lock":
     case "collect-garbage":
       return { keys: [], ranges: [command.range] };

@@ -1,0 +1,174 @@
+import { TimestampModel } from "../sim/checkers/timestamp-model.ts";
+import type { Dice } from "../sim/dice.ts";
+import type { Scenario } from "../sim/scenario.ts";
+import type { World } from "../sim/world.ts";
+import { GarbageCollector } from "../txn/client/garbage-collector.ts";
+import { TxnCluster } from "./txn-cluster.ts";
+import { type TxnNetwork, type TxnStage, TxnUser, bytesOf } from "./txn-user.ts";
+import { TxnWorkload, everyKey } from "./txn-workload.ts";
+
+/** Whatever is waited for at the end, it comes within this. */
+const settleMsMax = 120_000;
+const calmDelayUs = 500;
+
+export const txnModel: Scenario = {
+  name: "txn-model",
+  why: "A transaction is all there or not at all, at one instant, whoever dies, splits or repeats in its midst.",
+  weight: 2,
+  run: (world) => new TxnModelRun(world).run(),
+};
+
+class TxnModelRun {
+  readonly #world: World;
+  readonly #model = new TimestampModel();
+  readonly #cluster: TxnCluster;
+  readonly #stage: TxnStage;
+  readonly #users: TxnUser[] = [];
+  readonly #workload: TxnWorkload;
+  readonly #nemesis: Dice;
+  readonly #operations: number;
+  readonly #gcLagMs: number;
+  #working = true;
+
+  constructor(world: World) {
+    this.#world = world;
+    const plan = world.dice("plan");
+    this.#nemesis = world.dice("nemesis");
+    const slowest = plan.pick([100, 2_000, 50_000]);
+    this.#cluster = new TxnCluster(
+      world,
+      { applyUsMax: plan.pick([10, slowest, slowest * 4]), timestampUsMax: plan.pick([10, slowest]) },
+      this.#model,
+    );
+    this.#stage = {
+      world,
+      cluster: this.#cluster,
+      txns: [],
+      atomics: [],
+      options: { ttlMs: plan.pick([20, 200, 3_000]), deadlineMs: plan.pick([1_000, 5_000, 20_000]) },
+      answerMsMax: plan.pick([20, 200, 1_000]),
+      network: drawNetwork(plan, slowest, world.options.faultFree),
+    };
+    this.#gcLagMs = plan.pick([0, 30, 300, 3_000]);
+    this.#operations = plan.between(10, 60);
+    this.#workload = new TxnWorkload(world.dice("workload"), {
+      serializable: plan.pick(["never", "always", "some"] as const),
+      large: plan.chance(1, 3),
+      fail: (message) => world.fail("bank", message),
+    });
+    for (let i = 1; i <= plan.between(2, 6); i++) this.#users.push(new TxnUser(this.#stage, i));
+    for (let splits = plan.between(0, 3); splits > 0; splits--) this.#split(plan);
+  }
+
+  async run(): Promise<void> {
+    const world = this.#world;
+    const setUp = new TxnUser(this.#stage, 0);
+    const faulty = this.#stage.network;
+    this.#stage.network = calm(faulty);
+    await this.#workload.setUp(setUp);
+    this.#stage.network = faulty;
+    const working = Promise.all(this.#users.map((user) => this.#work(user)));
+    const harming = world.options.faultFree ? Promise.resolve() : this.#harm();
+    const collecting = this.#collectSometimes();
+    await working;
+    this.#working = false;
+    await harming;
+    await collecting;
+    this.#stage.network = calm(faulty);
+    await this.#cleanUp();
+    world.story(this.#summary());
+    const wrong = this.#model.judge(this.#stage.txns, this.#stage.atomics);
+    if (wrong !== null) world.fail("timestamps", wrong);
+  }
+
+  async #work(user: TxnUser): Promise<void> {
+    const canCrash = !this.#world.options.faultFree;
+    for (let left = this.#operations; left > 0; left--) {
+      if (canCrash && user.dice.chance(1, 12)) user.crashAfter(user.dice.skewed(1, 30));
+      await this.#workload.operate(user);
+      if (user.dice.chance(1, 4)) await this.#world.sleep(user.dice.skewed(1, 200));
+      const wrong = this.#cluster.mirrorDefect();
+      if (wrong !== null) this.#world.fail("mirror", wrong);
+    }
+  }
+
+  /** Splits and changes of leaders, while clients work. */
+  async #harm(): Promise<void> {
+    const dice = this.#nemesis;
+    const gapMs = dice.skewed(2, 500);
+    while (this.#working) {
+      await this.#world.sleep(dice.between(1, gapMs));
+      if (dice.chance(1, 3)) this.#split(dice);
+      else this.#cluster.changeLeader();
+    }
+  }
+
+  #split(dice: Dice): void {
+    if (this.#cluster.regionCount >= 5) return;
+    this.#cluster.split(bytesOf(dice.pick(everyKey)));
+  }
+
+  async #collectSometimes(): Promise<void> {
+    const dice = this.#nemesis;
+    const lagMs = this.#gcLagMs;
+    if (lagMs === 0) return;
+    const collector = new TxnUser(this.#stage, this.#users.length + 1);
+    while (this.#working) {
+      await this.#world.sleep(dice.between(10, 1_000));
+      await this.#collect(collector, this.#cluster.timestamp() - lagMs * 4_096, 5_000);
+      if (dice.chance(1, 2)) this.#cluster.compact();
+    }
+  }
+
+  async #collect(user: TxnUser, safePoint: number, deadlineMs: number): Promise<boolean> {
+    const done = await user.perform<boolean>(deadlineMs, (calls, then) =>
+      new GarbageCollector(calls, safePoint).run(then),
+    );
+    return done === true;
+  }
+
+  /** Nothing is broken any more: whatever was left behind is resolved and collected, and a transaction commits. */
+  async #cleanUp(): Promise<void> {
+    const world = this.#world;
+    const user = new TxnUser(this.#stage, this.#users.length + 2);
+    const log = await this.#workload.last(user);
+    if (log.outcome !== "committed") world.fail("liveness", `the last transaction was ${log.outcome}`);
+    await world.sleep(2 * this.#stage.options.deadlineMs + 3 * this.#stage.network.lateUsMax / 1_000);
+    if (!this.#users.every(({ isIdle }) => isIdle)) world.fail("liveness", "a client still waits for something");
+    if (!(await this.#collect(user, this.#cluster.timestamp(), settleMsMax))) {
+      world.fail("liveness", "garbage can not be collected although nothing is broken");
+    }
+    const { lockCount, prewrittenCount, recordCount } = this.#cluster.store;
+    if (lockCount + prewrittenCount + recordCount > 0) {
+      world.fail("hygiene", `left: ${lockCount} locks, ${prewrittenCount} values under locks, ${recordCount} records`);
+    }
+    const after = await this.#workload.readAll(user);
+    if (after.reads.length + after.scans.length === 0) world.fail("liveness", "what is there can not be read");
+  }
+
+  #summary(): string {
+    const { txns, atomics } = this.#stage;
+    const ended = (outcome: string): number => txns.filter((txn) => txn.outcome === outcome).length;
+    const crashes = this.#users.reduce((sum, user) => sum + user.crashes, 0);
+    return (
+      `${ended("committed")} committed, ${ended("aborted")} aborted, ${ended("unknown")} unknown, ` +
+      `${atomics.length} operations, ${crashes} crashes of clients, ${this.#cluster.splits} splits, ` +
+      `${this.#cluster.leaderChanges} changes of leaders, ${this.#model.writeCount} versions`
+    );
+  }
+}
+
+function drawNetwork(plan: Dice, slowestUs: number, faultFree: boolean): TxnNetwork {
+  const [lost, doubled] = [plan.pick([0, 5, 50]), plan.pick([0, 20, 200])];
+  return {
+    delayUsMax: slowestUs,
+    lost: faultFree ? 0 : lost,
+    doubled: faultFree ? 0 : doubled,
+    lateUsMax: plan.pick([1_000, 100_000, 5_000_000]),
+  };
+}
+
+function calm(network: TxnNetwork): TxnNetwork {
+  return { ...network, delayUsMax: calmDelayUs, lost: 0, doubled: 0 };
+}
+
