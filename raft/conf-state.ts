@@ -20,6 +20,11 @@ export function isJoint(conf: ConfState): boolean {
   return conf.votersOutgoing.length > 0;
 }
 
+/** Of a peer that was told nothing yet: it waits for a snapshot. */
+export function isEmpty({ voters, votersOutgoing, learners }: ConfState): boolean {
+  return voters.length === 0 && votersOutgoing.length === 0 && learners.length === 0;
+}
+
 /** Whether `peer` counts in either half. */
 export function isVoter(conf: ConfState, peer: PeerId): boolean {
   return conf.voters.includes(peer) || conf.votersOutgoing.includes(peer);

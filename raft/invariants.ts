@@ -1,5 +1,5 @@
 import { assert } from "../core/assert.ts";
-import { confFault, isVoter } from "./conf-state.ts";
+import { confFault, isEmpty, isVoter } from "./conf-state.ts";
 import { nobody } from "./entry.ts";
 import type { Progress } from "./progress.ts";
 import type { RaftState } from "./raft-state.ts";
@@ -8,7 +8,7 @@ import type { RaftState } from "./raft-state.ts";
 export function checkInvariants(state: RaftState): void {
   const { log, tracker, role } = state;
   log.check();
-  assert(confFault(tracker.conf) === null, "the configuration is sound");
+  assert(isEmpty(tracker.conf) || confFault(tracker.conf) === null, "the configuration is sound");
   assert(log.lastTerm <= state.term, "no entry is of a term to come");
   assert(state.hard.term <= state.term, "terms only grow");
   assert(state.hard.commit <= log.committed, "what is committed stays so");

@@ -8,7 +8,6 @@ import type { Progress } from "./progress.ts";
 import type { RaftState } from "./raft-state.ts";
 import type { DropReason } from "./ready.ts";
 import { becomeFollower } from "./roles.ts";
-import { wantSnapshot } from "./sending.ts";
 import type { SnapshotMeta } from "./snapshot-meta.ts";
 
 export function tickLeader(state: RaftState): void {
@@ -233,10 +232,10 @@ export function sendSnapshot(state: RaftState, to: PeerId, snapshot: SnapshotMet
   const progress = state.tracker.get(to);
   if (state.role !== "leader" || progress === null || to === state.id) return;
   assert(snapshot.index <= state.log.applied, "a snapshot holds what is applied");
-  if (snapshot.index < state.log.base) {
-    // Too old to be of use: the log begins behind it.
+  if (snapshot.index < state.log.base || snapshot.index <= progress.match) {
+    // Too old to be of use: the log begins behind it, or the peer has come further by itself.
     progress.snapshotWanted = false;
-    wantSnapshot(state, progress);
+    state.flushNeeded = true;
     return;
   }
   progress.becomeSnapshot(snapshot.index);

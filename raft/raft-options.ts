@@ -38,7 +38,7 @@ export interface Restored {
   readonly hard: HardState;
   readonly log: RestoredLog;
   readonly applied: LogIndex;
-  /** The configuration at `applied`. */
+  /** The configuration at `applied`; empty for a peer that waits for its first snapshot. */
   readonly conf: ConfState;
 }
 
@@ -47,16 +47,6 @@ export interface RaftOptions {
   /** Spreads election timeouts: stream "raft/election", entity `id`. */
   readonly random: Random;
   readonly limits: RaftLimits;
-}
-
-/** A peer that was never here before. `conf`: the group's first one, the same for all its first peers. */
-export function freshPeer(conf: ConfState): Restored {
-  return {
-    hard: { term: 0, vote: 0, commit: 0 },
-    log: { base: 0, baseTerm: 0, runs: [], last: 0, confs: [] },
-    applied: 0,
-    conf,
-  };
 }
 
 export function checkLimits(limits: RaftLimits): void {

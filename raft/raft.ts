@@ -1,6 +1,6 @@
 // HOT: every input of every group passes here.
 import { assert, unreachable as unreachableCase } from "../core/assert.ts";
-import { type ConfState, isVoter, transitionFault } from "./conf-state.ts";
+import { type ConfState, confFault, isEmpty, isVoter, transitionFault } from "./conf-state.ts";
 import {
   campaign,
   candidacyDurable,
@@ -81,7 +81,7 @@ export class Raft {
   constructor(options: RaftOptions, restored: Restored) {
     checkLimits(options.limits);
     assert(options.id !== nobody, "a peer has an id");
-    assert(transitionFault(restored.conf, restored.conf) === null, "a peer starts with a sound configuration");
+    assert(isEmpty(restored.conf) || confFault(restored.conf) === null, "a peer starts with a sound configuration");
     this.#state = new RaftState(options, restored);
   }
 

@@ -6,6 +6,7 @@ import { diskPressure } from "./disk-pressure.ts";
 import { engineModel } from "./engine-model.ts";
 import { facadeModel } from "./facade-model.ts";
 import { gatewayClients } from "./gateway-clients.ts";
+import { raftCore } from "./raft-core.ts";
 import { rpc } from "./rpc.ts";
 import { txnModel } from "./txn-model.ts";
 
@@ -18,6 +19,7 @@ export const scenarios: readonly Scenario[] = [
   atRestCorruption,
   diskPressure,
   facadeModel,
+  raftCore,
   rpc,
   txnModel,
 ];

@@ -7,6 +7,7 @@ import { gatewayMutants } from "./gateway.ts";
 import { kvMutants } from "./kv.ts";
 import { manifestMutants } from "./manifest.ts";
 import type { Mutant } from "./mutant.ts";
+import { raftElectionMutants, raftReplicationMutants } from "./raft.ts";
 import { readCacheMutants } from "./read-caches.ts";
 import { pressureMutants } from "./pressure.ts";
 import { rangeDeleteMutants } from "./range-deletes.ts";
@@ -46,6 +47,8 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "commands of the gateway", mutants: kvMutants },
   { topic: "the facade", mutants: facadeMutants },
   { topic: "the protocol of the gateway", mutants: gatewayMutants },
+  { topic: "raft: elections and members", mutants: raftElectionMutants },
+  { topic: "raft: replication and reads", mutants: raftReplicationMutants },
   { topic: "codecs, looking and verifying", mutants: toolMutants },
   { topic: "determinism", mutants: ambientMutants },
 ];

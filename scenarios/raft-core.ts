@@ -1,0 +1,233 @@
+import { noBytes } from "../raft/entry.ts";
+import type { ConfOp } from "../raft/conf-change.ts";
+import { type ConfState, isJoint, membersOf } from "../raft/conf-state.ts";
+import { RaftObserver } from "../sim/checkers/raft-observer.ts";
+import type { Dice } from "../sim/dice.ts";
+import type { Scenario } from "../sim/scenario.ts";
+import type { World } from "../sim/world.ts";
+import { RaftNemesis } from "./raft-nemesis.ts";
+import { RaftNetwork } from "./raft-network.ts";
+import { type AppliedState, type RaftGroup, RaftPeer } from "./raft-peer.ts";
+import { type RaftPlan, type RequestKind, drawPlan, requestKinds } from "./raft-plan.ts";
+import { RaftRequests } from "./raft-requests.ts";
+
+/** The group begins behind a snapshot, so that who joins later needs one. */
+const origin = 1;
+/** Ticks within which a healed group elects a leader, answers, and brings everyone up to date. */
+const recoveryTicksMax = 2_000;
+const pollsPerElection = 2;
+
+export const raftCore: Scenario = {
+  name: "raft-core",
+  why: "Replicas must never disagree on what was committed, whatever crashes, is cut off, or joins meanwhile.",
+  weight: 2,
+  run: (world) => new RaftCoreRun(world).run(),
+};
+
+class RaftCoreRun {
+  readonly #world: World;
+  readonly #plan: RaftPlan;
+  readonly #dice: Dice;
+  readonly #network: RaftNetwork;
+  readonly #observer: RaftObserver;
+  readonly #requests: RaftRequests;
+  readonly #peers: readonly RaftPeer[];
+  readonly #nemesis: RaftNemesis;
+  readonly #kinds: readonly RequestKind[];
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#plan = drawPlan(world);
+    this.#dice = world.dice("requests");
+    this.#network = new RaftNetwork(world, this.#plan.network);
+    this.#observer = new RaftObserver(origin, (oracle, message) => world.fail(oracle, message));
+    this.#requests = new RaftRequests(world, this.#observer);
+    const { voters, learners, peers, weights } = this.#plan;
+    const conf: ConfState = { voters, votersOutgoing: [], learners, learnersNext: [] };
+    const group: RaftGroup = {
+      plan: this.#plan,
+      network: this.#network,
+      observer: this.#observer,
+      requests: this.#requests,
+      isUp: (id) => this.#peers.some((peer) => peer.id === id && peer.raft !== null),
+    };
+    this.#peers = peers.map((id) => {
+      const first = membersOf(conf).includes(id) ? memberState(conf) : strangerState;
+      const peer = new RaftPeer(id, world, group, first);
+      this.#network.join(peer);
+      this.#observer.join(peer);
+      return peer;
+    });
+    this.#nemesis = new RaftNemesis(world, this.#plan.faults, this.#network, this.#peers);
+    this.#kinds = requestKinds.flatMap((kind) => Array.from({ length: weights[kind] }, () => kind));
+    world.story(JSON.stringify(this.#plan));
+  }
+
+  async run(): Promise<void> {
+    const world = this.#world;
+    for (const peer of this.#peers) peer.boot();
+    this.#nemesis.start();
+    for (let step = 0; step < this.#plan.steps; step++) {
+      await world.sleep(this.#dice.skewed(1, this.#plan.stepGapMsMax + 1) - 1);
+      this.#request(this.#dice.pick(this.#kinds));
+    }
+    this.#nemesis.stop();
+    this.#network.calm = true;
+    for (const peer of this.#peers) peer.relax();
+    await this.#recover();
+    await this.#stall();
+    const { elections, committed } = this.#observer;
+    const { appliedCount, reads } = this.#requests;
+    world.story(`${elections} elections, ${committed} committed, ${appliedCount} proposals applied, ${reads} reads`);
+  }
+
+  /** The leader of the highest term that is up. */
+  #leader(): RaftPeer | null {
+    let found: RaftPeer | null = null;
+    let term = -1;
+    for (const peer of this.#peers) {
+      const status = peer.raft?.status();
+      if (status?.role !== "leader" || status.term <= term) continue;
+      found = peer;
+      term = status.term;
+    }
+    return found;
+  }
+
+  #request(kind: RequestKind): void {
+    const dice = this.#dice;
+    const anyone = dice.pick(this.#peers);
+    const peer = dice.chance(4, 5) ? (this.#leader() ?? anyone) : anyone;
+    const other = dice.pick(this.#peers);
+    switch (kind) {
+      case "propose":
+        for (let left = dice.pick([1, 1, 2, 6]); left > 0; left--) {
+          peer.input({ kind: "propose", ...this.#requests.proposal(dice.pick([0, 10, 60])) });
+        }
+        return;
+      case "read":
+        return this.#read(peer);
+      case "conf":
+        return this.#changeConf(peer);
+      case "transfer":
+        return peer.input({ kind: "transfer", to: other.id });
+      case "compact":
+        return this.#compact(other);
+      case "flush":
+        return other.flush();
+      case "campaign":
+        return other.input({ kind: "campaign", force: dice.chance(1, 2) });
+      case "quiesce":
+        return peer.input({ kind: "quiesce" });
+      case "unreachable":
+        return peer.input({ kind: "unreachable", peer: other.id });
+      default:
+        return;
+    }
+  }
+
+  #read(peer: RaftPeer): void {
+    // The read begins when the peer takes it: until then it may see less.
+    peer.soon(() => peer.input({ kind: "readIndex", token: this.#requests.readToken() }));
+  }
+
+  #compact(peer: RaftPeer): void {
+    if (peer.raft === null) return;
+    if (this.#dice.chance(1, 2)) peer.flush();
+    const { base } = peer.image;
+    const last = peer.durableApplied;
+    if (last > base) peer.compact(this.#dice.between(base + 1, last));
+  }
+
+  #changeConf(peer: RaftPeer): void {
+    const dice = this.#dice;
+    const { voters, learners } = peer.state.conf;
+    const others = this.#plan.peers.filter((id) => !voters.includes(id) && !learners.includes(id));
+    const ops: { op: ConfOp; peer: number }[] = [];
+    const add = (op: ConfOp, from: readonly number[]): void => {
+      if (from.length > 0) ops.push({ op, peer: dice.pick(from) });
+    };
+    for (let left = dice.pick([1, 1, 1, 2, 3]); left > 0; left--) {
+      const op = dice.pick<ConfOp>(["addVoter", "addLearner", "remove", "promote", "promote", "demote"]);
+      if (op === "promote") add(op, learners);
+      else if (op === "addVoter" || op === "addLearner") add(op, others);
+      else if (voters.length > 1) add(op, voters);
+    }
+    peer.input({ kind: "conf", token: 0, change: { ops, leaveJoint: false, context: noBytes } });
+  }
+
+  /** No more faults: a leader, an answer, everyone up to date, and no change of members half done. */
+  async #recover(): Promise<void> {
+    const { tickUs, limits } = this.#plan;
+    const pollMs = Math.max(1, Math.floor((tickUs * limits.electionTicks) / pollsPerElection / 1_000));
+    const deadlineUs = this.#world.nowUs + recoveryTicksMax * tickUs + this.#plan.disk.slowUsMax;
+    let proposal = 0;
+    let read = 0;
+    while (!(this.#requests.wasApplied(proposal) && read > 0 && this.#requests.wasRead(read) && this.#upToDate())) {
+      if (this.#world.nowUs > deadlineUs) this.#world.fail("liveness", this.#standing());
+      await this.#world.sleep(pollMs);
+      const leader = this.#leader();
+      if (leader === null) continue;
+      if (!this.#requests.wasApplied(proposal)) {
+        const asked = this.#requests.proposal(0);
+        proposal = asked.token;
+        leader.input({ kind: "propose", ...asked });
+      } else if (read === 0 || !this.#requests.wasRead(read)) {
+        read = this.#requests.readToken();
+        leader.input({ kind: "readIndex", token: read });
+      }
+    }
+  }
+
+  #upToDate(): boolean {
+    const leader = this.#leader();
+    if (leader === null || isJoint(leader.state.conf)) return false;
+    const members = membersOf(leader.state.conf);
+    return this.#peers.every(
+      ({ id, state }) => !members.includes(id) || state.applied === this.#observer.committed,
+    );
+  }
+
+  #standing(): string {
+    const peers = this.#peers.map(({ raft, state }) => {
+      if (raft === null) return "down";
+      const { id, role, term, leader, committed, last, base, stable, applying } = raft.status();
+      const marks = `${base}..${applying}..${stable}..${committed}..${last}`;
+      const { voters, votersOutgoing } = raft.status().conf;
+      const conf = `voters ${voters.join(",")}${votersOutgoing.length > 0 ? ` and ${votersOutgoing.join(",")}` : ""}`;
+      return `${id} ${role} of ${leader} in ${term}, log ${marks}, applied ${state.applied}, ${conf}`;
+    });
+    return `no progress after the faults: ${peers.join("; ")}`;
+  }
+
+  /** A follower that is stopped for a while finds its leader's heartbeats when it goes on: no reason to stand. */
+  async #stall(): Promise<void> {
+    const { tickUs, limits } = this.#plan;
+    const leader = this.#leader();
+    const status = leader?.raft?.status();
+    if (leader === null || status === undefined || status.quiesced) return;
+    // Without the one that is stopped a majority must be left, or the leader itself steps down.
+    if (status.conf.voters.length < 3) return;
+    const victim = this.#peers.find(({ id }) => id !== leader.id && status.conf.voters.includes(id));
+    if (victim === undefined) return;
+    const tickMs = tickUs / 1_000;
+    victim.machine.pause(tickMs * limits.electionTicks * 3);
+    const polls = limits.electionTicks * 5 * 4;
+    for (let poll = 0; poll < polls; poll++) {
+      await this.#world.sleep(Math.floor(tickMs / 4) + 1);
+      const role = victim.raft?.status().role;
+      if (role !== "follower") this.#world.fail("spurious-election", `${victim.id} was only stopped, and is ${role}`);
+    }
+  }
+}
+
+function memberState(conf: ConfState): AppliedState {
+  return { applied: origin, hash: [1, 1], conf };
+}
+
+/** Of a peer that knows nothing of its group yet. */
+const strangerState: AppliedState = {
+  applied: 0,
+  hash: [0, 0],
+  conf: { voters: [], votersOutgoing: [], learners: [], learnersNext: [] },
+};
