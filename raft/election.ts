@@ -80,7 +80,7 @@ export function stepVoteRequest(state: RaftState, request: Message): void {
   // A grant of a pre-vote bears the term it is for: the one who asked is not in it yet.
   const term = pre && granted ? request.term : state.term;
   const reply = new Message(pre ? "preVoteReply" : "voteReply", state.id, request.from, term);
-  reply.reject = !granted;
+  if (!granted) refuseVote(state, reply);
   state.sendAfter.push(reply);
   if (!granted || pre) return;
   // Whoever may win deserves the time to do so.
@@ -88,7 +88,26 @@ export function stepVoteRequest(state: RaftState, request: Message): void {
   state.vote = request.from;
 }
 
+/** The refusal says what is known to be committed here: `adoptCommit`. */
+export function refuseVote(state: RaftState, reply: Message): void {
+  reply.reject = true;
+  reply.commit = state.log.committed;
+  reply.logTerm = state.log.term(reply.commit);
+}
+
+/**
+ * Somebody knows of more commits, and the entry in question is the same here: so it is committed here too.
+ * Without this a leader that applied its own removal and then stepped down could hold up its group for ever: it
+ * may not stand, its log is the longest, and the others need its vote until they know that it was removed.
+ */
+function adoptCommit(state: RaftState, reply: Message): void {
+  const { log } = state;
+  if (state.role === "leader" || reply.commit <= log.committed) return;
+  if (log.matches(reply.commit, reply.logTerm)) log.commitTo(reply.commit);
+}
+
 export function stepVoteReply(state: RaftState, reply: Message): void {
+  if (reply.reject) adoptCommit(state, reply);
   const pre = reply.kind === "preVoteReply";
   if (state.role !== (pre ? "preCandidate" : "candidate")) return;
   // A grant for an earlier question says nothing about this one.
@@ -96,7 +115,9 @@ export function stepVoteReply(state: RaftState, reply: Message): void {
   const voter = state.tracker.get(reply.from);
   if (voter === null) return;
   castBallot(voter, !reply.reject);
-  decide(state);
+  // It learnt of a change of members while it stood: first that is applied.
+  if (state.log.unappliedConf() > 0) becomeFollower(state, state.term, nobody);
+  else decide(state);
 }
 
 function decide(state: RaftState): void {

@@ -30,10 +30,10 @@ export class Message {
    * `index` of the append. preVote, vote: the candidate's last entry.
    */
   index: LogIndex = 0;
-  /** The term of the entry at `index`; of requests only. */
+  /** The term of the entry at `index`; of a refused vote, of that at `commit`. */
   logTerm: Term = 0;
   entries: readonly Entry[] = noEntries;
-  /** append, heartbeat, quiesce. */
+  /** append, heartbeat, quiesce; of a refused vote, what the voter knows to be committed. */
   commit: LogIndex = 0;
   /** Replies. */
   reject = false;

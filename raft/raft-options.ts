@@ -51,6 +51,7 @@ export interface RaftOptions {
 
 export function checkLimits(limits: RaftLimits): void {
   assert(limits.heartbeatTicks >= 1, "a heartbeat takes a tick at least");
-  assert(limits.electionTicks > limits.heartbeatTicks, "a leader is heard of before anyone asks for votes");
+  // Ticks of two peers are not in phase: with less, a heartbeat that is just in time comes too late.
+  assert(limits.electionTicks > limits.heartbeatTicks * 2, "a leader is heard of before anyone asks for votes");
   assert(limits.inflightMessagesMax >= 1, "a window holds a message");
 }

@@ -5,6 +5,7 @@ import {
   campaign,
   candidacyDurable,
   isElectable,
+  refuseVote,
   stepTimeoutNow,
   stepVoteReply,
   stepVoteRequest,
@@ -303,7 +304,7 @@ function stepOld(state: RaftState, { kind, from }: Message): void {
   if (isFromLeader(kind)) refuseOldLeader(state, from);
   if (kind !== "preVote") return;
   const reply = state.message("preVoteReply", from);
-  reply.reject = true;
+  refuseVote(state, reply);
   state.sendAfter.push(reply);
 }
 

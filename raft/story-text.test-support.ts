@@ -40,7 +40,7 @@ export function messageText(message: Message): string {
       return `${head}: last ${index}/${logTerm}${message.force ? ", forced" : ""}`;
     case "preVoteReply":
     case "voteReply":
-      return `${head}: ${reject ? "no" : "yes"}`;
+      return `${head}: ${reject ? `no, committed ${commit}/${logTerm}` : "yes"}`;
     case "snapshot":
       return `${head}: at ${message.snapshot?.index}/${message.snapshot?.term}`;
     case "timeoutNow":

@@ -5,6 +5,7 @@ import { RaftObserver } from "../sim/checkers/raft-observer.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
+import { RaftCalm } from "./raft-calm.ts";
 import { RaftNemesis } from "./raft-nemesis.ts";
 import { RaftNetwork } from "./raft-network.ts";
 import { type AppliedState, type RaftGroup, RaftPeer } from "./raft-peer.ts";
@@ -75,7 +76,8 @@ class RaftCoreRun {
     this.#network.calm = true;
     for (const peer of this.#peers) peer.relax();
     await this.#recover();
-    await this.#stall();
+    const leader = this.#leader();
+    if (leader !== null) await new RaftCalm(world, this.#plan, this.#network, this.#peers).disturb(leader);
     const { elections, committed } = this.#observer;
     const { appliedCount, reads } = this.#requests;
     world.story(`${elections} elections, ${committed} committed, ${appliedCount} proposals applied, ${reads} reads`);
@@ -198,26 +200,6 @@ class RaftCoreRun {
       return `${id} ${role} of ${leader} in ${term}, log ${marks}, applied ${state.applied}, ${conf}`;
     });
     return `no progress after the faults: ${peers.join("; ")}`;
-  }
-
-  /** A follower that is stopped for a while finds its leader's heartbeats when it goes on: no reason to stand. */
-  async #stall(): Promise<void> {
-    const { tickUs, limits } = this.#plan;
-    const leader = this.#leader();
-    const status = leader?.raft?.status();
-    if (leader === null || status === undefined || status.quiesced) return;
-    // Without the one that is stopped a majority must be left, or the leader itself steps down.
-    if (status.conf.voters.length < 3) return;
-    const victim = this.#peers.find(({ id }) => id !== leader.id && status.conf.voters.includes(id));
-    if (victim === undefined) return;
-    const tickMs = tickUs / 1_000;
-    victim.machine.pause(tickMs * limits.electionTicks * 3);
-    const polls = limits.electionTicks * 5 * 4;
-    for (let poll = 0; poll < polls; poll++) {
-      await this.#world.sleep(Math.floor(tickMs / 4) + 1);
-      const role = victim.raft?.status().role;
-      if (role !== "follower") this.#world.fail("spurious-election", `${victim.id} was only stopped, and is ${role}`);
-    }
   }
 }
 

@@ -115,7 +115,9 @@ export class RaftNemesis {
     for (const from of this.#peers) {
       for (const to of this.#peers) if (from !== to && separated(from, to)) this.#network.cut(from.id, to.id);
     }
-    this.#world.after(this.#lengthUs(), () => this.#network.heal());
+    this.#world.after(this.#lengthUs(), () => {
+      if (!this.#stopped) this.#network.heal();
+    });
   }
 
   #pause(peer: RaftPeer): void {

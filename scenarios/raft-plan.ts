@@ -104,7 +104,7 @@ function drawLimits(dice: Dice, electionTicks: number): RaftLimits {
   return {
     ...raftLimitsDefault,
     electionTicks,
-    heartbeatTicks: dice.pick([1, 2]),
+    heartbeatTicks: dice.pick(electionTicks > 4 ? [1, 2] : [1]),
     messageBytesMax: tiny ? dice.pick([1, 60, 200]) : raftLimitsDefault.messageBytesMax,
     inflightMessagesMax: dice.pick([1, 2, 8, 256]),
     inflightBytesMax: tiny ? dice.pick([50, 400]) : raftLimitsDefault.inflightBytesMax,

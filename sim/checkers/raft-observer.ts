@@ -104,6 +104,7 @@ export class RaftObserver {
     }
     if (kind === "voteReply" && !reject) this.#granted(id, to, term, hard);
     if (kind === "appendReply" && !reject) this.#acknowledged(peer, message, index);
+    if (kind === "timeoutNow") this.#handsOver(peer, to);
   }
 
   /** A peer applies `entry`. */
@@ -175,7 +176,7 @@ export class RaftObserver {
       }
       return;
     }
-    if (index !== this.committed + 1) this.#fail("state-machine", `${peer.id} commits ${index} before what precedes it`);
+    if (index !== this.committed + 1) this.#fail("state-machine", `${peer.id} commits ${index}, not what precedes it`);
     if (status.role !== "leader") this.#fail("state-machine", `${peer.id} commits ${index}, which no leader has`);
     this.#committed.push({ term, under: status.term });
     if (index === status.committed) this.#durableOnQuorum(status.conf, index, term);
@@ -232,6 +233,15 @@ export class RaftObserver {
     if (hard.term < term || (hard.term === term && hard.vote !== candidate)) {
       this.#fail("durability", `${voter} grants ${candidate} a vote in term ${term} that is not durable`);
     }
+  }
+
+  /** Whoever is told to stand must win: it has all that the leader has. */
+  #handsOver({ id, raft }: ObservedPeer, to: PeerId): void {
+    const status = raft?.status();
+    const image = this.#peers.get(to)?.image;
+    // What a leader of the past believes is another matter.
+    if (status === undefined || image === undefined || Math.max(...this.#leaders.keys()) > status.term) return;
+    if (image.last < status.last) this.#fail("progress", `${id} hands over to ${to}, which lacks ${status.last}`);
   }
 
   #acknowledged(peer: ObservedPeer, message: Message, index: LogIndex): void {
