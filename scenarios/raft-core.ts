@@ -75,6 +75,8 @@ class RaftCoreRun {
     this.#nemesis.stop();
     this.#network.calm = true;
     for (const peer of this.#peers) peer.relax();
+    // A timer that was due in a pause comes at the end that the pause would have had.
+    if (this.#plan.faults.gapMsMax > 0) await world.sleep(this.#plan.faults.lengthMsMax);
     await this.#recover();
     const leader = this.#leader();
     if (leader !== null) await new RaftCalm(world, this.#plan, this.#network, this.#peers).disturb(leader);
