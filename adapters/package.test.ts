@@ -42,7 +42,7 @@ afterAll(() => {
 
 test("nothing runs at installation, and no dependency is native", () => {
   expect(Object.keys(manifest.scripts).filter((name) => /install|prepare/.test(name))).toEqual([]);
-  expect(Object.keys(manifest.dependencies)).toEqual(["seedrandom", "ts-pattern"]);
+  expect(Object.keys(manifest.dependencies)).toEqual(["immer", "seedrandom", "ts-pattern"]);
 });
 
 test("npm packs every entry, and no test", async () => {

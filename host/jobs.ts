@@ -20,6 +20,8 @@ export function sibling(name: string): URL {
 export class HostJobs implements Jobs {
   readonly #flushes: JobThread;
   readonly #others: JobThread;
+  /** Nobody ever notifies it. */
+  readonly #nothing = new Int32Array(new SharedArrayBuffer(4));
 
   constructor(url: URL = jobWorkerUrl) {
     this.#flushes = new JobThread(url, { nice: 0 });
@@ -33,6 +35,10 @@ export class HostJobs implements Jobs {
   run(job: Job, done: JobDone): void {
     const thread = job.kind === "flush" ? this.#flushes : this.#others;
     thread.run(job, done);
+  }
+
+  giveWay(us: number): void {
+    Atomics.wait(this.#nothing, 0, 0, us / 1000);
   }
 
   /** Ends the threads; what they were doing is never reported. */

@@ -1,3 +1,4 @@
+import { Db } from "../core/engine/db.ts";
 import type { Engine } from "../core/engine/engine.ts";
 import { columnFamily } from "../core/bytes/record.ts";
 import { openEngine } from "../core/engine/engine.ts";
@@ -60,7 +61,10 @@ export class EngineCheckpoints {
       let version = Number.MAX_SAFE_INTEGER;
       for (const family of driver.plan.families) {
         const range = { family, start: new Uint8Array(0), end: null };
-        const exported = await engine.transfer.exportTables(range, `${path}-${family}`);
+        const exported =
+          family === 0
+            ? await new Db(engine, env.clock).exportRange(`${path}-${family}`)
+            : await engine.transfer.exportTables(range, `${path}-${family}`);
         made.push(`${path}-${family}`);
         if (exported.version < issued) driver.world.fail("transfer", `version ${exported.version} after ${issued}`);
         // Several families leave at several versions: then only one of them can be compared.
@@ -70,7 +74,8 @@ export class EngineCheckpoints {
           made.push(`${path}-target`);
           copy = await openEngine(env, `${path}-target`);
         }
-        await copy.transfer.ingest(range, `${path}-${family}`);
+        if (family === 0) await new Db(copy, env.clock).ingest(`${path}-${family}`);
+        else await copy.transfer.ingest(range, `${path}-${family}`);
       }
       if (copy !== null) this.#judgeMoved(copy, version);
       if (copy !== null) await this.#useMoved(copy, path);

@@ -54,6 +54,11 @@ export class SimJobs implements Jobs {
     this.#dispatch();
   }
 
+  giveWay(us: number): void {
+    this.#parts.incarnation.call("jobs.give-way", "", us, 0);
+    this.#parts.incarnation.loop.charge(us);
+  }
+
   #dispatch(): void {
     while (this.#waiting.length > 0) {
       const worker = this.#idle.pop();

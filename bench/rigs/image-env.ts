@@ -25,6 +25,9 @@ class InlineJobs implements Jobs {
     if (!this.#isHeld()) setImmediate(() => this.#begin(job, done));
   }
 
+  /** Nothing runs beside this thread. */
+  giveWay(): void {}
+
   #begin(job: Job, done: JobDone): void {
     let machine: JobMachine | null = null;
     const step = (): void => {

@@ -8,6 +8,7 @@ import { type Engine, openEngine } from "./engine.ts";
 const jobs = {
   shared: (bytes: number): Uint8Array => new Uint8Array(bytes),
   run: (): void => {},
+  giveWay: (): void => {},
 };
 
 test("what was given back is taken again, empty; odd lengths and too many are not kept", () => {

@@ -40,6 +40,8 @@ export class Backpressure {
   /** Waits begun, and their time. */
   slowdowns = 0;
   slowdownUs = 0;
+  longestSlowdownUs = 0;
+  readonly slowdownsByCause = { memtables: 0, "level-0": 0, "compaction-debt": 0 };
   /** Stops, their time, and the longest that is over. */
   stalls = 0;
   stallUs = 0;
@@ -85,6 +87,8 @@ export class Backpressure {
     this.#owedNs = 0;
     this.slowdowns++;
     this.slowdownUs += owedUs;
+    if (owedUs > this.longestSlowdownUs) this.longestSlowdownUs = owedUs;
+    if (this.cause !== "none") this.slowdownsByCause[this.cause]++;
     return owedUs;
   }
 

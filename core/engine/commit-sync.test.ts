@@ -40,6 +40,35 @@ test("a failure while it waits is told by the call, and the store takes no more"
   expect(textOf(engine.get(bytesOf("a")))).toBe("1");
 });
 
+test("stands still where an asynchronous commit is slowed, and is refused only when memory is full", async () => {
+  const world = new TestWorld();
+  const sizes = { memtableBytes: 1024, immutableMemtablesMax: 2, slowestBytesPerSecond: 4096 };
+  const options = { durability: "none" as const, ...sizes };
+  const engine = await world.run(openEngine(world.boot(), "/db", options));
+  let taken = 0;
+  const fill = (): void => {
+    for (;;) {
+      engine.commitSync(write(`key${taken}`, "x".repeat(60)));
+      expect(engine.visibleVersion).toBe(engine.pendingVersion);
+      taken++;
+    }
+  };
+  // No turn passes: no flush ever ends.
+  expect(fill).toThrow(expect.objectContaining({ code: "NOKV_BUSY" }));
+  // One memtable more than may wait is taken, as for asynchronous commits, which would be held back by then.
+  expect(engine.stats()).toMatchObject({ immutableMemtables: 3, stallCount: 0 });
+  expect(taken).toBeGreaterThanOrEqual(4 * 7);
+  const { slowdowns, slowdownMs, longestSlowdownMs, slowdownsByCause } = engine.stats();
+  expect(slowdowns).toBe(slowdownsByCause.memtables);
+  expect(world.gaveWayUs).toBeGreaterThan(0);
+  expect(Math.trunc(world.gaveWayUs / 1000)).toBe(slowdownMs);
+  expect(longestSlowdownMs).toBeLessThanOrEqual(slowdownMs);
+  await world.pass(10_000);
+  engine.commitSync(write("again", "1"));
+  for (let i = 0; i < taken; i++) expect(engine.has(bytesOf(`key${i}`))).toBe(true);
+  await world.run(engine.close());
+});
+
 test("the commits of a turn share a promise; those of later turns do not join it", async () => {
   const world = new TestWorld();
   const engine = await world.run(openEngine(world.boot(), "/db"));

@@ -22,11 +22,13 @@ import type { Checkpoint } from "./checkpoint.ts";
 import { DbIterator, Entries, entryOf } from "./db-iterator.ts";
 import { type Engine, openEngine } from "./engine.ts";
 import { invalidArgument } from "./failure.ts";
+import type { Ingestion } from "./ingester.ts";
 import type { HandleTracker, OpenHandles } from "./open-handles.ts";
 import type { EngineOptions } from "./options.ts";
 import type { RangeSize } from "./range-estimate.ts";
 import { Snapshot } from "./snapshot.ts";
 import type { EngineStats } from "./stats.ts";
+import type { Export } from "./table-transfer.ts";
 import type { VerifyReport } from "./verify.ts";
 import { WriteBatch } from "./write-batch.ts";
 
@@ -55,6 +57,11 @@ export interface ScanOptions extends KeyBounds, ReadOptions, SignalOptions {
   readonly limit?: number | undefined;
   /** Values are not read: `value` is empty. */
   readonly keysOnly?: boolean | undefined;
+}
+
+export interface ExportOptions extends KeyBounds, SignalOptions {
+  /** All versions that are still there, instead of what can be read now. */
+  readonly history?: boolean | undefined;
 }
 
 export interface DbStats extends EngineStats {
@@ -178,6 +185,31 @@ export class Db {
   }
 
   /**
+   * As `set`, and returns when the durability level is met: nothing else of this thread runs meanwhile, so one
+   * `set` after another is much faster where many may be under way. Throws where `set` rejects. A long loop of
+   * synchronous writes must let other things run now and then, or `NOKV_BUSY` ends it: memory empties only then.
+   */
+  setSync(key: Data, value: Data, options: Lifetime = none): void {
+    if (options !== none) checkOptions(options, "setSync", lifetimeNames);
+    const batch = this.#emptyBatch();
+    const keyBytes = toBytes(key, "key");
+    batch.set(keyBytes, toBytes(value, "value"), this.#expiresAtMs(options));
+    this.engine.commitSync(batch);
+  }
+
+  /** As `delete`, and returns when it is done; see `setSync`. */
+  deleteSync(key: Data): void {
+    const batch = this.#emptyBatch();
+    batch.delete(toBytes(key, "key"));
+    this.engine.commitSync(batch);
+  }
+
+  /** As `batch` of operations, and returns when it is done; see `setSync`. */
+  batchSync(operations: readonly BatchOperation[]): void {
+    this.engine.commitSync(this.#fill(operations, "batchSync"));
+  }
+
+  /**
    * Removes every key within bounds, at the cost of one small record however many they are. Later writes in the
    * range live. Empty bounds remove nothing; to remove everything, say `{ prefix: "" }`.
    */
@@ -275,10 +307,36 @@ export class Db {
    * something stands there. An abort rejects at once, and the checkpoint may still appear.
    */
   async checkpoint(target: string, options: SignalOptions = none): Promise<Checkpoint> {
-    if (typeof target !== "string" || target === "") {
-      throw invalidArgument(`the target of checkpoint must be a directory's path, not ${nameOf(target)}`);
-    }
+    checkDirectory(target, "target", "checkpoint");
     return await this.#abortable(options, "checkpoint", () => this.engine.checkpoint(target));
+  }
+
+  /**
+   * Writes what lies within bounds into `target`, a directory that is missing or empty, as tables that `ingest` of
+   * any database takes. Everything written before the call is in it. `history`: with all versions that are still
+   * there, deletes and lifetimes too. An abort rejects at once, and the export may still appear.
+   */
+  async exportRange(target: string, options: ExportOptions = none): Promise<Export> {
+    checkDirectory(target, "target", "exportRange");
+    if (options !== none) checkOptions(options, "exportRange", [...boundNames, ...signalNames, "history"]);
+    const { history, signal, ...bounds } = options;
+    checkFlag(history, "history");
+    const range = toInterval(bounds);
+    const { transfer } = this.engine;
+    return await this.#abortable({ signal }, "exportRange", () => transfer.exportTables(range, target, history));
+  }
+
+  /**
+   * Takes in what `exportRange` wrote into `source`, with its versions: all of it at once, or nothing. The range
+   * within bounds, by default everything, must hold nothing, deletes of late included, and all that comes must lie
+   * within: else it rejects with `NOKV_BUSY` or `NOKV_INVALID_ARGUMENT`. `source` is left as it is.
+   */
+  async ingest(source: string, options: KeyBounds & SignalOptions = none): Promise<Ingestion> {
+    checkDirectory(source, "source", "ingest");
+    if (options !== none) checkOptions(options, "ingest", [...boundNames, ...signalNames]);
+    const { signal, ...bounds } = options;
+    const range = toInterval(bounds);
+    return await this.#abortable({ signal }, "ingest", () => this.engine.transfer.ingest(range, source));
   }
 
   /** How much lies within bounds, estimated from indexes without reading any block. */
@@ -337,12 +395,16 @@ export class Db {
 
   async #batchOf(operations: readonly BatchOperation[] | undefined, options: WriteOptions): Promise<void> {
     checkWriteOptions(options, "batch");
+    await this.engine.commitShared(this.#fill(operations, "batch"));
+  }
+
+  #fill(operations: readonly BatchOperation[] | undefined, call: string): Batch {
     if (!Array.isArray(operations)) {
-      throw invalidArgument(`batch takes an array of operations, not ${nameOf(operations)}`);
+      throw invalidArgument(`${call} takes an array of operations, not ${nameOf(operations)}`);
     }
     const batch = this.#emptyBatch();
     for (const operation of operations as readonly BatchOperation[]) this.#add(batch, operation);
-    await this.engine.commitShared(batch);
+    return batch;
   }
 
   async #commitFilled(batch: Batch, options: WriteOptions): Promise<void> {
@@ -401,6 +463,12 @@ export class Db {
 function checkWriteOptions(options: WriteOptions, call: string): void {
   if (options !== none) checkOptions(options, call, signalNames);
   checkSignal(options.signal, "before the write took effect");
+}
+
+// oxlint-disable-next-line max-params
+function checkDirectory(path: unknown, name: string, call: string): void {
+  if (typeof path === "string" && path !== "") return;
+  throw invalidArgument(`the ${name} of ${call} must be a directory's path, not ${nameOf(path)}`);
 }
 
 function checkFlag(flag: unknown, name: string): void {

@@ -144,8 +144,9 @@ export class Engine {
   }
 
   /**
-   * As `commit`, and returns when the durability level is met: nothing else runs meanwhile. `NOKV_BUSY` where
-   * `commit` would wait for the background; `NOKV_UNDETERMINED` when nobody can tell.
+   * As `commit`, and returns when the durability level is met: nothing else of this thread runs meanwhile. Where the
+   * background is behind it takes longer, up to a second. `NOKV_BUSY` where `commit` is refused as well: memory is
+   * full, and it empties only when the caller lets other things run. `NOKV_UNDETERMINED` when nobody can tell.
    */
   commitSync(batch: Batch): void {
     this.#checkOpen();

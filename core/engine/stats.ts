@@ -128,9 +128,11 @@ export interface StallStats {
   readonly longestStallMs: number;
   /** Stops for level 0 right after a group that pressure should have slowed and did not: a defect. */
   readonly unslowedStalls: number;
-  /** Groups that waited because the background was behind, and for how long. */
+  /** Groups and synchronous commits that waited because the background was behind, for how long, and for what. */
   readonly slowdowns: number;
   readonly slowdownMs: number;
+  readonly longestSlowdownMs: number;
+  readonly slowdownsByCause: Readonly<Record<Exclude<PressureCause, "none">, number>>;
   /** 0 to 1000, as of the last group: how close writes are to being stopped, and what for. */
   readonly pressure: number;
   readonly pressureCause: PressureCause;

@@ -28,6 +28,8 @@ export class TestWorld {
   readonly disk: SimDisk;
   wallMs = startMs;
   /** Bytes a job works through between other events. */
+  /** What jobs were given way, in all. */
+  gaveWayUs = 0;
   jobSliceBytes = 4096;
   #incarnation: TestEnv | null = null;
 
@@ -247,6 +249,10 @@ class TestJobs implements Jobs {
 
   shared(sizeBytes: number): Uint8Array {
     return new Uint8Array(sizeBytes);
+  }
+
+  giveWay(us: number): void {
+    this.#world.gaveWayUs += us;
   }
 
   run(job: Job, done: JobDone): void {

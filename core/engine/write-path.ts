@@ -143,9 +143,13 @@ export class WritePath implements WalOwner {
     return this.#waiters.promise(version, this.wal.groupCount);
   }
 
-  /** Returns when the durability level is met. Throws `NOKV_UNDETERMINED` when nobody can tell whether it is. */
+  /**
+   * Returns when the durability level is met. Nobody else's group is waited for: where one would be slowed or held
+   * back, the thread stands still for as long as the bytes take at the present pace. Throws what `commit` throws,
+   * and `NOKV_UNDETERMINED` when nobody can tell whether the level is met.
+   */
   commitSync(batch: Batch): void {
-    if (this.#mustHold()) throw busy("the background is behind; wait, or write asynchronously");
+    this.#slowDown(batch.byteLength);
     const version = this.#take(batch);
     this.wal.completeNow(version);
     if (this.#visibleVersion >= version) return;
@@ -242,7 +246,7 @@ export class WritePath implements WalOwner {
 
   /** What of `EngineStats` is about writes that had to wait. */
   stallStats(): StallStats {
-    const { stalls, slowdowns, pressure, cause, ...times } = this.#backpressure;
+    const { stalls, slowdowns, slowdownsByCause, pressure, cause, ...times } = this.#backpressure;
     return {
       stallCount: stalls,
       stallMs: Math.trunc(times.stallUs / 1000),
@@ -250,6 +254,8 @@ export class WritePath implements WalOwner {
       unslowedStalls: this.#unslowedStalls,
       slowdowns,
       slowdownMs: Math.trunc(times.slowdownUs / 1000),
+      longestSlowdownMs: Math.trunc(times.longestSlowdownUs / 1000),
+      slowdownsByCause: { ...slowdownsByCause },
       pressure,
       pressureCause: cause,
     };
@@ -297,13 +303,10 @@ export class WritePath implements WalOwner {
       this.#paid = false;
       return false;
     }
-    const { memtables } = this;
-    const { level0Tables, debtBytes } = this.#listener.pressure;
-    const { memtableBytes, immutableMemtablesMax } = this.#config.options;
-    const memoryBytesMax = memtableBytes * (immutableMemtablesMax + 1);
+    const { pressure } = this.#listener;
     const backpressure = this.#backpressure;
-    backpressure.measure({ memoryBytes: memtables.usedBytes, memoryBytesMax, level0Tables, debtBytes });
-    this.#spared = level0Tables > backpressure.level0Slow && backpressure.pressure === 0;
+    this.#measure(pressure);
+    this.#spared = pressure.level0Tables > backpressure.level0Slow && backpressure.pressure === 0;
     const waitUs = backpressure.charge(bytes);
     if (waitUs === 0) return false;
     this.#slowTimer = this.#env.clock.after(waitUs, () => {
@@ -312,6 +315,24 @@ export class WritePath implements WalOwner {
       this.wal.resume();
     });
     return true;
+  }
+
+  /** Throws `NOKV_BUSY` where standing still did not help: level 0 is twice as full as it may be. */
+  #slowDown(bytes: number): void {
+    if (this.#listener === null || this.#failure !== null) return;
+    const { pressure } = this.#listener;
+    if (pressure.level0Tables >= 2 * this.#config.options.level0TablesStop) {
+      throw behind(`${pressure.level0Tables} tables wait for compaction`, pressure.compactionFailure);
+    }
+    this.#measure(pressure);
+    const waitUs = Math.min(this.#backpressure.charge(bytes), standStillUsMax);
+    if (waitUs > 0) this.#env.jobs.giveWay(waitUs);
+  }
+
+  #measure({ level0Tables, debtBytes }: Pressure): void {
+    const { memtableBytes, immutableMemtablesMax } = this.#config.options;
+    const memoryBytesMax = memtableBytes * (immutableMemtablesMax + 1);
+    this.#backpressure.measure({ memoryBytes: this.memtables.usedBytes, memoryBytesMax, level0Tables, debtBytes });
   }
 
   #checkBatch(batch: Batch, length: number): void {
@@ -399,6 +420,9 @@ export class WritePath implements WalOwner {
     this.memtables.hasRanges = true;
   }
 }
+
+/** The longest that one synchronous commit stands still: what waits longer is a stop, and is told as one. */
+const standStillUsMax = 1_000_000;
 
 const noPressure: Pressure = { level0Tables: 0, debtBytes: 0, flushFailure: null, compactionFailure: null };
 

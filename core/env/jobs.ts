@@ -10,6 +10,8 @@ export interface Jobs {
   shared(sizeBytes: number): Uint8Array<ArrayBufferLike>;
   /** Runs `job` to its end; `done` is called exactly once, never inside this call, never after a crash. */
   run(job: Job, done: JobDone): void;
+  /** The caller stands still for up to `us`, so that jobs get on. None ends meanwhile, as far as the caller hears. */
+  giveWay(us: number): void;
 }
 
 /** Only what structured cloning carries: numbers, strings, typed arrays, arrays and plain objects. */

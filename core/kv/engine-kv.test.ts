@@ -53,6 +53,7 @@ class TestEnv {
     jobs: {
       shared: (sizeBytes) => new Uint8Array(sizeBytes),
       run: (job, done) => this.#runJob(job, done),
+      giveWay: () => {},
     },
     failpoints: new Failpoints({ draw: () => 0, crash: () => expect.unreachable("no failpoint is armed") }),
     trace: { enabled: false, emit: () => undefined },

@@ -12,6 +12,8 @@ export interface StatsTree {
   readonly value_log: ValueLogTree;
   readonly wal: Readonly<Record<string, number>>;
   readonly write: Readonly<Record<string, number>>;
+  /** Writes that were slowed because the background was behind; `pressure` in thousandths, of the last group. */
+  readonly slowdown: Readonly<Record<string, number | string>>;
   readonly hot: { readonly write_keys: readonly { readonly key: string; readonly count: number }[] };
   readonly cache: Readonly<Record<string, number>>;
   readonly lsm: LsmTree;
@@ -93,8 +95,11 @@ export function statsTree(stats: EngineStats): StatsTree {
       sync_count: stats.walSyncs,
       avg_batch_entries: ratio(stats.puts + stats.deletes, stats.batches),
       stalls: stats.stallCount,
+      stall_ms: stats.stallMs,
+      longest_stall_ms: stats.longestStallMs,
       hot_key_limited: stats.hotKeyLimited,
     },
+    slowdown: slowdownTree(stats),
     hot: { write_keys: stats.hotKeys.map(({ key, recent }) => ({ key: decoder.decode(key), count: recent })) },
     cache: {
       block_hit_rate: ratio(stats.blockCacheHits, stats.blockCacheHits + stats.blockCacheMisses),
@@ -103,6 +108,19 @@ export function statsTree(stats: EngineStats): StatsTree {
       record_bytes: stats.recordCacheBytes,
     },
     lsm: lsmTree(stats),
+  };
+}
+
+function slowdownTree(stats: EngineStats): StatsTree["slowdown"] {
+  return {
+    count: stats.slowdowns,
+    total_ms: stats.slowdownMs,
+    longest_ms: stats.longestSlowdownMs,
+    by_memtables: stats.slowdownsByCause.memtables,
+    by_level_0: stats.slowdownsByCause["level-0"],
+    by_compaction_debt: stats.slowdownsByCause["compaction-debt"],
+    pressure: stats.pressure,
+    cause: stats.pressureCause,
   };
 }
 

@@ -37,14 +37,14 @@ export const facadeMutants: readonly Mutant[] = [
     name: "array-batch-in-halves",
     file: "core/engine/db.ts",
     find: `    for (const operation of operations as readonly BatchOperation[]) this.#add(batch, operation);
-    await this.engine.commitShared(batch);`,
+    return batch;`,
     replace: `    for (const operation of operations as readonly BatchOperation[]) {
       this.#add(batch, operation);
       if (batch.count < 3) continue;
       this.engine.commitShared(batch).catch(() => {});
       batch.clear();
     }
-    await this.engine.commitShared(batch);`,
+    return batch;`,
     oracles: ["model", "prefix", "snapshot", "iterator", "versions", "visibility", "misuse"],
     scenario,
     why: "A crash leaves half of a batch.",
@@ -171,5 +171,26 @@ export const facadeMutants: readonly Mutant[] = [
     oracles: ["errors", "liveness"],
     scenario,
     why: "After an opening that was given up, nobody can open the directory until the process ends.",
+  },
+  {
+    name: "sync-write-returns-too-early",
+    file: "core/engine/write-path.ts",
+    find: `    this.wal.completeNow(version);
+    if (this.#visibleVersion >= version) return;`,
+    replace: `    if (this.#failure === null) return;`,
+    oracles: ["visibility", "prefix", "acknowledged", "model"],
+    scenario,
+    why: "A synchronous write has returned and is lost by a crash.",
+  },
+  {
+    name: "sync-delete-forgotten",
+    file: "core/engine/db.ts",
+    find: `    batch.delete(toBytes(key, "key"));
+    this.engine.commitSync(batch);`,
+    replace: `    batch.delete(toBytes(key, "key"));
+    this.engine.commitSync(new Batch());`,
+    oracles: ["versions", "model", "iterator", "snapshot", "visibility"],
+    scenario,
+    why: "A synchronous delete does nothing.",
   },
 ];
