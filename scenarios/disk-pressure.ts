@@ -5,6 +5,7 @@ import type { DiskFaults } from "../sim/disk/disk-faults.ts";
 import type { Machine } from "../sim/machine.ts";
 import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
+import { checkDirectory } from "./engine-audit.ts";
 import { EngineDriver } from "./engine-driver.ts";
 import { drawEngineOptions, drawWriteLimit } from "./engine-sizes.ts";
 import type { Tolerance } from "./engine-workload.ts";
@@ -178,7 +179,7 @@ class DiskPressureRun {
   async #finish(env: Env): Promise<void> {
     await this.#close(false);
     await this.#reopen(env);
-    await this.#driver.checkDirectory(env);
+    await checkDirectory(this.#driver, env);
     await this.#close(false);
   }
 }

@@ -9,7 +9,7 @@ import { NokvError } from "../core/errors.ts";
 import { judgeEverything } from "../sim/checkers/expected-state.ts";
 import { toBytes, toText } from "../sim/checkers/text.ts";
 import type { EngineDriver } from "./engine-driver.ts";
-import { scanAll } from "./engine-driver.ts";
+import { closeQuietly, scanAll } from "./engine-scan.ts";
 
 /** What an unfinished checkpoint says when somebody opens it. */
 const unfinishedCodes = ["NOKV_CORRUPTION", "NOKV_NOT_FOUND", "NOKV_IO", "NOKV_NO_SPACE", "NOKV_LOCKED"];
@@ -162,15 +162,6 @@ export class EngineCheckpoints {
     } finally {
       await closeQuietly(copy);
     }
-  }
-}
-
-/** What is copied is judged as it is read: how the copy ends is of no interest. */
-async function closeQuietly(copy: Engine | null): Promise<void> {
-  try {
-    await copy?.close();
-  } catch (error) {
-    if (!(error instanceof NokvError)) throw error;
   }
 }
 

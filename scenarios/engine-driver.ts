@@ -1,55 +1,25 @@
 import { assert } from "../core/assert.ts";
 import type { Compression } from "../core/bytes/codec.ts";
-import { columnFamily } from "../core/bytes/record.ts";
 import type { Engine } from "../core/engine/engine.ts";
 import { openEngine } from "../core/engine/engine.ts";
-import type { EngineIterator } from "../core/engine/iterator.ts";
-import type { EngineOptions } from "../core/engine/options.ts";
 import type { Env } from "../core/env/env.ts";
 import { NokvError } from "../core/errors.ts";
-import { judgeDirectory } from "../sim/checkers/engine-invariants.ts";
-import type { ModelState, ReadInstant, SeenEntry } from "../sim/checkers/expected-state.ts";
-import { judgeEverything, modelKey } from "../sim/checkers/expected-state.ts";
+import { judgeEverything, type ModelState } from "../sim/checkers/expected-state.ts";
 import { ClockReadings } from "../sim/checkers/lifetime.ts";
 import type { ModelBatch } from "../sim/checkers/prefix-model.ts";
 import { PrefixModel } from "../sim/checkers/prefix-model.ts";
-import { toText } from "../sim/checkers/text.ts";
 import type { Dice } from "../sim/dice.ts";
-import { judgeValues } from "../sim/checkers/value-accounting.ts";
 import type { World } from "../sim/world.ts";
 import { batchOf, type CommitForm, settleBy } from "./commit-form.ts";
 import { judgeLook, look, type Looked } from "./engine-look.ts";
+import type { EnginePlan } from "./engine-plan.ts";
+import { closeQuietly, entriesOrError, scanAll } from "./engine-scan.ts";
 import { damageIn, verifyAtRest } from "./engine-verify.ts";
+import { JudgedPresent, type Timed } from "./judged-present.ts";
 import { pause, recordClock } from "./recording-clock.ts";
 import { WrittenValues } from "./written-values.ts";
 
-/** How the engine is opened and closed, when somebody stands before it. */
-export interface EngineDoor {
-  open(env: Env, directory: string, options: Partial<EngineOptions>): Promise<Engine>;
-  close(): Promise<void>;
-}
-
-export interface EnginePlan {
-  readonly directory: string;
-  readonly options: Partial<EngineOptions>;
-  /**
-   * False: a power loss may take back what was acknowledged, because the durability level does not promise
-   * more or because a failed sync may have cost the cached pages too.
-   */
-  readonly acknowledgedIsDurable: boolean;
-  /** False: pages of a live machine can lose their content (failed syncs), so a process crash loses them too. */
-  readonly cacheIsKept: boolean;
-  /** Damage at rest may make a part of the database unreadable: what can be read is judged all the same. */
-  readonly damaged?: boolean;
-  /** The column families in use. */
-  readonly families: readonly number[];
-  readonly door?: EngineDoor;
-}
-
 const compressions: readonly Compression[] = ["none", "none", "deflate", "zstd"];
-
-/** Background work may keep the directory in between for so many looks, 100 ms apart. */
-const directoryChecksMax = 600;
 
 /** Far beyond any sync interval, pause, stall and frozen clock of a run together. */
 const intervalPatienceUs = 300_000_000;
@@ -75,14 +45,14 @@ export class EngineDriver {
   #pending = 0;
   #poisoned = false;
   #powerLosses = 0;
-  /** The latest present that the open engine has shown. */
-  #presentMs = 0;
+  readonly #present: JudgedPresent;
 
   constructor(world: World, plan: EnginePlan, readings = new ClockReadings()) {
     this.world = world;
     this.plan = plan;
     this.readings = readings;
     this.#dice = world.dice("openings");
+    this.#present = new JudgedPresent(world, readings);
   }
 
   get engine(): Engine {
@@ -231,29 +201,6 @@ export class EngineDriver {
     settleBy(answer, settle);
   }
 
-  /**
-   * Fails when files that belong to nothing stay although nobody works on them any more, and when what tables say of
-   * value files is not so. `collected`: everything was just compacted, so no value file may be full of garbage.
-   */
-  async checkDirectory(env: Env, collected = false): Promise<void> {
-    const { directory, options } = this.plan;
-    const garbageMax = collected ? (options.valueGarbagePercent ?? null) : null;
-    for (let patience = directoryChecksMax; ; patience--) {
-      const problem = judgeDirectory(env.disk.list(directory), this.engine.stats());
-      if (problem === null) {
-        const wrong = this.#mayBeDamaged ? null : judgeValues(env.disk, directory, garbageMax);
-        if (wrong !== null) this.world.fail("values", `${this.context}: ${wrong}`);
-        return;
-      }
-      if (patience === 0) this.world.fail("directory", `${this.context}: ${problem}`);
-      await pause(env, 100_000);
-    }
-  }
-
-  get #mayBeDamaged(): boolean {
-    return this.plan.damaged === true || this.world.options.atRestCorruption;
-  }
-
   /** How many batches a plain read sees. Judges that nothing acknowledged is hidden. */
   visibleCount(): number {
     const count = this.countAt(this.engine.visibleVersion);
@@ -292,90 +239,32 @@ export class EngineDriver {
     });
   }
 
-  /** A directory has one owner: opening it again must be refused, and change nothing. */
-  async openTwice(env: Env): Promise<void> {
-    const looked = await look(env, this.world, this.plan);
-    const refused = looked instanceof NokvError && (looked.code === "NOKV_LOCKED" || looked.code === "NOKV_IO");
-    if (!refused) this.world.fail("lock", "somebody looked at a directory that is open for writing");
-    try {
-      await openEngine(env, this.plan.directory, this.plan.options);
-    } catch (error) {
-      if (!(error instanceof NokvError)) throw error;
-      if (error.code === "NOKV_LOCKED" || error.code === "NOKV_IO") return;
-      this.world.fail("lock", `opened twice: ${error.code} ${error.message}`);
-    }
-    this.world.fail("lock", "the directory was opened twice");
-  }
-
-  /** Verifies the open engine while it works; what is wrong with it, or null. */
-  async verify(): Promise<string | null> {
-    try {
-      const damage = damageIn(await this.engine.verify());
-      return damage !== null && this.#explainsDamage(damage) ? null : damage;
-    } catch (error) {
-      if (!(error instanceof NokvError)) throw error;
-      if (error.code === "NOKV_CLOSED" || error.code === "NOKV_IO") return null;
-      return `${error.code} ${error.message}`;
-    }
-  }
-
-  /** A sync that failed may cost the log's pages their content: then the store is poisoned, too. */
-  #explainsDamage(damage: string): boolean {
-    return damage.includes("/wal-") && this.poisoned;
-  }
-
   #judgeLook(looked: Looked | null, opened: Looked): void {
     const problem = looked === null ? null : judgeLook(looked, opened);
     if (problem !== null) this.world.fail("read-only", problem);
   }
 
-  /** Bounds for the present that `read` judged lifetimes by, and what it returned. */
-  timed<T>(read: () => T): { readonly value: T; readonly instant: ReadInstant } {
-    const earliestMs = this.engine.nowMs();
-    const value = read();
-    const latestMs = this.engine.nowMs();
-    if (latestMs < earliestMs || earliestMs < this.#presentMs) {
-      this.world.fail("hybrid-clock", "the engine's present went back");
-    }
-    this.#presentMs = latestMs;
-    const highestMs = Math.max(latestMs, this.readings.highestMs + hybridLeadMs);
-    return { value, instant: { earliestMs, latestMs, highestMs } };
+  /** See `JudgedPresent`. */
+  timed<T>(read: () => T): Timed<T> {
+    return this.#present.timed(this.engine, read);
   }
 
-  /**
-   * The same for a read of `copy`, another database made from this one. Its present may be earlier: it knows of no
-   * clock reading after its newest version. And what this engine found expired by then may be missing in both.
-   */
-  timedIn<T>(copy: Engine, read: () => T): { readonly value: T; readonly instant: ReadInstant } {
-    const copyMs = copy.nowMs();
-    const { value, instant } = this.timed(read);
-    const earliestMs = Math.min(copyMs, instant.earliestMs);
-    return { value, instant: { ...instant, earliestMs, latestMs: Math.max(copy.nowMs(), instant.latestMs) } };
+  timedIn<T>(copy: Engine, read: () => T): Timed<T> {
+    return this.#present.timedIn(this.engine, copy, read);
   }
 
   /** Notes that everything acknowledged by now is durable once `promise`, of a flush, is kept. */
   secureAfter(promise: Promise<void>, failed: (error: NokvError) => void): Promise<void> {
-    const session = this.#session;
-    const count = this.model.acknowledgedCount;
-    return promise.then(
-      () => {
-        if (session === this.#session) this.model.secure(count);
-      },
-      (error: unknown) => {
-        if (!(error instanceof NokvError)) throw error;
-        failed(error);
-      },
-    );
+    return this.#secureWhen(promise, this.model.acknowledgedCount, failed);
   }
 
   /** Notes that everything up to `version` is durable once `promise` is kept. */
-  secureIssuedAfter(
-    promise: Promise<void>,
-    version: number,
-    failed: (error: NokvError) => void,
-  ): Promise<void> {
+  secureIssuedAfter(promise: Promise<void>, version: number, failed: (error: NokvError) => void): Promise<void> {
+    return this.#secureWhen(promise, this.countAt(version), failed);
+  }
+
+  #secureWhen(promise: Promise<void>, count: number, failed: (error: NokvError) => void): Promise<void> {
     const session = this.#session;
-    const count = this.countAt(version);
     return promise.then(
       () => {
         if (session === this.#session) this.model.secure(count);
@@ -418,7 +307,7 @@ export class EngineDriver {
 
   #judgeRecovery(engine: Engine): NokvError | string | null {
     this.#engine = engine;
-    this.#presentMs = 0;
+    this.#present.restart();
     try {
       const { value: seen, instant } = this.timed(() => scanAll(engine, this.plan.families));
       return this.model.recover((state: ModelState) => judgeEverything(state, seen, instant));
@@ -444,52 +333,4 @@ export class EngineDriver {
     this.#engine = null;
     this.#pending = 0;
   }
-}
-
-/** Nothing was written to it, so nothing is in doubt when that fails. */
-async function closeQuietly(engine: Engine): Promise<void> {
-  try {
-    await engine.close();
-  } catch (error) {
-    if (!(error instanceof NokvError)) throw error;
-  }
-}
-
-/** Commits within one millisecond count on, past the wall clock, by at most this. */
-const hybridLeadMs = 2;
-
-function entriesOrError(engine: Engine): Looked {
-  try {
-    return scanAll(engine, [columnFamily.data]);
-  } catch (error) {
-    if (error instanceof NokvError) return error;
-    throw error;
-  }
-}
-
-/** Everything that plain forward scans of `families` return. */
-export function scanAll(engine: Engine, families: readonly number[]): readonly SeenEntry[] {
-  const seen: SeenEntry[] = [];
-  for (const family of families) collect(engine.iterator({ family }), seen, family);
-  return seen;
-}
-
-/** Moves `iterator` to its end, notes what it shows, and closes it, whatever happens. */
-export function collect(iterator: EngineIterator, seen: SeenEntry[], family: number): void {
-  try {
-    while (iterator.next()) seen.push(entryOf(iterator, family));
-  } finally {
-    iterator.close();
-  }
-}
-
-/** The current entry, copied from what the iterator lends: its own copies are compared with that. */
-export function entryOf(iterator: EngineIterator, family: number): SeenEntry {
-  const { keyView, valueView, expiresAtMs } = iterator;
-  const lent = toText(keyView);
-  const entry = { key: modelKey(family, lent), value: toText(valueView), expiresAtMs };
-  const { key, value, valueLength } = iterator;
-  assert(toText(key) === lent && toText(value) === entry.value, "a copy is what was lent");
-  assert(valueLength === value.length, "a value is as long as its copy");
-  return entry;
 }

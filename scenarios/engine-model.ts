@@ -4,6 +4,7 @@ import type { Dice } from "../sim/dice.ts";
 import type { Machine } from "../sim/machine.ts";
 import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
+import { checkDirectory } from "./engine-audit.ts";
 import { EngineDriver } from "./engine-driver.ts";
 import { EngineEndings } from "./engine-endings.ts";
 import { drawEngineOptions, drawWriteLimit } from "./engine-sizes.ts";
@@ -143,7 +144,7 @@ class EngineModelRun {
       if (!world.options.atRestCorruption) await this.#end(env, deadlineUs);
       await this.#close([]);
       if (!(await this.#reopen(env))) return;
-      await this.#driver.checkDirectory(env);
+      await checkDirectory(this.#driver, env);
       await this.#close([]);
     });
     if (outcome.kind === "failed") throw outcome.error;
@@ -176,7 +177,7 @@ class EngineModelRun {
     await this.#driver.secureAfter(this.#driver.engine.compact(), (error) => {
       this.#world.fail("liveness", `no merge without faults: ${error.code} ${error.message}`);
     });
-    await this.#driver.checkDirectory(env, true);
+    await checkDirectory(this.#driver, env, true);
     // Nobody reads below any more, and nothing older is left for them to hide.
     const { rangeTombstones } = this.#driver.engine.stats();
     if (rangeTombstones > 0) this.#world.fail("space", `${rangeTombstones} range tombstones outlast a full merge`);

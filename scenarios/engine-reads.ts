@@ -13,7 +13,7 @@ import { exactly, judgeGet, judgeScan, modelKey } from "../sim/checkers/expected
 import { toBytes, toText } from "../sim/checkers/text.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { EngineDriver } from "./engine-driver.ts";
-import { collect, entryOf } from "./engine-driver.ts";
+import { collect, entryOf } from "./engine-scan.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 const snapshotsMax = 3;

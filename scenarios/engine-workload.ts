@@ -6,6 +6,7 @@ import type { ModelWrite } from "../sim/checkers/prefix-model.ts";
 import { WriteLimits } from "../sim/checkers/write-limits.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { CommitForm } from "./commit-form.ts";
+import { openTwice, verifyOpen } from "./engine-audit.ts";
 import type { EngineDriver } from "./engine-driver.ts";
 import { pendingMax } from "./engine-driver.ts";
 import { EngineCheckpoints } from "./engine-checkpoints.ts";
@@ -146,7 +147,7 @@ export class EngineWorkload {
       case "pause":
         return pause(env, dice.skewed(1, dice.pick([100, 10_000, 1_000_000])));
       case "verify":
-        return dice.chance(1, 2) ? this.driver.openTwice(env) : this.#verify();
+        return dice.chance(1, 2) ? openTwice(this.driver, env) : this.#verify();
       case "checkpoint":
         return this.checkpoints.take(env);
       case "move":
@@ -263,7 +264,7 @@ export class EngineWorkload {
   }
 
   async #verify(): Promise<void> {
-    const problem = await this.driver.verify();
+    const problem = await verifyOpen(this.driver);
     if (problem === null) return;
     if (this.#tolerance.reads.includes("NOKV_CORRUPTION")) {
       return this.#onTolerated(new NokvError("NOKV_CORRUPTION", problem));

@@ -6,34 +6,32 @@ import type { Env } from "../env/env.ts";
 import type { NokvError } from "../errors.ts";
 import type { BlockCache } from "../lsm/block-cache.ts";
 import type { PointBudget } from "../lsm/point-index.ts";
-import { MergingCursor } from "../lsm/merging-cursor.ts";
 import type { ManifestWriter } from "../manifest/writer.ts";
 import type { WalSegment } from "../wal/segment.ts";
-import type { BackgroundContext } from "./background.ts";
+import { backgroundContext } from "./background-context.ts";
 import type { Batch } from "./batch.ts";
 import { type Checkpoint, writeCheckpoint } from "./checkpoint.ts";
+import { closeParts } from "./closing.ts";
 import { Compactor } from "./compactor.ts";
-import { closed, invalidArgument, poisoned, undetermined, unlock } from "./failure.ts";
+import { engineStats } from "./engine-stats.ts";
+import { closed, invalidArgument, poisoned } from "./failure.ts";
 import { Flusher } from "./flusher.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
-import { checkIteratorOptions, EngineIterator, type IteratorOptions } from "./iterator.ts";
+import type { EngineIterator, IteratorOptions } from "./iterator.ts";
+import { Iterators } from "./iterators.ts";
 import type { EngineOptions } from "./options.ts";
 import { type KeyRange, RangeEstimate, type RangeSize } from "./range-estimate.ts";
 import type { RecordCache } from "./record-cache.ts";
-import { walkRanges } from "./range-view.ts";
 import { livePressure } from "./pressure.ts";
-import { readCacheStats } from "./read-cache-stats.ts";
 import { type Latest, Reader } from "./reader.ts";
 import { type EngineParts, recover } from "./recovery.ts";
 import { Pins, type Snapshot } from "./snapshot.ts";
 import type { EngineStats, RecoveryStats } from "./stats.ts";
 import type { TableSet } from "./table-set.ts";
 import { Transfer } from "./transfer.ts";
-import { valueStats } from "./value-stats.ts";
 import { Verifier } from "./verify-open.ts";
 import type { VerifyReport } from "./verify.ts";
 import type { Done } from "./waiters.ts";
-import { workStats } from "./work-stats.ts";
 import type { WriteListener, WritePath } from "./write-path.ts";
 
 /**
@@ -73,10 +71,9 @@ export class Engine {
   /** The ways of whole ranges out of the database and into it. */
   readonly transfer: Transfer;
   readonly #recovery: RecoveryStats;
-  readonly #slab = new ByteSlab();
   readonly #pins = new Pins();
   readonly #verifier: Verifier;
-  readonly #iterators = new Set<EngineIterator>();
+  readonly #iterators: Iterators;
   readonly #poisonListeners: ((error: NokvError) => void)[] = [];
   #failure: DiskError | null = null;
   #open = true;
@@ -101,8 +98,13 @@ export class Engine {
       failed: (error) => this.#poison(error),
     });
     this.#tables = parts.tables(this.#manifest, (error) => this.#poison(error));
-    this.#reader = new Reader(this.#write, this.#tables, this.#records, this.#clock, this.#slab);
-    const context = this.#context(parts);
+    const slab = new ByteSlab();
+    this.#reader = new Reader(this.#write, this.#tables, this.#records, this.#clock, slab);
+    this.#iterators = new Iterators(this.#write, this.#tables, this.#clock, slab);
+    const context = backgroundContext(parts, this.#pins, this.#tables, {
+      isActive: () => this.#open && this.#failure === null,
+      kick: () => this.#kick(),
+    });
     this.#flusher = new Flusher(context);
     this.#compactor = new Compactor(context);
     this.transfer = new Transfer(this, context, this.#compactor);
@@ -199,32 +201,7 @@ export class Engine {
   /** Close it. What it shows is fixed when it is made. */
   iterator(options: IteratorOptions = {}): EngineIterator {
     this.#checkOpen();
-    checkIteratorOptions(options);
-    const snapshot = options.snapshot ?? null;
-    if (snapshot !== null) snapshot.check(this.#pins);
-    const tables = this.#tables.current.retain();
-    const { memtables } = this.#write;
-    const held = memtables.hold();
-    const newest = options.latest === true ? this.#write.pendingVersion : this.#write.visibleVersion;
-    const version = snapshot === null ? newest : snapshot.version;
-    const inTables = tables.cursors(Math.max(0, options.limit ?? 0), options.reverse === true);
-    const iterator = new EngineIterator(
-      {
-        cursor: new MergingCursor([...held.map((memory) => memory.memtable.cursor()), ...inTables]),
-        ranges: walkRanges(this.#write.memtables, tables, version),
-        version,
-        nowMs: snapshot === null ? this.#clock.nowMs() : snapshot.readAtMs,
-        slab: this.#slab,
-        values: this.#tables.values,
-        release: (released) => {
-          this.#iterators.delete(released);
-          tables.release();
-          memtables.release(held);
-        },
-      },
-      options,
-    );
-    this.#iterators.add(iterator);
+    const iterator = this.#iterators.open(options, this.#pins);
     this.#compactor.noteWalk();
     return iterator;
   }
@@ -309,50 +286,21 @@ export class Engine {
   }
 
   stats(): EngineStats {
-    const { wal, memtables } = this.#write;
-    const { version } = this.#tables.current;
-    return {
-      puts: this.#write.putCount,
-      deletes: this.#write.deleteCount,
-      rangeDeletes: this.#write.rangeDeleteCount,
-      rangeTombstones: version.tables().reduce((sum, table) => sum + table.rangeTombstoneCount, 0),
-      batches: this.#write.batchCount,
-      gets: this.#reader.getCount,
-      walBytes: wal.writtenBytes,
-      walGroups: wal.groupCount,
-      walSyncs: wal.syncCount,
-      walSpares: wal.spares.count,
-      walRecycled: wal.spares.takenCount,
-      arenasReused: this.#write.arenasReused,
-      flushes: this.#flusher.flushCount,
-      flushedVersion: this.#flusher.flushedVersion,
-      flushFailures: this.#flusher.lane.failureCount,
-      bytesFlushed: this.#flusher.bytesFlushed,
-      compactions: this.#compactor.compactionCount,
-      compactionFailures: this.#compactor.lane.failureCount,
-      tablesMoved: this.#compactor.movedCount,
-      tablesRemoved: this.#compactor.removedCount,
-      bytesCompacted: this.#compactor.bytesCompacted,
-      tablesPerLevel: version.levels.map((tables) => tables.length),
-      tableBytesPerLevel: version.levels.map((_, level) => version.levelBytes(level)),
-      ...valueStats(this.#tables, this.#flusher, this.#compactor),
-      ...workStats(this.#options, this.#write, version, this.#flusher, this.#compactor),
-      memtableBytes: memtables.usedBytes,
-      immutableMemtables: memtables.immutableCount,
-      blockCacheHits: this.#cache.hits,
-      blockCacheMisses: this.#cache.misses,
-      blockCacheBytes: this.#cache.usedBytes,
-      blockCacheEvictions: this.#cache.evictions,
-      blockCachePins: this.#cache.pinCount,
-      ...readCacheStats(this.#records, this.#points, memtables),
-      openIterators: this.#iterators.size,
+    return engineStats({
+      options: this.#options,
+      write: this.#write,
+      tables: this.#tables,
+      reader: this.#reader,
+      flusher: this.#flusher,
+      compactor: this.#compactor,
+      cache: this.#cache,
+      records: this.#records,
+      points: this.#points,
+      openIterators: this.#iterators.count,
       openSnapshots: this.#pins.count,
-      ...this.#write.stallStats(),
       poisoned: this.#failure !== null,
-      visibleVersion: this.#write.visibleVersion,
-      pendingVersion: this.#write.pendingVersion,
       recovery: this.#recovery,
-    };
+    });
   }
 
   /**
@@ -380,32 +328,6 @@ export class Engine {
     throw invalidArgument(`key of ${key.length} bytes; at most ${keyLengthMax}`);
   }
 
-  #context(parts: EngineParts): BackgroundContext {
-    const isActive = (): boolean => parts.background && this.#open && this.#failure === null;
-    return {
-      env: parts.env,
-      directory: parts.directory,
-      options: parts.options,
-      numbers: parts.numbers,
-      clock: parts.clock,
-      pins: this.#pins,
-      write: parts.write,
-      tables: this.#tables,
-      get active() {
-        return isActive();
-      },
-      rangesGone: () => {
-        parts.records.clear();
-        this.#write.memtables.clearRetained();
-      },
-      ended: () => {
-        // Held groups may go on, and the next piece of work may be due.
-        this.#write.resume();
-        this.#kick();
-      },
-    };
-  }
-
   #writeListener(): WriteListener {
     return {
       pressure: livePressure(this.#tables, this.#flusher.lane, this.#compactor.lane, this.#options),
@@ -423,6 +345,25 @@ export class Engine {
   /** From now on the loss of this segment is damage, not a crash. */
   #listSegment(segment: WalSegment): void {
     this.#manifest.append({ listed: [segment.number] }, () => {});
+  }
+
+  async #close(): Promise<void> {
+    this.#open = false;
+    this.#iterators.invalidate();
+    this.#pins.close();
+    this.#records.clear();
+    this.#write.memtables.clearRetained();
+    await closeParts({
+      write: this.#write,
+      manifest: this.#manifest,
+      tables: this.#tables,
+      flusher: this.#flusher,
+      compactor: this.#compactor,
+      verifier: this.#verifier,
+      points: this.#points,
+      lock: this.#lock,
+      failure: () => this.#failure,
+    });
   }
 
   /** Rejects when the flush failed, and when the store was closed or poisoned meanwhile. */
@@ -444,54 +385,5 @@ export class Engine {
     this.#flusher.stop(poisoned(error));
     this.#compactor.stop(poisoned(error));
     for (const run of this.#poisonListeners.splice(0)) run(poisoned(error));
-  }
-
-  async #close(): Promise<void> {
-    this.#open = false;
-    const failedBefore = this.#failure;
-    for (const iterator of this.#iterators) iterator.invalidate();
-    this.#pins.close();
-    this.#records.clear();
-    this.#write.memtables.clearRetained();
-    this.#flusher.stop(closed("database"));
-    this.#compactor.stop(closed("database"));
-    const sealed = this.#seal();
-    await this.#idle(this.#flusher.lane.running, this.#flusher);
-    await this.#idle(this.#compactor.lane.running, this.#compactor);
-    await this.#verifier.idle();
-    await sealed;
-    if (this.#failure === null) await this.#closeManifest();
-    await new Promise<void>((resolve) => this.#manifest.whenIdle(resolve));
-    this.#write.wal.spares.removeAll();
-    this.#write.wal.closeFiles();
-    this.#manifest.closeFile();
-    this.#tables.close();
-    assert(this.#tables.openCount === 0, "every table was given back");
-    assert(this.#points.usedBytes === 0, "tables that are closed have no points in memory");
-    const unlocking = unlock(this.#lock);
-    if (failedBefore === null && this.#failure !== null) throw undetermined(this.#failure);
-    if (unlocking !== null) throw unlocking;
-  }
-
-  /** Every segment in use is durable now; the manifest notes where the log ends. */
-  #closeManifest(): Promise<void> {
-    const { active } = this.#write.memtables;
-    const listed = this.#write.memtables.segmentNumbers();
-    return new Promise((resolve) => {
-      // A failure poisons, and `#close` looks there.
-      this.#manifest.append({ listed, closedBytes: active.segment.endBytes }, () => resolve());
-    });
-  }
-
-  #seal(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#failure !== null) return resolve();
-      this.#write.close(() => resolve());
-    });
-  }
-
-  #idle(running: boolean, worker: Flusher | Compactor): Promise<void> {
-    if (!running) return Promise.resolve();
-    return new Promise((resolve) => worker.lane.afterNext(() => resolve()));
   }
 }

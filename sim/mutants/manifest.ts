@@ -119,8 +119,8 @@ export const manifestMutants: readonly Mutant[] = [
   },
   {
     name: "close-does-not-wait",
-    file: "core/engine/engine.ts",
-    find: `    await sealed;`,
+    file: "core/engine/closing.ts",
+    find: `  await sealed;`,
     replace: ``,
     oracles: [...refused, "exception", "leaks"],
     scenario: null,

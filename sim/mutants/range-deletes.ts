@@ -175,9 +175,9 @@ export const rangeDeleteMutants: readonly Mutant[] = [
   },
   {
     name: "caches-outlive-range-tombstone",
-    file: "core/engine/engine.ts",
-    find: `        parts.records.clear();
-        this.#write.memtables.clearRetained();`,
+    file: "core/engine/background-context.ts",
+    find: `      records.clear();
+      write.memtables.clearRetained();`,
     replace: ``,
     oracles: wrong,
     scenario: null,

@@ -15,7 +15,7 @@ export const readMutants: readonly Mutant[] = [
   },
   {
     name: "scan-shows-pending",
-    file: "core/engine/engine.ts",
+    file: "core/engine/iterators.ts",
     find: `options.latest === true ? this.#write.pendingVersion : this.#write.visibleVersion`,
     replace: `this.#write.pendingVersion`,
     oracles: ["model", "iterator"],

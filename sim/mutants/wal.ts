@@ -237,8 +237,8 @@ export const walMutants: readonly Mutant[] = [
   },
   {
     name: "held-writes-never-go-on",
-    file: "core/engine/engine.ts",
-    find: `        this.#write.resume();`,
+    file: "core/engine/background-context.ts",
+    find: `      write.resume();`,
     replace: ``,
     oracles: ["liveness", "stuck"],
     scenario: null,

@@ -1,0 +1,44 @@
+import type { BackgroundContext } from "./background.ts";
+import type { EngineParts } from "./recovery.ts";
+import type { Pins } from "./snapshot.ts";
+import type { TableSet } from "./table-set.ts";
+
+/** The engine, as far as its background work knows it. */
+export interface BackgroundOwner {
+  /** Neither closing nor poisoned. */
+  isActive(): boolean;
+  /** Begins what is due. */
+  kick(): void;
+}
+
+// oxlint-disable-next-line max-params
+export function backgroundContext(
+  parts: EngineParts,
+  pins: Pins,
+  tables: TableSet,
+  owner: BackgroundOwner,
+): BackgroundContext {
+  const { env, directory, options, numbers, clock, write, records } = parts;
+  return {
+    env,
+    directory,
+    options,
+    numbers,
+    clock,
+    pins,
+    write,
+    tables,
+    get active() {
+      return parts.background && owner.isActive();
+    },
+    rangesGone: () => {
+      records.clear();
+      write.memtables.clearRetained();
+    },
+    ended: () => {
+      // Held groups may go on, and the next piece of work may be due.
+      write.resume();
+      owner.kick();
+    },
+  };
+}
