@@ -9,6 +9,7 @@ import { gatewayClients } from "./gateway-clients.ts";
 import { raftCore } from "./raft-core.ts";
 import { rpc } from "./rpc.ts";
 import { txnModel } from "./txn-model.ts";
+import { raftLog } from "./raft-log.ts";
 
 /** What we promise to survive. A mixed batch of seeds draws from these by weight. */
 export const scenarios: readonly Scenario[] = [
@@ -22,4 +23,5 @@ export const scenarios: readonly Scenario[] = [
   raftCore,
   rpc,
   txnModel,
+  raftLog,
 ];

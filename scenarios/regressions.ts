@@ -62,4 +62,9 @@ export const regressions: readonly Regression[] = [
     seed: 301_900,
     why: "A table in the making, which no manifest named, was removed and asked for.",
   },
+  {
+    scenario: "raft-log",
+    seed: 9_727,
+    why: "A removed segment came back after its directory's sync had failed, and the log was refused for it.",
+  },
 ];

@@ -3,15 +3,15 @@ import { crc32, salt } from "../bytes/crc32.ts";
 import { corruption, NokvError } from "../errors.ts";
 
 /**
- * The first 32 bytes of a log file: a WAL segment, a manifest or a Coordinator's journal. All integers are
- * little-endian u32.
+ * The first 32 bytes of a log file: a WAL segment, a manifest, a Coordinator's journal or a segment of a store's
+ * Raft log. All integers are little-endian u32.
  *
- *     0   magic           "NOKVWAL\n", "NOKVMAN\n" or "NOKVJNL\n"
+ *     0   magic           "NOKVWAL\n", "NOKVMAN\n", "NOKVJNL\n" or "NOKVRFT\n"
  *     8   formatVersion
  *     12  fileNumber      the one in the file's name
  *     16  epoch           which opening of which database wrote it; every frame's checksum is salted with it
- *     20  previousNumber  WAL: the segment before this one, 0: none
- *     24  previousBytes   WAL: the sealed length of that segment, known durable; 0: not known
+ *     20  previousNumber  WAL, Raft log: the segment before this one, 0: none
+ *     24  previousBytes   the sealed length of that segment, known durable; 0: not known
  *     28  crc             of bytes [0, 28), salted with the file number
  *
  * The place and the meaning of magic, formatVersion, fileNumber and crc hold for every format version to
@@ -21,7 +21,9 @@ export const fileHeaderBytes = 32;
 export const logFormatVersion = 1;
 export const fileNumberMax = 0xffff_ffff;
 
-export const fileMagic = { wal: "NOKVWAL\n", manifest: "NOKVMAN\n", journal: "NOKVJNL\n" } as const;
+export const fileMagic = {
+  wal: "NOKVWAL\n", manifest: "NOKVMAN\n", journal: "NOKVJNL\n", raft: "NOKVRFT\n",
+} as const;
 export type FileMagic = (typeof fileMagic)[keyof typeof fileMagic];
 
 export interface FileHeader {

@@ -30,12 +30,14 @@ export const framePayloadBytesMax = 0x4000_0000;
 const flagEarlierDurable = 1;
 const headerCrcStart = 4;
 
-/** Writes frame headers into the image of one file. */
+/** Writes frame headers into the image of one file, or of a part of it. */
 export class FrameWriter {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #fileNumber: number;
   readonly #epoch: number;
+  /** Where in the file the image begins. */
+  base = 0;
   /** The witness that the frames written from now on carry. */
   durableBytes = 0;
   earlierDurable = false;
@@ -47,15 +49,15 @@ export class FrameWriter {
     this.#epoch = epoch;
   }
 
-  /** Heads the payload that already stands at `offset + frameHeaderBytes`. */
+  /** Heads the payload that already stands at `offset + frameHeaderBytes` of the image. */
   write(offset: number, payloadBytes: number, type: FrameType, batchCount: number): void {
-    assert(offset % 4 === 0, "a frame begins at a multiple of 4");
+    assert((this.base + offset) % 4 === 0, "a frame begins at a multiple of 4");
     assert(payloadBytes % 4 === 0, "a payload is padded to a multiple of 4");
     assert(payloadBytes <= framePayloadBytesMax, "a payload is within its bound");
     assert(batchCount <= frameBatchesMax, "a frame counts its batches in 16 bits");
-    assert(this.durableBytes <= offset, "a frame vouches only for bytes before it");
+    assert(this.durableBytes <= this.base + offset, "a frame vouches only for bytes before it");
     const view = this.#view;
-    const seed = salt(this.#fileNumber, offset) ^ this.#epoch;
+    const seed = salt(this.#fileNumber, this.base + offset) ^ this.#epoch;
     const payload = offset + frameHeaderBytes;
     view.setUint32(offset + 4, crc32(this.#bytes, payload, payload + payloadBytes, seed), true);
     view.setUint32(offset + 8, payloadBytes, true);

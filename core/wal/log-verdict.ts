@@ -1,7 +1,7 @@
 import { assert } from "../assert.ts";
 import { corruption } from "../errors.ts";
 import { walName } from "./segment-name.ts";
-import type { SegmentScan } from "./segment-scan.ts";
+import type { FrameScan, SegmentScan } from "./segment-scan.ts";
 
 /** What the manifest knows about the log. */
 export interface LogExpectation {
@@ -14,8 +14,8 @@ export interface LogExpectation {
 }
 
 /** What may be replayed, in order, and what a crash took. */
-export interface LogVerdict {
-  readonly replay: readonly SegmentScan[];
+export interface LogVerdict<S extends FrameScan = SegmentScan> {
+  readonly replay: readonly S[];
   /** Where the log ends before its files do; null when nothing was lost. */
   readonly torn: Doubt | null;
   /** Bytes behind that point, later segments included. */
@@ -38,15 +38,15 @@ const remedy = "restore the file from a copy; nothing was changed";
  *
  * What is kept is a prefix of what was written: nothing behind the first doubtful byte is replayed.
  */
-export function judgeLog(
+export function judgeLog<S extends FrameScan>(
   directory: string,
-  scans: readonly SegmentScan[],
+  scans: readonly S[],
   expected: LogExpectation,
-): LogVerdict {
+): LogVerdict<S> {
   checkListed(directory, scans, expected);
   const own = scans.filter((scan) => isOurs(scan, expected));
-  const replay: SegmentScan[] = [];
-  let before: SegmentScan | null = null;
+  const replay: S[] = [];
+  let before: S | null = null;
   for (let i = 0; i < own.length; i++) {
     const scan = own[i];
     assert(scan !== undefined, "the index is within the array");
@@ -74,13 +74,13 @@ export function judgeLog(
  * Not what an interrupted opening left: a segment of another epoch, or any that the manifest of a database
  * closed in order does not name. Nothing in such a segment was ever acknowledged.
  */
-function isOurs(scan: SegmentScan, expected: LogExpectation): boolean {
+function isOurs(scan: FrameScan, expected: LogExpectation): boolean {
   if (expected.closedBytes > 0) return expected.listed.includes(scan.number);
   return !scan.foreign;
 }
 
 /** A segment that the manifest names was durable with its header: its absence is never a crash's work. */
-function checkListed(directory: string, scans: readonly SegmentScan[], expected: LogExpectation): void {
+function checkListed(directory: string, scans: readonly FrameScan[], expected: LogExpectation): void {
   for (const scan of scans) {
     if (scan.newerFormat !== null) throw scan.newerFormat;
   }
@@ -96,8 +96,8 @@ function checkListed(directory: string, scans: readonly SegmentScan[], expected:
 
 /** Why `scan` can not follow `before`; null when it does. */
 function linkProblem(
-  scan: SegmentScan,
-  before: SegmentScan | null,
+  scan: FrameScan,
+  before: FrameScan | null,
   expected: LogExpectation,
 ): string | null {
   const header = scan.header;
@@ -112,7 +112,7 @@ function linkProblem(
   return null;
 }
 
-function tailProblem(scan: SegmentScan, isLast: boolean): string | null {
+function tailProblem(scan: FrameScan, isLast: boolean): string | null {
   if (scan.sealed) return null;
   if (scan.problem !== "") return scan.problem;
   return isLast ? null : "the segment ends without its seal although another one follows";
@@ -123,7 +123,7 @@ function tailProblem(scan: SegmentScan, isLast: boolean): string | null {
  * implies it: syncs go from the oldest segment to the newest, so one durable byte vouches for all before it.
  */
 function refuseIfVouched(
-  scans: readonly SegmentScan[],
+  scans: readonly FrameScan[],
   from: number,
   doubt: Doubt,
   expected: LogExpectation,
@@ -143,14 +143,14 @@ function refuseIfVouched(
   }
 }
 
-function checkClosed(last: SegmentScan | null, expected: LogExpectation): void {
+function checkClosed(last: FrameScan | null, expected: LogExpectation): void {
   if (expected.closedBytes === 0 || last === null) return;
   if (last.sealed && last.goodBytes === expected.closedBytes) return;
   const found = `the log was closed at ${expected.closedBytes} bytes but ends here`;
   throw corruption(last.path, last.goodBytes, found, remedy);
 }
 
-function bytesFrom(scans: readonly SegmentScan[], from: number): number {
+function bytesFrom(scans: readonly FrameScan[], from: number): number {
   let bytes = 0;
   for (let i = from; i < scans.length; i++) bytes += scans[i]?.sizeBytes ?? 0;
   return bytes;

@@ -8,6 +8,7 @@ import { kvMutants } from "./kv.ts";
 import { manifestMutants } from "./manifest.ts";
 import type { Mutant } from "./mutant.ts";
 import { raftElectionMutants, raftReplicationMutants } from "./raft.ts";
+import { raftLogMutants } from "./raft-log.ts";
 import { readCacheMutants } from "./read-caches.ts";
 import { pressureMutants } from "./pressure.ts";
 import { rangeDeleteMutants } from "./range-deletes.ts";
@@ -50,6 +51,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "raft: elections and members", mutants: raftElectionMutants },
   { topic: "raft: replication and reads", mutants: raftReplicationMutants },
   { topic: "codecs, looking and verifying", mutants: toolMutants },
+  { topic: "the log of a store", mutants: raftLogMutants },
   { topic: "determinism", mutants: ambientMutants },
 ];
 

@@ -110,7 +110,7 @@ export const walMutants: readonly Mutant[] = [
     name: "wal-zeros-taken-for-damage",
     file: "core/wal/segment-scan.ts",
     find: `if (!isZero(bytes, reader.offset, end)) walk.problem = reader.problem;`,
-    replace: `if (isZero(bytes, reader.offset, end)) throw corruption(path, reader.offset, reader.problem);
+    replace: `if (isZero(image, reader.offset)) throw corruption(path, reader.offset, reader.problem);
       walk.problem = reader.problem;`,
     oracles: ["recovery", "errors", "model", "exception"],
     scenario: null,
@@ -120,7 +120,7 @@ export const walMutants: readonly Mutant[] = [
     name: "wal-damage-taken-for-zeros",
     file: "core/wal/segment-scan.ts",
     find: `  const beyond = reader.witnesses();`,
-    replace: `  if (walk !== null && end - walk.goodBytes >= 4 && isZero(bytes, walk.goodBytes, walk.goodBytes + 4)) {
+    replace: `  if (walk !== null && end - walk.goodBytes >= 4 && isZero(bytes.subarray(walk.goodBytes, walk.goodBytes + 4), 0)) {
     walk.problem = "";
     reader.position = end;
   }
