@@ -19,7 +19,7 @@ const patienceUs = 120_000_000;
 
 export const raftLog: Scenario = {
   name: "raft-log",
-  why: "A vote or an entry that a store has told of must be there after any crash, and never mixed with what it replaced.",
+  why: "A vote or an entry that a store told of must be there after any crash, never mixed with what it replaced.",
   weight: 1,
   run: (world) => new RaftLogRun(world).run(),
 };
@@ -133,7 +133,9 @@ class RaftLogRun {
     return null;
   }
 
-  /** What was recovered is what was told, and a prefix of what was not; now it is durable. False: it can not be read. */
+  /**
+   * What was recovered is what was told, and a prefix of what was not; now it is durable. False: it can not be read.
+   */
   #judge(env: Env, log: RaftLog): boolean {
     const found = this.#found(env, log);
     if (found === null) return false;

@@ -84,7 +84,8 @@ export function scanFrames(
   const decoded = readFileHeader(bytes, end, content.magic, number, path);
   const header = decoded instanceof NokvError ? null : decoded;
   const ours = header !== null && header.epoch === epoch;
-  const walk = ours ? walkFrames(path, bytes.subarray(0, end), new FrameReader(bytes, end, number, epoch), content) : null;
+  const reading = new FrameReader(bytes, end, number, epoch);
+  const walk = ours ? walkFrames(path, bytes.subarray(0, end), reading, content) : null;
   const reader = new FrameReader(bytes, end, number, epoch);
   if (walk !== null) reader.position = walk.goodBytes;
   const beyond = reader.witnesses();

@@ -307,7 +307,8 @@ export function readEntries(bytes: Uint8Array, view: DataView, body: number, end
   if (view.getUint32(body, true) !== crc32(bytes, body + 4, end, 0)) return "entries do not match their checksum";
   const count = view.getUint32(body + 4, true);
   const first = readU64(view, body + 8);
-  if (count === 0 || count * entryFixedBytes > end - body - entriesFixedBytes) return "entries count more than they hold";
+  const room = end - body - entriesFixedBytes;
+  if (count === 0 || count * entryFixedBytes > room) return "entries count more than they hold";
   const entries: LogEntry[] = [];
   let at = body + entriesFixedBytes;
   for (let i = 0; i < count; i++) {

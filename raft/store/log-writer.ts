@@ -135,7 +135,9 @@ export class LogWriter {
     this.#schedule();
   }
 
-  /** As `submit`, for changes that are made when everything before is in the index, and nothing after. One at a time. */
+  /**
+   * As `submit`, for changes that are made when everything before is in the index, and nothing after. One at a time.
+   */
   submitLate(changes: LateChanges, done: () => void): void {
     assert(this.#late === null, "one maker of changes waits at a time");
     this.#late = { changes, done };

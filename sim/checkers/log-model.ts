@@ -77,7 +77,9 @@ function isEmpty(group: GroupModel): boolean {
   return isBlank && meta.length === 0 && entries.length === 0 && notes.size === 0;
 }
 
-function applyTo(group: GroupModel, change: Exclude<LogChange, { readonly op: "begin" | "complete" | "destroy" }>): void {
+type GroupChange = Exclude<LogChange, { readonly op: "begin" | "complete" | "destroy" }>;
+
+function applyTo(group: GroupModel, change: GroupChange): void {
   switch (change.op) {
     case "hard":
       group.hard = change.hard;

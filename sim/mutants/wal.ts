@@ -109,7 +109,7 @@ export const walMutants: readonly Mutant[] = [
   {
     name: "wal-zeros-taken-for-damage",
     file: "core/wal/segment-scan.ts",
-    find: `if (!isZero(bytes, reader.offset, end)) walk.problem = reader.problem;`,
+    find: `if (!isZero(image, reader.offset)) walk.problem = reader.problem;`,
     replace: `if (isZero(image, reader.offset)) throw corruption(path, reader.offset, reader.problem);
       walk.problem = reader.problem;`,
     oracles: ["recovery", "errors", "model", "exception"],
