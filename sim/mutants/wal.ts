@@ -120,7 +120,8 @@ export const walMutants: readonly Mutant[] = [
     name: "wal-damage-taken-for-zeros",
     file: "core/wal/segment-scan.ts",
     find: `  const beyond = reader.witnesses();`,
-    replace: `  if (walk !== null && end - walk.goodBytes >= 4 && isZero(bytes.subarray(walk.goodBytes, walk.goodBytes + 4), 0)) {
+    replace: `  const next = walk === null ? bytes : bytes.subarray(walk.goodBytes, walk.goodBytes + 4);
+  if (walk !== null && next.length === 4 && isZero(next, 0)) {
     walk.problem = "";
     reader.position = end;
   }
