@@ -84,6 +84,7 @@ function importPlants(): Plant[] {
     ["net/redis/commands/a.ts", "../server.ts", true],
     ["net/redis/commands/b.ts", "../../../node/redis-node.ts", false],
     ["raft/a.ts", "../core/env/env.ts", false],
+    ["raft/b.ts", "../core/env/random.ts", true],
     ["raft/store/a.ts", "../../core/env/env.ts", true],
     ["raft/store/b.ts", "../../txn/client.ts", false],
     ["txn/percolator/a.ts", "../client.ts", false],

@@ -309,7 +309,9 @@ function stepOld(state: RaftState, { kind, from }: Message): void {
 }
 
 function stepAppended(state: RaftState, seq: number): void {
-  const { candidacy } = state.log.appended(seq);
+  const { candidacy, snapshot } = state.log.appended(seq);
+  // What was under way to be applied is in it, and nobody will say so.
+  if (snapshot > 0) state.applyBacklog.settleTo(state.log.applied);
   if (candidacy === state.term) candidacyDurable(state);
   if (state.role === "leader") ownAppended(state);
 }

@@ -25,6 +25,8 @@ export const raftCore: Scenario = {
   run: (world) => new RaftCoreRun(world).run(),
 };
 
+type ConfOps = readonly { readonly op: ConfOp; readonly peer: number }[];
+
 class RaftCoreRun {
   readonly #world: World;
   readonly #plan: RaftPlan;
@@ -101,7 +103,9 @@ class RaftCoreRun {
   #request(kind: RequestKind): void {
     const dice = this.#dice;
     const anyone = dice.pick(this.#peers);
-    const peer = dice.chance(4, 5) ? (this.#leader() ?? anyone) : anyone;
+    // Whoever believes that it leads is asked: a leader of the past takes what will never be committed.
+    const leaders = this.#peers.filter(({ raft }) => raft?.status().role === "leader");
+    const peer = leaders.length > 0 && dice.chance(4, 5) ? dice.pick(leaders) : anyone;
     const other = dice.pick(this.#peers);
     switch (kind) {
       case "propose":
@@ -144,8 +148,23 @@ class RaftCoreRun {
   }
 
   #changeConf(peer: RaftPeer): void {
+    const ops = this.#dice.chance(1, 3) ? this.#newVoters(peer.state.conf) : this.#someOps(peer.state.conf);
+    peer.input({ kind: "conf", token: 0, change: { ops, leaveJoint: false, context: noBytes } });
+  }
+
+  /** Other voters altogether, perhaps: the halves of the joint configuration share nobody. */
+  #newVoters({ voters, learners }: ConfState): ConfOps {
+    const target = this.#plan.peers.filter(() => this.#dice.chance(1, 2));
+    const gone = voters.filter((peer) => !target.includes(peer));
+    const come = target.filter((peer) => !voters.includes(peer));
+    return [
+      ...gone.map((peer) => ({ op: this.#dice.pick<ConfOp>(["remove", "demote"]), peer })),
+      ...come.map((peer) => ({ op: learners.includes(peer) ? ("promote" as const) : ("addVoter" as const), peer })),
+    ];
+  }
+
+  #someOps({ voters, learners }: ConfState): ConfOps {
     const dice = this.#dice;
-    const { voters, learners } = peer.state.conf;
     const others = this.#plan.peers.filter((id) => !voters.includes(id) && !learners.includes(id));
     const ops: { op: ConfOp; peer: number }[] = [];
     const add = (op: ConfOp, from: readonly number[]): void => {
@@ -157,7 +176,7 @@ class RaftCoreRun {
       else if (op === "addVoter" || op === "addLearner") add(op, others);
       else if (voters.length > 1) add(op, voters);
     }
-    peer.input({ kind: "conf", token: 0, change: { ops, leaveJoint: false, context: noBytes } });
+    return ops;
   }
 
   /** No more faults: a leader, an answer, everyone up to date, and no change of members half done. */

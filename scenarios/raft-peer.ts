@@ -66,12 +66,15 @@ export class RaftPeer implements ObservedPeer, Mailbox {
   #inbox: Message[] = [];
   #applying: Entry[] = [];
   #applyBusy = false;
+  #jointTicks = 0;
+  readonly #slowApply: boolean;
 
   constructor(id: PeerId, world: World, group: RaftGroup, first: AppliedState) {
     this.id = id;
     this.machine = world.machine(`peer-${id}`);
     this.#group = group;
     this.#dice = world.dice("peer", id);
+    this.#slowApply = this.#dice.chance(1, 2);
     this.#durable = first;
     this.#state = first;
     if (first.applied > 0) {
@@ -205,7 +208,8 @@ export class RaftPeer implements ObservedPeer, Mailbox {
     const { leader, role, quiesced, conf } = status;
     // Asleep, nobody would notice: what stores know of each other tells them.
     if (quiesced && role === "follower" && !this.#group.isUp(leader)) this.#step({ kind: "forgetLeader" });
-    if (role === "leader" && isJoint(conf)) {
+    this.#jointTicks = isJoint(conf) ? this.#jointTicks + 1 : 0;
+    if (role === "leader" && isJoint(conf) && (this.calm || this.#jointTicks > this.#group.plan.jointTicks)) {
       this.#step({ kind: "conf", token: 0, change: { ops: [], leaveJoint: true, context: noBytes } });
     }
     this.#step({ kind: "tick" });
@@ -271,7 +275,7 @@ export class RaftPeer implements ObservedPeer, Mailbox {
     if (this.#applyBusy || this.#applying.length === 0) return;
     this.#applyBusy = true;
     const { applyUsMax } = this.#group.plan.disk;
-    const delayUs = this.calm ? 0 : this.#dice.below(applyUsMax + 1);
+    const delayUs = this.#slowApply && !this.calm ? this.#dice.below(applyUsMax + 1) : 0;
     this.#env?.clock.after(delayUs, () => {
       this.#applyBusy = false;
       for (const entry of this.#applying.splice(0, applyCountMax)) this.#apply(entry);

@@ -11,6 +11,8 @@ export interface RaftPlan {
   readonly peers: readonly PeerId[];
   readonly tickUs: number;
   readonly limits: RaftLimits;
+  /** A leader ends a joint configuration after so many ticks. */
+  readonly jointTicks: number;
   readonly steps: number;
   readonly stepGapMsMax: number;
   readonly network: NetworkPlan;
@@ -49,6 +51,7 @@ export interface DiskPlan {
   /** So many syncs take up to `slowUsMax`. */
   readonly slow: number;
   readonly slowUsMax: number;
+  /** Of those peers that are slow in it; the others take a turn. */
   readonly applyUsMax: number;
 }
 
@@ -78,7 +81,7 @@ export function drawPlan(world: World): RaftPlan {
   const { faultFree } = world.options;
   const voterCount = dice.pick([1, 2, 3, 3, 3, 3, 4, 5, 5]);
   const learnerCount = dice.pick([0, 0, 1]);
-  const spareCount = dice.pick([0, 1, 2]);
+  const spareCount = dice.pick([0, 1, 2, 3]);
   const peers = Array.from({ length: voterCount + learnerCount + spareCount }, (_, at) => at + 1);
   const electionTicks = dice.pick([3, 5, 10]);
   const tickUs = dice.pick([10_000, 50_000, 100_000]);
@@ -90,6 +93,7 @@ export function drawPlan(world: World): RaftPlan {
     peers,
     tickUs,
     limits: drawLimits(dice, electionTicks),
+    jointTicks: hasFaults ? dice.pick([0, electionTicks * 2, electionTicks * 10]) : 0,
     steps: dice.skewed(30, 400),
     stepGapMsMax: dice.pick([1, tickMs, tickMs * 4]),
     network: drawNetwork(dice, hasFaults, tickUs),
