@@ -1,8 +1,8 @@
 import type { Job, JobDone, Jobs } from "../core/env/jobs.ts";
 import { JobThread } from "./job-thread.ts";
 
-/** Of everything but flushes, which writes wait for. */
-const patientNice = 10;
+/** Of everything but flushes: a third of the share of others, so that merges get on although the machine is busy. */
+const patientNice = 5;
 
 /** The main module of a worker: the source while developing, its compiled form in the package. */
 export const jobWorkerUrl: URL = sibling("job-worker");
