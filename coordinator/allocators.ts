@@ -57,6 +57,11 @@ export class Allocators {
     this.#oracle.acceptClock();
   }
 
+  /** Ids up to `id` were taken without asking. */
+  passById(id: number): void {
+    this.#ids.passBy(id);
+  }
+
   timestamps(count: number, reply: RangeReply): void {
     const ticket = this.#admit(this.#timestamps, count, timestampsMax, reply);
     if (ticket > 0) this.#oracle.request(ticket, count);
@@ -69,8 +74,8 @@ export class Allocators {
 
   /** Everybody who waits hears `error`. */
   stop(error: CoordinatorError): void {
-    this.#oracle.unfenced();
-    this.#ids.unfenced();
+    this.#oracle.drain();
+    this.#ids.drain();
     for (const { replies } of [this.#timestamps, this.#identities]) {
       const told = [...replies.values()];
       replies.clear();

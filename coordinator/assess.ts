@@ -238,8 +238,8 @@ function assessTerminal(
 ): Assessment {
   const assessment = assessDescriptors(state, regions);
   if (assessment.decision === "APPLY" || assessment.reason === "ABORTED_APPLY") return assessment;
-  if (pendingOf(state, transitionId) !== null) return open;
-  return assessment.reason === "SUPERSEDED_TARGET" ? { ...assessment, accepted: true } : assessment;
+  const decision = pendingOf(state, transitionId) === null ? "SKIP" : "APPLY";
+  return { ...assessment, decision, accepted: true, retryClass: "NONE" };
 }
 
 export function pendingOf(

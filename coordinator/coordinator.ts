@@ -6,7 +6,7 @@ import { CoordinatorError } from "./coordinator-error.ts";
 import type { RootJournal, RootToken } from "./journal.ts";
 import { LeaderView } from "./leader-view.ts";
 import { dominance } from "./region-map.ts";
-import type { RootEvent } from "./root-event.ts";
+import { type RootEvent, takenId } from "./root-event.ts";
 import { route, type RouteAnswer, type RouteRequest } from "./route.ts";
 import type { CoordinatorState, PendingPeerChange, PendingRangeChange, SettledTransition } from "./state.ts";
 import {
@@ -109,6 +109,7 @@ export class Coordinator {
       if (proposed.error !== null) return reply(proposed.error, null);
       this.#leaders.prune(this.state.regions);
       const { assessment, token } = proposed;
+      this.#allocators.passById(takenId(event));
       reply(null, { accepted: assessment.accepted, assessment, token });
     });
   }

@@ -45,6 +45,11 @@ export class FencedCounter {
     return this.#queue.length;
   }
 
+  /** No number up to `number` is given out any more: somebody has it already. */
+  passBy(number: number): void {
+    if (number > this.#last) this.#last = number;
+  }
+
   request(ticket: number, count: number): void {
     assert(Number.isSafeInteger(count) && count >= 1, "somebody asks for something");
     this.#queue.push({ ticket, count });

@@ -27,6 +27,11 @@ export class IdAllocator {
     return this.#counter.waiting;
   }
 
+  /** Ids up to `id` were taken without asking: those of the first stores and regions. */
+  passBy(id: number): void {
+    this.#counter.passBy(id);
+  }
+
   request(ticket: number, count: number): void {
     this.#counter.request(ticket, count);
   }
@@ -39,6 +44,11 @@ export class IdAllocator {
 
   fenced(fence: number): void {
     this.#counter.fenced(fence);
+  }
+
+  /** Those who wait are sent away. A fence that is on its way stays so. */
+  drain(): readonly number[] {
+    return this.#counter.drain();
   }
 
   /** The fence will not become durable, or may not: those who wait are sent away. */

@@ -129,7 +129,8 @@ export class LocalJournal implements RootJournal {
     const { state, assessment } = reduce(this.#staged, event);
     this.#staged = state;
     // What changes nothing rests on events that may not be durable yet: it waits for them.
-    this.#gathering.push({ event: assessment.decision === "APPLY" ? event : null, assessment, state, done });
+    const applied = assessment.decision === "APPLY" ? event : null;
+    this.#gathering.push({ event: applied, assessment, state, done });
     this.#schedule();
   }
 

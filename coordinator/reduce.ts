@@ -1,10 +1,10 @@
 import { type Draft, produce } from "immer";
 import { compareKeys } from "../core/bytes/record.ts";
 import type { RegionMeta } from "../raft/region.ts";
-import { isJoint } from "../raft/voter-configuration.ts";
+import { isJointRegion } from "../raft/voter-configuration.ts";
 import { type Assessment, assess } from "./assess.ts";
 import { dominance, overlapping, remainders } from "./region-map.ts";
-import type { RootEvent } from "./root-event.ts";
+import { type RootEvent, takenId } from "./root-event.ts";
 import {
   type CoordinatorState,
   type PendingPeerChange,
@@ -28,6 +28,7 @@ export function reduce(state: CoordinatorState, event: RootEvent): Reduction {
 
 /** `before` is the state that `draft` starts from: reading it is cheaper than reading a draft. */
 function apply(before: CoordinatorState, draft: Draft<CoordinatorState>, event: RootEvent): void {
+  draft.idFence = Math.max(draft.idFence, takenId(event));
   switch (event.kind) {
     case "ClusterBootstrapped":
       draft.clusterId = event.clusterId;
@@ -197,7 +198,7 @@ function peerChangeOutcome(change: PendingPeerChange, region: RegionMeta | null)
   if (region === null || region.epoch.version !== change.base.version) return "superseded";
   const peer = region.peers.find(({ peerId }) => peerId === change.peer.peerId);
   const done = change.change === "removal" ? peer === undefined : peer?.role === change.peer.role;
-  return done && !isJoint(region) ? "completed" : null;
+  return done && !isJointRegion(region) ? "completed" : null;
 }
 
 /** Null: still under way. A source that is prepared for its merge is one version on. */

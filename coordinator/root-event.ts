@@ -77,6 +77,13 @@ export interface Cancelled {
 const cancelled: Layout<Cancelled> = struct({ transitionId: text });
 const peerResult: Layout<PeerResult> = struct({ transitionId: text, region: regionLayout });
 
+/** The highest id that `event` takes without having asked for it: of a first store or region. 0: none. */
+export function takenId(event: RootEvent): number {
+  if (event.kind === "StoreJoined") return event.storeId;
+  if (event.kind !== "RegionBootstrap") return 0;
+  return Math.max(event.region.id, ...event.region.peers.map(({ peerId }) => peerId));
+}
+
 /** Codes are part of the format: a new kind gets a new one. */
 export const rootEventLayout: Layout<RootEvent> = variants<RootEvent>({
   ClusterBootstrapped: [1, struct({ clusterId: u53, clusterVersion: u53 })],

@@ -89,6 +89,11 @@ export class TimestampOracle {
     this.#counter.fenced(fence);
   }
 
+  /** Those who wait are sent away. A fence that is on its way stays so. */
+  drain(): readonly number[] {
+    return this.#counter.drain();
+  }
+
   /** The fence will not become durable, or may not: those who wait are sent away. */
   unfenced(): readonly number[] {
     return this.#counter.unfenced();

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { decode, encode } from "../core/bytes/layout.ts";
 import { compareKeys } from "../core/bytes/record.ts";
+import { confFault, isJoint } from "./conf-state.ts";
 import { type EpochCommand, epochAfterCommitMerge, epochAfterPrepareMerge, epochAllows } from "./epoch.ts";
 import {
   compareRangeEnds,
@@ -13,7 +14,7 @@ import {
   regionLayout,
   regionProblem,
 } from "./region.ts";
-import { isJoint, voterConfiguration } from "./voter-configuration.ts";
+import { isJointRegion, voterConfiguration } from "./voter-configuration.ts";
 
 // Goal: ranges with infinite ends, the table of epochs, and the configuration that follows from roles.
 
@@ -88,15 +89,27 @@ test("a merged range is above both that it came from", () => {
 
 test("who votes follows from the roles", () => {
   const simple = region(none, none, ["voter", "learner", "voter"]);
-  expect(isJoint(simple)).toBe(false);
+  expect(isJointRegion(simple)).toBe(false);
   expect(voterConfiguration(simple)).toEqual({
     voters: [101, 103], votersOutgoing: [], learners: [102], learnersNext: [],
   });
   const joint = region(none, none, ["voter", "incoming-voter", "demoting-voter", "learner"]);
-  expect(isJoint(joint)).toBe(true);
+  expect(isJointRegion(joint)).toBe(true);
   expect(voterConfiguration(joint)).toEqual({
     voters: [101, 102], votersOutgoing: [101, 103], learners: [104], learnersNext: [103],
   });
+});
+
+test("what follows from any roles is a configuration, joint exactly when they say so", () => {
+  const roles = fc.constantFrom<PeerRole>("voter", "learner", "incoming-voter", "demoting-voter");
+  fc.assert(
+    fc.property(fc.array(roles, { minLength: 1, maxLength: 6 }), (drawn) => {
+      const value = region(none, none, ["voter", ...drawn]);
+      const conf = voterConfiguration(value);
+      expect(confFault(conf)).toBeNull();
+      expect(isJoint(conf)).toBe(isJointRegion(value));
+    }),
+  );
 });
 
 test("a descriptor that makes no sense is named", () => {

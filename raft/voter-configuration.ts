@@ -1,23 +1,13 @@
+import type { ConfState } from "./conf-state.ts";
 import type { RegionMeta } from "./region.ts";
 
-/**
- * Who votes and who listens, derived from the roles of a region's peers and never kept beside them. All lists are
- * sorted. `votersOutgoing` is not empty exactly while the configuration is joint.
- */
-export interface VoterConfiguration {
-  readonly voters: readonly number[];
-  readonly votersOutgoing: readonly number[];
-  readonly learners: readonly number[];
-  /** Voters of the old half that are learners once the joint configuration is left. */
-  readonly learnersNext: readonly number[];
-}
-
-export function voterConfiguration(region: RegionMeta): VoterConfiguration {
+/** Who votes and who listens, derived from the roles of a region's peers and never kept beside them. */
+export function voterConfiguration(region: RegionMeta): ConfState {
   const voters: number[] = [];
   const votersOutgoing: number[] = [];
   const learners: number[] = [];
   const learnersNext: number[] = [];
-  const joint = isJoint(region);
+  const joint = isJointRegion(region);
   for (const { peerId, role } of region.peers) {
     if (role === "voter" || role === "incoming-voter") voters.push(peerId);
     if (joint && (role === "voter" || role === "demoting-voter")) votersOutgoing.push(peerId);
@@ -27,6 +17,6 @@ export function voterConfiguration(region: RegionMeta): VoterConfiguration {
   return { voters, votersOutgoing, learners, learnersNext };
 }
 
-export function isJoint(region: RegionMeta): boolean {
+export function isJointRegion(region: RegionMeta): boolean {
   return region.peers.some(({ role }) => role === "incoming-voter" || role === "demoting-voter");
 }

@@ -1,5 +1,6 @@
 import type { Scenario } from "../sim/scenario.ts";
 import { atRestCorruption } from "./at-rest-corruption.ts";
+import { coordinator } from "./coordinator.ts";
 import { crashPairs } from "./crash-pairs.ts";
 import { crashPoints } from "./crash-points.ts";
 import { diskPressure } from "./disk-pressure.ts";
@@ -16,6 +17,7 @@ export const scenarios: readonly Scenario[] = [
   gatewayClients,
   engineModel,
   crashPoints,
+  coordinator,
   crashPairs,
   atRestCorruption,
   diskPressure,

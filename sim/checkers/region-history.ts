@@ -87,7 +87,7 @@ export class RegionHistory {
     const id = this.#choices.newId();
     const peers = region.peers.map((peer) => ({ ...peer, peerId: this.#choices.newId() }));
     const left: RegionMeta = { ...region, end: key, epoch };
-    const right: RegionMeta = { id, start: key, end: region.end, epoch, peers };
+    const right: RegionMeta = { id, start: key, end: region.end, epoch, peers: byId(peers) };
     const place = region.peers.findIndex(({ peerId }) => peerId === report.leaderPeerId);
     const leaderPeerId = peers[place]?.peerId ?? 0;
     this.#say([report], [{ ...report, region: left }, { region: right, leaderPeerId, term: 6 }]);
