@@ -5,7 +5,7 @@ import type { World } from "../sim/world.ts";
 import { GarbageCollector } from "../txn/client/garbage-collector.ts";
 import { TxnCluster } from "./txn-cluster.ts";
 import { type TxnNetwork, type TxnStage, TxnUser, bytesOf } from "./txn-user.ts";
-import { TxnWorkload, everyKey } from "./txn-workload.ts";
+import { TxnWorkload, drawKinds, everyKey } from "./txn-workload.ts";
 
 /** Whatever is waited for at the end, it comes within this. */
 const settleMsMax = 120_000;
@@ -52,6 +52,7 @@ class TxnModelRun {
     this.#gcLagMs = plan.pick([0, 30, 300, 3_000]);
     this.#operations = plan.between(10, 60);
     this.#workload = new TxnWorkload(world.dice("workload"), {
+      kinds: drawKinds(plan),
       serializable: plan.pick(["never", "always", "some"] as const),
       large: plan.chance(1, 3),
       fail: (message) => world.fail("bank", message),
@@ -85,6 +86,10 @@ class TxnModelRun {
     const canCrash = !this.#world.options.faultFree;
     for (let left = this.#operations; left > 0; left--) {
       if (canCrash && user.dice.chance(1, 12)) user.crashAfter(user.dice.skewed(1, 30));
+      if (canCrash && user.dice.chance(1, 16)) {
+        const { deadlineMs } = this.#stage.options;
+        this.#world.after(user.dice.skewed(1, 100_000), () => user.deafen(user.dice.skewed(1, 2 * deadlineMs)));
+      }
       await this.#workload.operate(user);
       if (user.dice.chance(1, 4)) await this.#world.sleep(user.dice.skewed(1, 200));
       const wrong = this.#cluster.mirrorDefect();

@@ -72,6 +72,8 @@ export class TxnUser {
   #life = new Life();
   /** Outputs until this life ends; 0: it does not. */
   #stepsLeft = 0;
+  /** Until then nothing reaches this client; what it sends arrives. */
+  #deafUntilUs = 0;
   crashes = 0;
 
   constructor(stage: TxnStage, index: number) {
@@ -84,6 +86,11 @@ export class TxnUser {
   /** The next messages are the last of this life. */
   crashAfter(steps: number): void {
     this.#stepsLeft = steps;
+  }
+
+  /** For so long, it hears nothing: what it asked for is done, and it is not told. */
+  deafen(ms: number): void {
+    this.#deafUntilUs = this.#stage.world.nowUs + ms * 1_000;
   }
 
   /** Runs one transaction; the log is among the stage's, whatever happens. `body` null: it gave up. */
@@ -214,16 +221,21 @@ export class TxnUser {
     this.#deliver(() => {
       if (output.kind === "timestamp") {
         const ts = cluster.timestamp();
-        this.#deliver(() => this.#step(life, { kind: "timestamp", id, ts }));
+        this.#hear(() => this.#step(life, { kind: "timestamp", id, ts }));
       } else if (output.kind === "locate") {
         const region = cluster.locate(output.key);
-        this.#deliver(() => this.#step(life, { kind: "located", id, region }));
+        this.#hear(() => this.#step(life, { kind: "located", id, region }));
       } else {
         cluster.request(output.region, output.command, (answer) =>
-          this.#deliver(() => this.#step(life, { ...answer, id })),
+          this.#hear(() => this.#step(life, { ...answer, id })),
         );
       }
     });
+  }
+
+  #hear(arrive: () => void): void {
+    if (this.#stage.world.nowUs < this.#deafUntilUs) this.#stage.world.count("net.one-way-loss");
+    else this.#deliver(arrive);
   }
 
   /** Carries one message: late, twice or not at all. */

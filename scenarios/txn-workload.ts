@@ -13,7 +13,17 @@ export const everyKey: readonly string[] = [...accounts, ...gaps, ...counters, .
 const firstBalance = 100;
 const total = firstBalance * accounts.length;
 
+const operationKinds = ["transfer", "read", "rotate", "insert", "atomic", "registers"] as const;
+export type OperationKind = (typeof operationKinds)[number];
+
+/** On most seeds only some kinds happen, so that those meet each other often. */
+export function drawKinds(dice: Dice): readonly OperationKind[] {
+  const drawn = operationKinds.filter(() => dice.chance(1, 2));
+  return drawn.length === 0 ? operationKinds : drawn;
+}
+
 export interface WorkloadPlan {
+  readonly kinds: readonly OperationKind[];
   readonly serializable: "never" | "always" | "some";
   /** Some values do not fit into a lock. */
   readonly large: boolean;
@@ -44,19 +54,18 @@ export class TxnWorkload {
   }
 
   operate(user: TxnUser): Promise<unknown> {
-    switch (user.dice.below(8)) {
-      case 0:
+    switch (user.dice.pick(this.#plan.kinds)) {
+      case "transfer":
         return this.#transfer(user);
-      case 1:
+      case "read":
         return this.readAll(user);
-      case 2:
+      case "rotate":
         return this.#rotate(user);
-      case 3:
+      case "insert":
         return this.#insert(user);
-      case 4:
-      case 5:
+      case "atomic":
         return user.atomically(this.#mutation(user.dice));
-      default:
+      case "registers":
         return this.#registers(user);
     }
   }

@@ -18,6 +18,8 @@ import { recyclingMutants } from "./recycling.ts";
 import { scanMutants } from "./scans.ts";
 import { tableMutants } from "./tables.ts";
 import { toolMutants } from "./tools.ts";
+import { txnMutants } from "./txn.ts";
+import { txnMachineMutants } from "./txn-machines.ts";
 import { valueLogMutants } from "./value-log.ts";
 import { walMutants } from "./wal.ts";
 import { writeLimitMutants } from "./write-limits.ts";
@@ -52,6 +54,8 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "raft: replication and reads", mutants: raftReplicationMutants },
   { topic: "codecs, looking and verifying", mutants: toolMutants },
   { topic: "the log of a store", mutants: raftLogMutants },
+  { topic: "transactions in a region", mutants: txnMutants },
+  { topic: "transactions between clients and leaders", mutants: txnMachineMutants },
   { topic: "determinism", mutants: ambientMutants },
 ];
 
