@@ -1,7 +1,9 @@
+import { crc32 } from "../core/bytes/crc32.ts";
 import type { Env } from "../core/env/env.ts";
 import type { ModelBatch, PrefixModel } from "../sim/checkers/prefix-model.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { DiskSnapshot } from "../sim/disk/disk-snapshot.ts";
+import type { SimDisk } from "../sim/disk/sim-disk.ts";
 import type { Machine } from "../sim/machine.ts";
 import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
@@ -18,8 +20,12 @@ const directory = "/db";
 const callsMax = 130;
 /** Should a shortened workload still be longer: so many are tried, and the run says so. */
 const crashPointsMax = 320;
-/** Disk images judged for each crash point, besides the one that a process crash leaves. */
-const powerImages = 2;
+/** Disk images that a power loss may leave of each crash point, besides the one that a process crash leaves. */
+const powerImagesUsual = 2;
+/** On one seed in so many as many as this, all that differ, of a shorter workload. */
+const exhaustiveSeeds = 8;
+const powerImagesExhaustive = 63;
+const callsMaxExhaustive = 60;
 /** And so many recoveries that die themselves. */
 const recoveryCrashes = 2;
 
@@ -46,6 +52,8 @@ class CrashPointsRun {
   readonly #keyspace: Keyspace;
   readonly #plan: EnginePlan;
   #program: readonly Step[];
+  readonly #powerImages: number;
+  readonly #callsMax: number;
   #images = 0;
 
   constructor(world: World) {
@@ -63,6 +71,9 @@ class CrashPointsRun {
       families: this.#keyspace.families,
     };
     this.#program = this.#draw(plan);
+    const exhaustive = world.dice("exhaustive").chance(1, exhaustiveSeeds);
+    this.#powerImages = exhaustive ? powerImagesExhaustive : powerImagesUsual;
+    this.#callsMax = exhaustive ? callsMaxExhaustive : callsMax;
     const { shortRead, shortWrite } = world.options.disk.faults;
     if (!world.options.faultFree) Object.assign(this.#machine.disk.faults, { shortRead, shortWrite });
   }
@@ -85,8 +96,8 @@ class CrashPointsRun {
     for (;;) {
       await this.#runProgram(new EngineDriver(this.#world, this.#plan), 0);
       const calls = this.#machine.callCount;
-      if (calls <= callsMax || this.#program.length === 1) break;
-      const kept = Math.floor((this.#program.length * callsMax) / calls);
+      if (calls <= this.#callsMax || this.#program.length === 1) break;
+      const kept = Math.floor((this.#program.length * this.#callsMax) / calls);
       this.#program = this.#program.slice(0, Math.max(1, kept));
     }
     const steps = this.#program.map((step) => step.kind).join(" ");
@@ -190,9 +201,14 @@ class CrashPointsRun {
     const { disk } = this.#machine;
     const crashed = disk.snapshot();
     await this.#judge(driver, driver.model.clone(), `call ${call}, process crash`);
-    for (let variant = 1; variant <= powerImages; variant++) {
+    const seen = new Set<string>();
+    for (let variant = 1; variant <= this.#powerImages; variant++) {
       disk.restore(crashed);
       disk.powerLoss(variant);
+      // What was all durable leaves one image only.
+      const image = contentOf(disk);
+      if (seen.has(image)) continue;
+      seen.add(image);
       const where = `call ${call}, power loss ${variant}`;
       await this.#judge(driver, this.#afterPowerLoss(driver.model), where);
     }
@@ -206,7 +222,7 @@ class CrashPointsRun {
     const second = this.#dice.below(2);
     const at = this.#dice.skewed(1, 120);
     disk.restore(crashed);
-    if (first === 1) disk.powerLoss(powerImages + 1);
+    if (first === 1) disk.powerLoss(this.#powerImages + 1);
     const model = first === 1 ? this.#afterPowerLoss(driver.model) : driver.model.clone();
     const again = this.#driverOf(driver, model);
     this.#machine.boot();
@@ -218,7 +234,7 @@ class CrashPointsRun {
     if (outcome.kind === "failed") throw outcome.error;
     if (outcome.kind === "crashed") again.crashed();
     else this.#machine.crash("process");
-    if (second === 1) disk.powerLoss(powerImages + 2);
+    if (second === 1) disk.powerLoss(this.#powerImages + 2);
     const left = second === 1 ? this.#afterPowerLoss(again.model) : again.model;
     const where = `call ${call}, then call ${at} of its recovery, power lost ${first + second} times`;
     await this.#judge(driver, left, where);
@@ -256,4 +272,16 @@ class CrashPointsRun {
     if (outcome.kind !== "done") this.#world.fail("recovery", `${where}: ${outcome.kind}`);
     this.#machine.crash("process");
   }
+}
+
+/** Tells images apart: every name, with the length and a checksum of what is in it. */
+function contentOf(disk: SimDisk): string {
+  return disk
+    .paths()
+    .map((path) => {
+      const file = disk.inspect(path);
+      if (file === null) return path;
+      return `${path} ${file.cached.length} ${crc32(file.cached, 0, file.cached.length, 0)}`;
+    })
+    .join("\n");
 }

@@ -35,6 +35,8 @@ class EngineModelRun {
   readonly #workload: EngineWorkload;
   readonly #endings: EngineEndings;
   readonly #losesPower: boolean;
+  /** Of each key the newest record, when nobody reads an older one. */
+  readonly #entriesMax: number;
   #stepsLeft: number;
   #openings = 0;
   /** Damage at rest was found and the directory refused: the right end of a run with such damage. */
@@ -58,6 +60,7 @@ class EngineModelRun {
       cacheIsKept: sync || faultFree || disk.faults.syncFailed === 0,
       families: keyspace.families,
     });
+    this.#entriesMax = keyspace.keys.length * keyspace.families.length;
     this.#workload = new EngineWorkload(this.#driver, keyspace, world.dice("steps"));
     this.#endings = new EngineEndings(this.#workload, keyspace, world.dice("endings"));
     this.#stepsLeft = plan.between(stepsMin, stepsMax);
@@ -179,8 +182,9 @@ class EngineModelRun {
     });
     await checkDirectory(this.#driver, env, true);
     // Nobody reads below any more, and nothing older is left for them to hide.
-    const { rangeTombstones } = this.#driver.engine.stats();
+    const { rangeTombstones, entries } = this.#driver.engine.stats();
     if (rangeTombstones > 0) this.#world.fail("space", `${rangeTombstones} range tombstones outlast a full merge`);
+    if (entries > this.#entriesMax) this.#world.fail("space", `${entries} records of ${this.#entriesMax} keys`);
   }
 
   async #write(env: Env, deadlineUs: number): Promise<void> {

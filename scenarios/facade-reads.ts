@@ -78,6 +78,8 @@ export class FacadeReads {
     const key = toBytes(this.#keyspace.key());
     for (const { iterator } of this.#iterators) this.#expectClosed(() => iterator.next());
     for (const { snapshot } of this.#snapshots) this.#expectClosed(() => db.get(key, { snapshot }));
+    this.#expectClosed(() => db.get(key));
+    this.#expectClosed(() => db.getInto(key, new Uint8Array(1)));
     this.#expectClosed(() => db.getMany([key]));
     this.#expectClosed(() => db.iterator());
     this.reset();

@@ -1,8 +1,12 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { mutantTopics } from "../../sim/mutants/index.ts";
 import type { Mutant } from "../../sim/mutants/mutant.ts";
+import { plantedBugsDocument, renewed } from "../batch/mutant-report.ts";
 import { type MutantBudget, type MutantResult, runMutant } from "../batch/mutant-run.ts";
 import { duration } from "../batch/progress.ts";
 import type { Command, Context } from "../command.ts";
-import { type ExitCode, UsageError, exitCode } from "../exit-code.ts";
+import { CommandError, type ExitCode, UsageError, exitCode } from "../exit-code.ts";
 import { type OptionTable, type Options, didYouMean, parseOptions } from "../options.ts";
 
 const usage = `usage: nokv mutants [--only NAME] [--seeds N] [--time DURATION] [options]
@@ -12,6 +16,8 @@ repository: the published package has no sources to change.
 
   --only NAME        plant this bug only
   --shard I/N        plant every N-th bug only, from the I-th (1 to N)
+  --results FILES    plant nothing: take the results from files of --json, separated by commas; the last one counts
+  --document         with --results: renew SIMULATION.md and docs/PLANTED-BUGS.md
   --list             name the bugs
   --seeds N          seeds per bug (default 2000)
   --from M           the first seed (default 1)
@@ -26,6 +32,8 @@ Exit codes: 0 all found, 1 a bug survived or its patch does not apply, 2 usage, 
 const options: OptionTable = {
   only: "value",
   shard: "value",
+  results: "value",
+  document: "flag",
   list: "flag",
   seeds: "value",
   from: "value",
@@ -62,7 +70,10 @@ async function plantAll(all: readonly Mutant[], given: Options, context: Context
     from: given.integer("from", 0, countMax) ?? 1,
     limitMs: given.durationMs("time") ?? limitMsDefault,
   };
-  const { results, interrupted } = await runAll(mutants, budget, jobs, context);
+  const files = given.text("results");
+  if (given.has("document")) return document(files, context);
+  const taken = files === null ? null : { results: resultsIn(files, mutants), interrupted: false };
+  const { results, interrupted } = taken ?? (await runAll(mutants, budget, jobs, context));
   if (json) terminal.out(`${JSON.stringify({ ...totals(results), interrupted, budget, results })}\n`);
   else if (given.has("markdown")) terminal.out(markdown(results));
   else terminal.out(`${results.length === 0 ? "nothing to plant" : summaryLine(results)}\n`);
@@ -79,6 +90,35 @@ function chosen(mutants: readonly Mutant[], only: string | null): readonly Mutan
     `--only: no mutant "${only}"`,
     didYouMean(only, names) || "nokv mutants --list names them",
   );
+}
+
+/** Of each bug in `mutants` the last result in the files, in the order of the list. */
+function resultsIn(files: string, mutants: readonly Mutant[]): readonly MutantResult[] {
+  const latest = new Map<string, MutantResult>();
+  for (const file of files.split(",")) {
+    for (const line of readFileSync(file, "utf8").split("\n")) {
+      if (line === "") continue;
+      // Whole outputs of --json, or one result in each line.
+      const parsed = JSON.parse(line) as MutantResult | { readonly results: readonly MutantResult[] };
+      for (const result of "results" in parsed ? parsed.results : [parsed]) latest.set(result.name, result);
+    }
+  }
+  return mutants.flatMap(({ name }) => latest.get(name) ?? []);
+}
+
+function document(files: string | null, { terminal, root }: Context): ExitCode {
+  if (files === null) throw new UsageError("--document needs --results");
+  const all = mutantTopics.flatMap(({ mutants }) => mutants);
+  const planted = { topics: mutantTopics, results: resultsIn(files, all) };
+  const simulation = join(root, "SIMULATION.md");
+  const text = renewed(readFileSync(simulation, "utf8"), planted);
+  if (text === null) {
+    throw new CommandError(exitCode.noInput, `${simulation} has no marks`, "they are begin: and end: planted bugs");
+  }
+  writeFileSync(simulation, text);
+  writeFileSync(join(root, "docs/PLANTED-BUGS.md"), plantedBugsDocument(planted));
+  terminal.out(`${planted.results.length} results written\n`);
+  return exitCode.ok;
 }
 
 /** A part of the work, so that a machine has pauses: parts of about equal cost, all of them together all. */

@@ -10,6 +10,7 @@ import type { Mutant } from "./mutant.ts";
 import { raftElectionMutants, raftReplicationMutants } from "./raft.ts";
 import { raftLogMutants } from "./raft-log.ts";
 import { readCacheMutants } from "./read-caches.ts";
+import { originalMutants } from "./originals.ts";
 import { pressureMutants } from "./pressure.ts";
 import { rangeDeleteMutants } from "./range-deletes.ts";
 import { readMutants } from "./reads.ts";
@@ -56,6 +57,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "the log of a store", mutants: raftLogMutants },
   { topic: "transactions in a region", mutants: txnMutants },
   { topic: "transactions between clients and leaders", mutants: txnMachineMutants },
+  { topic: "the original's own, elsewhere not planted", mutants: originalMutants },
   { topic: "determinism", mutants: ambientMutants },
 ];
 
