@@ -1,3 +1,4 @@
+import type { Metrics } from "../phase.ts";
 import { bytesWritten, memoryMetrics } from "../process-facts.ts";
 import { storeDefaults } from "../store.ts";
 import type { Finding, SuiteContext } from "../suite.ts";
@@ -18,21 +19,28 @@ export async function ycsbSuite(context: SuiteContext): Promise<readonly Finding
   const openMs = performance.now() - openedAt;
   const ycsb = new Ycsb(store, { ...ycsbDefaults, ...scale });
   const findings: Finding[] = [];
+  const baseMiB = memoryMetrics()["anonMiB"] ?? 0;
   if (!reopened) {
     const before = bytesWritten();
     const { metrics, longest } = await ycsb.load();
     const written = (bytesWritten() - before) / (scale.records * ycsbDefaults.valueBytes);
-    findings.push({ work: "load", metrics: { ...metrics, writtenPerByte: written, ...memoryMetrics() }, longest });
+    findings.push({ work: "load", metrics: { ...metrics, writtenPerByte: written, ...memorySince(baseMiB) }, longest });
   }
   const name = workloadNames.find((candidate) => candidate === work);
   if (name !== undefined) {
     const secondsMax = reopened ? scale.capSeconds : 2 * scale.capSeconds;
     const { metrics, longest } = await ycsb.run(name, secondsMax);
-    findings.push({ work: name, metrics: { ...metrics, openMs, ...memoryMetrics() }, longest });
+    findings.push({ work: name, metrics: { ...metrics, openMs, ...memorySince(baseMiB) }, longest });
     if (!reopened || warmForAll.has(name)) findings.push(await warm(ycsb, name, secondsMax / 2));
   }
   await store.close();
   return findings;
+}
+
+/** `ownMiB`: without what the harness took before, which is mostly keys. */
+function memorySince(baseMiB: number): Metrics {
+  const metrics = memoryMetrics();
+  return { ...metrics, ownMiB: (metrics["anonMiB"] ?? 0) - baseMiB };
 }
 
 async function warm(ycsb: Ycsb, name: WorkloadName, secondsMax: number): Promise<Finding> {

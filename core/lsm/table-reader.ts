@@ -134,11 +134,11 @@ export class TableReader {
     hash: number,
     image: ImageBuffer,
   ): Found | null {
+    // The filter first: it is a tenth of the index, and asking it touches memory once instead of six times.
+    if (!this.mayHold(hash)) return null;
     const points = this.#points;
     const page = points === null ? null : points.page(hash);
-    if (points === null || page === null) {
-      return this.mayHold(hash) ? this.#findInBlock(family, key, version) : null;
-    }
+    if (points === null || page === null) return this.#findInBlock(family, key, version);
     const bucket = pointBucketOf(hash, points.pageCount);
     const end = page.starts[bucket + 1] as number;
     for (let i = page.starts[bucket] as number; i < end; i++) {
