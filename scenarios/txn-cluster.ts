@@ -97,6 +97,8 @@ export class TxnCluster {
   readonly #dice: Dice;
   readonly #model: TimestampModel;
   readonly #regions: SimRegion[] = [];
+  /** What regions were before they were split, the oldest first. */
+  readonly #former: Region[] = [];
   #lastTs = firstMs * timestampsPerMs;
   #lastToken = 0;
   #lastRegion = 0;
@@ -122,9 +124,10 @@ export class TxnCluster {
     return this.#lastTs;
   }
 
-  /** The region of `key`, sometimes as it was before its last split. */
-  locate(key: Uint8Array): Region {
-    return this.#regionOf(key).info;
+  /** The region of `key`; `isStale`: as it was before its last split, if there was one. */
+  locate(key: Uint8Array, isStale: boolean): Region {
+    const former = isStale ? this.#former.findLast(({ range }) => contains(range, key)) : undefined;
+    return former ?? this.#regionOf(key).info;
   }
 
   request(asked: Region, command: Command, reply: Reply): void {
@@ -146,6 +149,7 @@ export class TxnCluster {
     const region = this.#regionOf(key);
     if (compareKeys(region.range.start, key) === 0) return;
     this.splits++;
+    this.#former.push(region.info);
     this.#applyDue(region, Infinity);
     const right = { start: key, end: region.range.end };
     region.range = { start: region.range.start, end: key };

@@ -10,6 +10,7 @@ import { TxnWorkload, drawKinds, everyKey } from "./txn-workload.ts";
 /** Whatever is waited for at the end, it comes within this. */
 const settleMsMax = 120_000;
 const calmDelayUs = 500;
+const ttlMsLong = 3_000;
 
 export const txnModel: Scenario = {
   name: "txn-model",
@@ -45,7 +46,11 @@ class TxnModelRun {
       cluster: this.#cluster,
       txns: [],
       atomics: [],
-      options: { ttlMs: plan.pick([20, 200, 3_000]), deadlineMs: plan.pick([1_000, 5_000, 20_000]) },
+      options: {
+        ttlMs: plan.pick([20, 200, ttlMsLong]),
+        deadlineMs: plan.pick([1_000, 5_000, 20_000]),
+        pageEntriesMax: plan.pick([1, 3, 256]),
+      },
       answerMsMax: plan.pick([20, 200, 1_000]),
       network: drawNetwork(plan, slowest, world.options.faultFree),
     };
@@ -53,6 +58,7 @@ class TxnModelRun {
     this.#operations = plan.between(10, 60);
     this.#workload = new TxnWorkload(world.dice("workload"), {
       kinds: drawKinds(plan),
+      registers: plan.between(1, 6),
       serializable: plan.pick(["never", "always", "some"] as const),
       large: plan.chance(1, 3),
       fail: (message) => world.fail("bank", message),
@@ -88,7 +94,9 @@ class TxnModelRun {
       if (canCrash && user.dice.chance(1, 12)) user.crashAfter(user.dice.skewed(1, 30));
       if (canCrash && user.dice.chance(1, 16)) {
         const { deadlineMs } = this.#stage.options;
-        this.#world.after(user.dice.skewed(1, 100_000), () => user.deafen(user.dice.skewed(1, 2 * deadlineMs)));
+        this.#world.after(user.dice.skewed(1, 100_000), () => {
+          if (this.#working) user.deafen(user.dice.skewed(1, 2 * deadlineMs));
+        });
       }
       await this.#workload.operate(user);
       if (user.dice.chance(1, 4)) await this.#world.sleep(user.dice.skewed(1, 200));
@@ -136,8 +144,14 @@ class TxnModelRun {
   async #cleanUp(): Promise<void> {
     const world = this.#world;
     const user = new TxnUser(this.#stage, this.#users.length + 2);
-    const log = await this.#workload.last(user);
-    if (log.outcome !== "committed") world.fail("liveness", `the last transaction was ${log.outcome}`);
+    const stopProbing = this.#probe();
+    // Old clients too: what they have cached of regions is as old as they are.
+    for (const each of [user, ...this.#users]) {
+      each.recover();
+      const { name, outcome } = await this.#workload.last(each);
+      if (outcome !== "committed") world.fail("liveness", `the last transaction, ${name}, was ${outcome}`);
+    }
+    await stopProbing();
     await world.sleep(2 * this.#stage.options.deadlineMs + 3 * this.#stage.network.lateUsMax / 1_000);
     if (!this.#users.every(({ isIdle }) => isIdle)) world.fail("liveness", "a client still waits for something");
     if (!(await this.#collect(user, this.#cluster.timestamp(), settleMsMax))) {
@@ -149,6 +163,21 @@ class TxnModelRun {
     }
     const after = await this.#workload.readAll(user);
     if (after.reads.length + after.scans.length === 0) world.fail("liveness", "what is there can not be read");
+  }
+
+  /** Somebody reads all the while: locks with time to live are not in their owner's way because they are looked at. */
+  #probe(): () => Promise<void> {
+    const prober = new TxnUser(this.#stage, this.#users.length + 3);
+    // Shorter lives may well be over before a slow region has answered.
+    let isDone = this.#stage.options.ttlMs < ttlMsLong;
+    const probe = async (): Promise<void> => {
+      while (!isDone) await this.#workload.readAll(prober);
+    };
+    const probing = probe();
+    return async () => {
+      isDone = true;
+      await probing;
+    };
   }
 
   #summary(): string {
@@ -169,11 +198,12 @@ function drawNetwork(plan: Dice, slowestUs: number, faultFree: boolean): TxnNetw
     delayUsMax: slowestUs,
     lost: faultFree ? 0 : lost,
     doubled: faultFree ? 0 : doubled,
+    stale: faultFree ? 0 : 100,
     lateUsMax: plan.pick([1_000, 100_000, 5_000_000]),
   };
 }
 
 function calm(network: TxnNetwork): TxnNetwork {
-  return { ...network, delayUsMax: calmDelayUs, lost: 0, doubled: 0 };
+  return { ...network, delayUsMax: calmDelayUs, lost: 0, doubled: 0, stale: 0 };
 }
 

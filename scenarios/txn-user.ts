@@ -17,6 +17,8 @@ export interface TxnNetwork {
   readonly delayUsMax: number;
   readonly lost: number;
   readonly doubled: number;
+  /** Answers about regions that were true once. */
+  readonly stale: number;
   /** Of the copies: how late they may come. */
   readonly lateUsMax: number;
 }
@@ -26,7 +28,7 @@ export interface TxnStage {
   readonly cluster: TxnCluster;
   readonly txns: TxnLog[];
   readonly atomics: AtomicLog[];
-  readonly options: { readonly ttlMs: number; readonly deadlineMs: number };
+  readonly options: { readonly ttlMs: number; readonly deadlineMs: number; readonly pageEntriesMax: number };
   /** A message is given up after so long. */
   readonly answerMsMax: number;
   /** No faults: nothing lost, nothing doubled. */
@@ -93,6 +95,12 @@ export class TxnUser {
     this.#deafUntilUs = this.#stage.world.nowUs + ms * 1_000;
   }
 
+  /** Hears again, and is not about to crash. */
+  recover(): void {
+    this.#deafUntilUs = 0;
+    this.#stepsLeft = 0;
+  }
+
   /** Runs one transaction; the log is among the stage's, whatever happens. `body` null: it gave up. */
   async transact(serializable: boolean, body: (txn: LoggedTxn) => Promise<boolean>): Promise<TxnLog> {
     const { world, txns, options } = this.#stage;
@@ -116,6 +124,7 @@ export class TxnUser {
       deadlineMs: life.exchange.nowMs + options.deadlineMs,
       backgroundMs: options.deadlineMs,
       ttlMs: options.ttlMs,
+      pageEntriesMax: options.pageEntriesMax,
     };
     const parts = { exchange: life.exchange, cache: life.cache, draw: (n: number) => this.dice.below(n) };
     const txn = await this.#await<Transaction | null>(life, (then) => begin(parts, given, then));
@@ -223,7 +232,7 @@ export class TxnUser {
         const ts = cluster.timestamp();
         this.#hear(() => this.#step(life, { kind: "timestamp", id, ts }));
       } else if (output.kind === "locate") {
-        const region = cluster.locate(output.key);
+        const region = cluster.locate(output.key, this.#net.chance(this.#stage.network.stale, 1_000));
         this.#hear(() => this.#step(life, { kind: "located", id, region }));
       } else {
         cluster.request(output.region, output.command, (answer) =>

@@ -15,6 +15,8 @@ export interface CommitOrder {
   /** What was read at `startTs` and must be as it was at the commit; none: snapshot isolation. */
   readonly reads: readonly KeyRange[];
   readonly ttlMs: number;
+  /** Since it began: lifetimes of locks are counted from there, and reading may have taken longer than one. */
+  readonly ageMs: number;
 }
 
 export type CommitOutcome =
@@ -96,8 +98,8 @@ export class CommitMachine {
   }
 
   #prewrite(): void {
-    const { startTs, checks, ttlMs } = this.#order;
-    this.#heartBeat.start(ttlMs);
+    const { startTs, checks, ttlMs, ageMs } = this.#order;
+    this.#heartBeat.start(ttlMs, ageMs);
     let refusal: Refusal | null = null;
     const items = [
       ...this.#mutations.map((mutation) => ({ key: mutation.key, mutation, check: null })),
@@ -111,7 +113,7 @@ export class CommitMachine {
           startTs,
           primary: this.#primary,
           mutations: group.flatMap(({ mutation }) => (mutation === null ? [] : [mutation])),
-          ttlMs,
+          ttlMs: ageMs + ttlMs,
           txnSize: this.#mutations.length,
           minCommitTs: startTs + 1,
           checks: group.flatMap(({ check }) => (check === null ? [] : [check])),

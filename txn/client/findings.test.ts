@@ -13,7 +13,8 @@ const budgetMs = 10_000;
 function started(stage: ClientStage): Transaction {
   const begun: Transaction[] = [];
   const deadlineMs = stage.nowMs + budgetMs;
-  begin(stage, { serializable: false, deadlineMs, backgroundMs: 1_000, ttlMs: 3_000 }, (txn) => {
+  const fixed = { serializable: false, backgroundMs: 1_000, ttlMs: 3_000, pageEntriesMax: 2 };
+  begin(stage, { ...fixed, deadlineMs }, (txn) => {
     if (txn !== null) begun.push(txn);
   });
   stage.run();
@@ -168,6 +169,19 @@ test("D30: a scan waits for what is locked instead of leaving it out", () => {
   );
   stage.run();
   expect(found).toEqual(["a", "b", "z"]);
+});
+
+test("D29: a scan of many pages misses no key, whatever its keys end with", () => {
+  const stage = new ClientStage("a\0\0");
+  const keys = ["a", "a\0", "a\0\0", "a\0\0\0", "a\x01", "ab", "b"];
+  put(stage, ...keys);
+  stage.run();
+  const found: string[] = [];
+  started(stage).scan({ start: bytes(""), end: null }, 10, (_, entries) =>
+    found.push(...entries.map(({ key }) => text(key))),
+  );
+  stage.run();
+  expect(found).toEqual(keys);
 });
 
 test("D33: waits grow per class, are drawn, and end with the budget", () => {

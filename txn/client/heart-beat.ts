@@ -14,30 +14,30 @@ export class HeartBeat {
     this.#txn = txn;
   }
 
-  /** The lock was given `ttlMs` from now on. */
-  start(ttlMs: number): void {
-    this.#beat(ttlMs, 1);
+  /** The lock was given `ttlMs` from now on, `ageMs` after the transaction began. */
+  start(ttlMs: number, ageMs: number): void {
+    this.#beat({ ttlMs, ageMs, count: 1 });
   }
 
   stop(): void {
     this.#stopped = true;
   }
 
-  #beat(ttlMs: number, count: number): void {
+  #beat({ ttlMs, ageMs, count }: { readonly ttlMs: number; readonly ageMs: number; readonly count: number }): void {
     const periodMs = Math.max(1, Math.floor(ttlMs / 2));
     if (periodMs * count > ageMsMax) return;
     this.#calls.after(periodMs, () => {
       if (this.#stopped) return;
       const { startTs, primary } = this.#txn;
       // Counted from startTs, as all lifetimes of locks.
-      const longerMs = ttlMs + periodMs * count;
+      const longerMs = ageMs + ttlMs + periodMs * count;
       this.#calls.run(
         [{ key: primary }],
         {
           command: () => ({ kind: "txn-heart-beat", primary, startTs, ttlMs: longerMs }),
           reply: (_, turn) => turn.done(),
         },
-        () => this.#beat(ttlMs, count + 1),
+        () => this.#beat({ ttlMs, ageMs, count: count + 1 }),
       );
     });
   }

@@ -25,12 +25,15 @@ export class Reader {
   readonly #calls: RegionCalls;
   readonly #resolver: LockResolver;
   readonly #readTs: number;
+  readonly #pageEntriesMax: number;
   readonly #bypass: number[] = [];
 
-  constructor(calls: RegionCalls, readTs: number) {
+  /** `pageEntriesMax`: no answer to a scan holds more. */
+  constructor(calls: RegionCalls, readTs: number, pageEntriesMax: number) {
     this.#calls = calls;
     this.#resolver = new LockResolver(calls);
     this.#readTs = readTs;
+    this.#pageEntriesMax = pageEntriesMax;
   }
 
   get(key: Uint8Array, then: GetDone): void {
@@ -56,7 +59,7 @@ export class Reader {
     );
   }
 
-  /** The first `limit` entries of `range`, region by region. */
+  /** The first `limit` entries of `range`, page by page, region by region. */
   scan(range: KeyRange, limit: number, then: ScanDone): void {
     this.#scanFrom(range.start, { range, limit, entries: [], done: then });
   }
@@ -74,7 +77,7 @@ export class Reader {
           range: { start, end: earlier(range.end, region.range.end) },
           readTs,
           bypass: [...this.#bypass],
-          limit: limit - entries.length,
+          limit: Math.min(limit - entries.length, this.#pageEntriesMax),
         }),
         reply: (response, turn) => {
           if (response.kind === "page") {

@@ -17,8 +17,10 @@ export interface TxnOptions {
   readonly deadlineMs: number;
   /** What follows a decision may take so much longer. */
   readonly backgroundMs: number;
-  /** Of its locks. */
+  /** Of its locks, from the commit on. */
   readonly ttlMs: number;
+  /** Entries of one page of a scan. */
+  readonly pageEntriesMax: number;
 }
 
 /** Begins a transaction; null: no timestamp in time. */
@@ -37,6 +39,7 @@ export class Transaction {
   readonly #writes = new KeyMap<TxnMutation>();
   readonly #reads: KeyRange[] = [];
   readonly #checks: Check[] = [];
+  readonly #begunMs: number;
 
   // oxlint-disable-next-line max-params -- called by `begin` alone
   constructor(parts: TxnParts, options: TxnOptions, calls: RegionCalls, startTs: number) {
@@ -44,7 +47,8 @@ export class Transaction {
     this.#options = options;
     this.#calls = calls;
     this.startTs = startTs;
-    this.#reader = new Reader(calls, startTs);
+    this.#begunMs = parts.exchange.nowMs;
+    this.#reader = new Reader(calls, startTs, options.pageEntriesMax);
   }
 
   get(key: Uint8Array, then: GetDone): void {
@@ -96,7 +100,8 @@ export class Transaction {
     const { serializable, deadlineMs, backgroundMs, ttlMs } = this.#options;
     const background = new RegionCalls(this.#parts, new Backoff(deadlineMs + backgroundMs, this.#parts.draw));
     const reads = serializable ? this.#reads : [];
-    const order = { startTs: this.startTs, mutations, checks: this.#checks, reads, ttlMs };
+    const ageMs = this.#parts.exchange.nowMs - this.#begunMs;
+    const order = { startTs: this.startTs, mutations, checks: this.#checks, reads, ttlMs, ageMs };
     new CommitMachine(this.#calls, background, order, then).start();
   }
 
