@@ -19,10 +19,14 @@ export interface CallRecord {
   readonly forbidden: boolean;
   cancelled: boolean;
   outcome: string | null;
+  /** Its handler heard that nobody waits any more. */
+  heardCancel: boolean;
   /** It was told that the request was not executed. */
   definite: boolean;
   executions: number;
 }
+
+type Progress = "cancelled" | "outcome" | "heardCancel" | "definite" | "executions";
 
 /** The error that "fail" asks for. */
 export const askedError: RpcError = { kind: "txn-too-old", startVersion: 7, safePoint: 9 };
@@ -45,9 +49,10 @@ export class RpcLedger {
     this.#world = world;
   }
 
-  begin(call: Omit<CallRecord, "token" | "cancelled" | "outcome" | "definite" | "executions">): CallRecord {
+  begin(call: Omit<CallRecord, "token" | Progress>): CallRecord {
     const token = ++this.#tokens;
-    const record = { ...call, token, cancelled: false, outcome: null, definite: false, executions: 0 };
+    const fresh = { cancelled: false, outcome: null, heardCancel: false, definite: false, executions: 0 };
+    const record = { ...call, ...fresh, token };
     this.#records.set(token, record);
     this.open++;
     return record;
@@ -91,6 +96,12 @@ export class RpcLedger {
     else this.#judgeError(record, error);
   }
 
+  /** Its handler knows that nobody waits. */
+  heardCancel(token: number): void {
+    const record = this.#records.get(token);
+    if (record !== undefined) record.heardCancel = true;
+  }
+
   /** What calls came to, by kind. */
   summary(): string {
     const parts = [...this.#outcomes].toSorted(([a], [b]) => (a < b ? -1 : 1));
@@ -126,6 +137,10 @@ export class RpcLedger {
     }
     if (!isAsked && !explained.includes(error.kind) && error.kind !== "cancelled") {
       world.fail("errors", `${name(record)} ends with ${describeRpcError(error)}`);
+    }
+    // Without faults no connection breaks, whoever is slow.
+    if (world.options.faultFree && error.kind === "connection-lost") {
+      world.fail("calm", `${name(record)} ends with ${describeRpcError(error)}, and nothing is wrong`);
     }
     record.definite = !isUndetermined(error) && !isAsked;
     if (record.definite && record.executions > 0) {

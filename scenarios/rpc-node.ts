@@ -19,7 +19,7 @@ import {
 } from "./rpc-ledger.ts";
 import { MessageJudge, encodeMessage, messageTypes } from "./rpc-messages.ts";
 import type { RpcSizes } from "./rpc-sizes.ts";
-import { type StreamLedger, type StreamRecord, StreamTaker, sourceOf } from "./rpc-streams.ts";
+import { type StreamLedger, StreamMeter, type StreamRecord, StreamTaker, sourceOf } from "./rpc-streams.ts";
 
 export const rpcPort = 7001;
 const methodAsk = 7;
@@ -49,6 +49,15 @@ export interface RpcNodeParts {
   readonly stranger: boolean;
 }
 
+/** One message to send. */
+export interface Told {
+  readonly to: number;
+  readonly cls: typeof messageClass.control | typeof messageClass.append;
+  readonly region: number;
+  readonly type: number;
+  readonly sizeBytes: number;
+}
+
 /** One process: a transport, handlers that do as they are asked, and checks of what its callers were promised. */
 export class RpcNode implements NetHooks {
   readonly transport: Transport;
@@ -58,6 +67,7 @@ export class RpcNode implements NetHooks {
   readonly #parts: RpcNodeParts;
   readonly #dice: Dice;
   readonly #options: NetOptions;
+  readonly #meter: StreamMeter;
   readonly #calls = new Set<CallRecord>();
   readonly #streams = new Set<StreamRecord>();
   #sequence = 0;
@@ -69,12 +79,13 @@ export class RpcNode implements NetHooks {
     this.#dice = stage.world.dice(`node/${name}`, incarnation);
     this.judge = new MessageJudge(stage.world, name);
     this.#options = netOptions(stage.sizes.options);
+    this.#meter = new StreamMeter(stage.world, env.clock, this.#options);
     this.transport = new Transport(env, {
       identity: { clusterId: stranger ? "other" : "sim", storeId, incarnation, role: "store", features: 0 },
       options: stage.sizes.options,
       resolve: (id, done) => this.#resolve(id, done),
       hooks: this,
-      streams: new StreamTaker(stage.world, stage.streams, name, env.clock, this.#dice),
+      streams: new StreamTaker(stage.streams, name, this.#meter, this.#dice),
     });
     this.transport.handle(methodAsk, (request) => this.#answer(request));
   }
@@ -112,7 +123,7 @@ export class RpcNode implements NetHooks {
 
   /** One call; tells its outcome to `heard`. */
   // oxlint-disable-next-line max-params
-  call(to: number, ask: Ask, timeoutMs: number, heard: (record: CallRecord) => void): void {
+  call(to: number, ask: Ask, timeoutMs: number, heard: (record: CallRecord) => void): CallRecord {
     const { calls, sizes, quiet } = this.#stage;
     const dice = this.#dice;
     const sizeBytes = quiet ? 10 : dice.skewed(1, sizes.payloadBytesMax);
@@ -120,7 +131,7 @@ export class RpcNode implements NetHooks {
     const record = calls.begin({ from: this.#parts.name, to: `store-${to}`, ask, timeoutMs, sizeBytes, forbidden });
     this.#calls.add(record);
     const payload = encodeRequest(record, dice.skewed(1, 300));
-    const cls = dice.chance(1, 4) ? messageClass.coordinator : messageClass.client;
+    const cls = !quiet && dice.chance(1, 4) ? messageClass.coordinator : messageClass.client;
     const region = dice.chance(1, 2) ? null : { regionId: record.token, confVer: 1, version: 2, peerId: 3 };
     let inside = true;
     const order = { method: methodAsk, payload, timeoutMs, cls, traceId: record.token, region };
@@ -137,14 +148,20 @@ export class RpcNode implements NetHooks {
         if (record.outcome !== null) return;
         record.cancelled = true;
         handle.cancel();
+        if (ask === "hold") this.#expectCancel(record);
       });
     }
+    return record;
   }
 
+  /** Returns the message's number. */
   message(to: number, cls: typeof messageClass.control | typeof messageClass.append, sizeBytes: number): number {
-    const { storeId, incarnation } = this.#parts;
     const region = this.#dice.between(1, regions);
-    const type = this.#dice.pick(messageTypes);
+    return this.tell({ to, cls, region, type: this.#dice.pick(messageTypes), sizeBytes });
+  }
+
+  tell({ to, cls, region, type, sizeBytes }: Told): number {
+    const { storeId, incarnation } = this.#parts;
     const sequence = ++this.#sequence;
     const body = encodeMessage(storeId, incarnation, sequence, region, sizeBytes);
     this.transport.send(to, { cls, type, region, body });
@@ -186,8 +203,11 @@ export class RpcNode implements NetHooks {
   }
 
   #resolve(storeId: number, done: (address: { host: string; port: number } | null) => void): void {
-    const known = !this.#stage.resolverFails || !this.#dice.chance(1, 15);
-    const address = known ? { host: `store-${storeId}`, port: rpcPort } : null;
+    const { resolverFails, stores } = this.#stage;
+    const known = !resolverFails || !this.#dice.chance(1, 15);
+    // An address that has moved on to somebody else.
+    const host = resolverFails && this.#dice.chance(1, 15) ? this.#dice.between(1, stores) : storeId;
+    const address = known ? { host: `store-${host}`, port: rpcPort } : null;
     if (this.#dice.chance(1, 2)) done(address);
     else this.#parts.env.clock.after(this.#dice.skewed(1, 20_000), () => done(address));
   }
@@ -212,7 +232,7 @@ export class RpcNode implements NetHooks {
   #timeoutMs(): number {
     const { calmMs } = this.#stage.sizes;
     if (this.#dice.chance(1, 30)) return 0;
-    return this.#dice.chance(1, 3) ? this.#dice.skewed(1, 500) : calmMs + this.#dice.skewed(1, 10_000);
+    return this.#dice.chance(1, 3) ? this.#dice.skewed(1, 500) : calmMs + this.#dice.skewed(1, 4_000);
   }
 
   #stream(to: number): void {
@@ -221,7 +241,7 @@ export class RpcNode implements NetHooks {
     if (stranger || streams.open > 6) return;
     const record = streams.begin(this.#dice, name, `store-${to}`, sizes.streamBytesMax);
     this.#streams.add(record);
-    const handle = this.transport.stream(to, sourceOf(record, env.clock, this.#dice), (outcome) => {
+    const handle = this.transport.stream(to, sourceOf(record, this.#meter, this.#dice), (outcome) => {
       this.#streams.delete(record);
       streams.ended(record, outcome);
     });
@@ -230,6 +250,17 @@ export class RpcNode implements NetHooks {
       if (record.outcome !== null) return;
       record.cancelled = true;
       handle.cancel();
+    });
+  }
+
+  /** With nothing wrong, a handler hears of a cancellation long before its deadline. */
+  #expectCancel(record: CallRecord): void {
+    const { world, sizes } = this.#stage;
+    const waitMs = 4 * sizes.calmMs + 100;
+    if (!world.options.faultFree || record.timeoutMs < 2 * waitMs) return;
+    this.#parts.env.clock.after(waitMs * 1_000, () => {
+      if (record.executions === 0 || record.heardCancel) return;
+      world.fail("cancel", `call ${record.token} was cancelled ${waitMs} ms ago, and its handler does not know`);
     });
   }
 
@@ -257,6 +288,7 @@ export class RpcNode implements NetHooks {
       world.fail("corruption", `call ${token} arrives with the header of another one`);
     }
     calls.executed(token, name);
+    this.judge.log?.push({ cls: messageClass.client, sequence: token });
     if (request.remainingMs > timeoutMs) {
       world.fail("deadline", `call ${token} of ${timeoutMs} ms has ${request.remainingMs} ms left at ${name}`);
     }
@@ -269,7 +301,9 @@ export class RpcNode implements NetHooks {
   /** Works on nothing until nobody waits any more. */
   #hold(request: IncomingRequest, token: number, timeoutMs: number): void {
     const { clock } = this.#parts.env;
+    const { calls } = this.#stage;
     request.onCancel(() => {
+      calls.heardCancel(token);
       if (request.answered) this.#stage.world.fail("cancel", `call ${token} is cancelled after its answer`);
       clock.after(this.#dice.skewed(1, 50_000), () => request.fail(tooLate));
     });

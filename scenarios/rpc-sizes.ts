@@ -40,6 +40,6 @@ export function drawRpcSizes(world: World): RpcSizes {
   };
   const chunkBytes = Math.min(given.chunkBytes, payloadBytesMax);
   // A chunk of one byte costs as much as one of a hundred.
-  const streamBytesMax = Math.min(Math.max(20, bytesPerSecond * 2), chunkBytes * 40, 100_000);
+  const streamBytesMax = Math.min(Math.max(20, bytesPerSecond * 2), chunkBytes * 24, 60_000);
   return { options, payloadBytesMax, streamBytesMax, calmMs };
 }

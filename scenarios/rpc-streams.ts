@@ -1,5 +1,6 @@
 import { crc32 } from "../core/bytes/crc32.ts";
 import type { Clock } from "../core/env/clock.ts";
+import type { NetOptions } from "../net/rpc/options.ts";
 import type { Hello } from "../net/rpc/hello.ts";
 import type { StreamManifest, StreamPosition } from "../net/rpc/stream-messages.ts";
 import type { StreamAcceptor, StreamSink } from "../net/rpc/stream-receiver.ts";
@@ -18,6 +19,8 @@ export interface StreamRecord {
   readonly manifest: StreamManifest;
   /** The receiver will not want it. */
   readonly unwelcome: boolean;
+  /** The source reads other bytes than its manifest says; there is nothing to send otherwise. */
+  readonly rotten: boolean;
   /** A source that fails in the middle; -1: none. */
   readonly failsAt: number;
   outcome: StreamOutcome | null;
@@ -52,6 +55,7 @@ export class StreamLedger {
       to,
       manifest: { snapshotId: id, meta: Uint8Array.of(unwelcome ? refusedByReceiver : 0), files },
       unwelcome,
+      rotten: dice.chance(1, 12) && sizes.some((size) => size > 0),
       failsAt: dice.chance(1, 12) && sizes.length > 0 ? dice.below(sizes.length) : -1,
       outcome: null,
       cancelled: false,
@@ -77,7 +81,8 @@ export class StreamLedger {
     if (outcome.kind === "done") this.completed++;
     if (outcome.kind === "done" && !record.finished) world.fail("streams", `${said} is done, and nobody has it`);
     if (outcome.kind === "done" && record.unwelcome) world.fail("streams", `${said} is done, and nobody wanted it`);
-    if (outcome.kind === "refused" && !record.unwelcome) world.fail("streams", `${said} is refused: ${outcome.reason}`);
+    const isWelcome = !record.unwelcome && !record.rotten;
+    if (outcome.kind === "refused" && isWelcome) world.fail("streams", `${said} is refused: ${outcome.reason}`);
     if (!record.cancelled && outcome.kind === "cancelled") {
       world.fail("cancel", `${said} ends with ${outcome.kind}, cancelled: ${record.cancelled}`);
     }
@@ -90,16 +95,51 @@ export class StreamLedger {
   }
 }
 
+/** What one process sends and takes, against its limits. */
+export class StreamMeter {
+  readonly world: World;
+  readonly clock: Clock;
+  readonly #options: NetOptions;
+  readonly #startUs: number;
+  #bytes = 0;
+
+  constructor(world: World, clock: Clock, options: NetOptions) {
+    this.world = world;
+    this.clock = clock;
+    this.#options = options;
+    this.#startUs = clock.monotonicUs();
+  }
+
+  /** So many bytes are about to be sent: the rate is kept over any time. */
+  read(length: number): void {
+    this.#bytes += length;
+    const { streamBytesPerSecond, chunkBytes } = this.#options;
+    const elapsedUs = this.clock.monotonicUs() - this.#startUs;
+    const burst = Math.max(chunkBytes, Math.ceil(streamBytesPerSecond / 20));
+    const allowed = burst + Math.ceil((elapsedUs * streamBytesPerSecond) / 1_000_000);
+    if (this.#bytes > allowed) this.world.fail("rate", `${this.#bytes} bytes of streams, ${allowed} are allowed`);
+  }
+
+  /** A sink has so many bytes that it has not written. */
+  waiting(bytes: number): void {
+    // Those of an earlier connection besides those of the present one.
+    const max = 2 * this.#options.windowBytes;
+    if (bytes > max) this.world.fail("bounds", `${bytes} bytes wait for one sink, the bound is ${max}`);
+  }
+}
+
 /** Content that can be computed anywhere, read at once or later. */
-export function sourceOf(record: StreamRecord, clock: Clock, dice: Dice): StreamSource {
+export function sourceOf(record: StreamRecord, meter: StreamMeter, dice: Dice): StreamSource {
   return {
     manifest: record.manifest,
     // oxlint-disable-next-line max-params
     read: (file, offset, length, done): void => {
       const fails = record.failsAt === file;
       const bytes = fails ? null : pattern(record.id * 16 + file, length, offset);
+      if (record.rotten && bytes !== null && offset === 0) bytes[0] = (bytes[0] ?? 0) ^ 1;
+      meter.read(length);
       if (dice.chance(1, 2)) done(bytes);
-      else clock.after(dice.skewed(1, 3_000), () => done(bytes));
+      else meter.clock.after(dice.skewed(1, 3_000), () => done(bytes));
     },
   };
 }
@@ -109,15 +149,16 @@ export class StreamTaker implements StreamAcceptor {
   readonly #world: World;
   readonly #ledger: StreamLedger;
   readonly #at: string;
+  readonly #meter: StreamMeter;
   readonly #clock: Clock;
   readonly #dice: Dice;
 
-  // oxlint-disable-next-line max-params
-  constructor(world: World, ledger: StreamLedger, at: string, clock: Clock, dice: Dice) {
-    this.#world = world;
+  constructor(ledger: StreamLedger, at: string, meter: StreamMeter, dice: Dice) {
+    this.#world = meter.world;
     this.#ledger = ledger;
     this.#at = at;
-    this.#clock = clock;
+    this.#meter = meter;
+    this.#clock = meter.clock;
     this.#dice = dice;
   }
 
@@ -135,6 +176,7 @@ export class StreamTaker implements StreamAcceptor {
     const world = this.#world;
     let reached: StreamPosition = { file: 0, offset: 0 };
     let busyUs = 0;
+    let waiting = 0;
     let over = false;
     return {
       start: reached,
@@ -143,13 +185,19 @@ export class StreamTaker implements StreamAcceptor {
         if (over) world.fail("streams", `stream ${record.id} is written after its end`);
         const continues = file === reached.file ? offset === reached.offset : file > reached.file && offset === 0;
         if (!continues) world.fail("streams", `stream ${record.id}: a hole before ${file}:${offset}`);
-        if (!isPattern(bytes, record.id * 16 + file, bytes.length, offset)) {
+        if (!record.rotten && !isPattern(bytes, record.id * 16 + file, bytes.length, offset)) {
           world.fail("corruption", `stream ${record.id} has other bytes than were sent`);
         }
-        reached = { file, offset: offset + bytes.length };
+        const { length } = bytes;
+        reached = { file, offset: offset + length };
+        waiting += length;
+        this.#meter.waiting(waiting);
         // In order: a later write is never done before an earlier one.
         busyUs = Math.max(busyUs, this.#clock.monotonicUs()) + this.#dice.skewed(1, 2_000);
-        this.#clock.after(Math.max(0, busyUs - this.#clock.monotonicUs()), () => done(true));
+        this.#clock.after(Math.max(0, busyUs - this.#clock.monotonicUs()), () => {
+          waiting -= length;
+          done(true);
+        });
       },
       finish: (done): void => {
         over = true;
@@ -158,8 +206,11 @@ export class StreamTaker implements StreamAcceptor {
         if (last >= 0 && (reached.file !== last || reached.offset !== size)) {
           world.fail("streams", `stream ${record.id} ends at ${reached.file}:${reached.offset}`);
         }
-        record.finished = true;
-        this.#clock.after(this.#dice.skewed(1, 3_000), () => done(true));
+        if (record.rotten) world.fail("streams", `stream ${record.id} is taken with a wrong checksum`);
+        this.#clock.after(this.#dice.skewed(1, 30_000), () => {
+          record.finished = true;
+          done(true);
+        });
       },
       abandon: (): void => {
         if (over) world.fail("streams", `stream ${record.id} is abandoned after its end`);

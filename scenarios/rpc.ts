@@ -1,4 +1,5 @@
 import type { Env } from "../core/env/env.ts";
+import { netOptions } from "../net/rpc/options.ts";
 import { messageClass } from "../net/rpc/wire.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { Machine } from "../sim/machine.ts";
@@ -9,7 +10,7 @@ import { RpcNode, type RpcStage } from "./rpc-node.ts";
 import { drawRpcSizes } from "./rpc-sizes.ts";
 import { StreamLedger } from "./rpc-streams.ts";
 
-const faultsMsMax = 60_000;
+const faultsMsMax = 25_000;
 /** What was under way when the faults stopped has so long to come to its end. */
 const settleMsMax = 400_000;
 /** Then every store has so long to reach every other one. */
@@ -23,6 +24,8 @@ export const rpc: Scenario = {
   run: (world) => new RpcRun(world).run(),
 };
 
+const vacant = { node: null, stop: null, held: null, hold: null };
+
 interface Seat {
   readonly machine: Machine;
   readonly storeId: number;
@@ -30,6 +33,9 @@ interface Seat {
   /** Null while nothing runs there. */
   node: RpcNode | null;
   stop: (() => void) | null;
+  /** While it is set, no process is started there. */
+  held: Promise<void> | null;
+  hold: (() => void) | null;
 }
 
 class RpcRun {
@@ -72,6 +78,8 @@ class RpcRun {
     await this.#settle();
     await this.#probe();
     await this.#overtake();
+    await this.#overflow();
+    await this.#silence();
     for (const { node } of this.#seats) node?.checkIdle();
     const { calls, streams } = this.#stage;
     world.story(`${calls.summary()}; ${streams.completed} streams`);
@@ -83,7 +91,7 @@ class RpcRun {
   }
 
   #seat(name: string, storeId: number, stranger: boolean): void {
-    this.#seats.push({ machine: this.#world.machine(name), storeId, stranger, node: null, stop: null });
+    this.#seats.push({ machine: this.#world.machine(name), storeId, stranger, ...vacant });
   }
 
   /** One process after the other, until the run ends. */
@@ -96,6 +104,7 @@ class RpcRun {
       if (outcome.kind === "failed") throw outcome.error;
       seat.machine.crash("process");
       if (!this.#closing) await this.#world.sleep(this.#dice.skewed(1, 2_000));
+      if (seat.held !== null) await seat.held;
     }
   }
 
@@ -110,8 +119,10 @@ class RpcRun {
     await node.listen();
     node.act();
     // Some processes end in order: what they still wait for fails, and they hear of it.
-    if (this.#dice.chance(1, 5)) env.clock.after(this.#dice.skewed(10_000, 30_000_000), () => this.#mayStop(seat));
-    await ended;
+    const stops = this.#dice.chance(1, 5) && !this.#world.options.faultFree;
+    if (stops) env.clock.after(this.#dice.skewed(10_000, 30_000_000), () => this.#mayStop(seat));
+    // The run may have ended while this process came up.
+    if (!this.#closing) await ended;
     node.transport.close();
     await new Promise<void>((resolve) => void env.clock.after(10_000, resolve));
     node.checkBounds();
@@ -177,18 +188,81 @@ class RpcRun {
     const lost = sender.unreachable;
     receiver.judge.log = [];
     const log = receiver.judge.log;
-    const { writeBytes = 0, appendBytesMax = 0 } = this.#stage.sizes.options;
+    const { control, append } = messageClass;
+    const { appendBytesMax, writeBytes } = netOptions(this.#stage.sizes.options);
     const sizeBytes = Math.min(150, this.#stage.sizes.payloadBytesMax);
     const fits = Math.floor(appendBytesMax / (sizeBytes + 60));
-    const count = Math.min(fits, 4 + Math.ceil((2 * writeBytes) / sizeBytes), 400);
-    for (let i = 0; i < count; i++) sender.message(to.storeId, messageClass.append, sizeBytes);
-    const last = sender.message(to.storeId, messageClass.control, 1);
+    const count = Math.min(fits, 20 + Math.ceil((2 * writeBytes) / sizeBytes), 400);
+    for (let i = 0; i < count; i++) sender.message(to.storeId, append, sizeBytes);
+    const newest = { to: to.storeId, cls: control, region: 1, type: 300, sizeBytes: 1 };
+    const first = sender.tell(newest);
+    const last = sender.tell(newest);
+    const call = sender.call(to.storeId, "echo", 10 * this.#stage.sizes.calmMs, () => {});
     await this.#world.sleep(4 * this.#stage.sizes.calmMs + 2_000);
     if (sender !== from.node || receiver !== to.node || sender.unreachable !== lost) return;
-    const at = log.findIndex(({ sequence }) => sequence === last);
+    const at = log.findIndex(({ cls, sequence }) => cls === control && sequence === last);
     if (at < 0) this.#world.fail("messages", `control message ${last} was lost, and nobody was told`);
+    if (log.some(({ cls, sequence }) => cls === control && sequence === first)) {
+      this.#world.fail("messages", `control message ${first} was sent although ${last} replaces it`);
+    }
     // All were queued in one turn, before anything could leave.
-    if (at > 0) this.#world.fail("priority", `control message ${last} came behind ${at} appends`);
-    if (log.length - 1 < count) this.#world.fail("messages", `${count - log.length + 1} appends were lost in silence`);
+    if (at > 0) this.#world.fail("priority", `control message ${last} came behind ${at} others`);
+    const appends = log.filter(({ cls }) => cls === append).length;
+    if (appends < count) this.#world.fail("messages", `${count - appends} appends were lost in silence`);
+    const served = log.findIndex(({ cls, sequence }) => cls === messageClass.client && sequence === call.token);
+    const hasWaited = served < 0 || log.slice(served).every(({ cls }) => cls !== append);
+    if (count >= 20 && sizeBytes >= 100 && hasWaited) {
+      this.#world.fail("priority", `a client's request waited for all of ${count} appends`);
+    }
+  }
+
+  /** Whoever sends more than there is room for is told, and no more is kept. */
+  async #overflow(): Promise<void> {
+    const [from, to] = this.#seats;
+    const sender = from?.node ?? null;
+    if (to === undefined || sender === null || !sender.transport.isConnected(to.storeId)) return;
+    const { appendBytesMax } = netOptions(this.#stage.sizes.options);
+    const sizeBytes = Math.min(150, this.#stage.sizes.payloadBytesMax);
+    const count = Math.ceil((2 * appendBytesMax) / sizeBytes);
+    if (count > 1_000) return;
+    const before = sender.unreachable;
+    for (let i = 0; i < count; i++) sender.message(to.storeId, messageClass.append, sizeBytes);
+    sender.checkBounds();
+    await this.#world.sleep(checkMs);
+    if (sender === from?.node && sender.unreachable === before) {
+      this.#world.fail("messages", `${count} appends were more than there is room for, and nobody was told`);
+    }
+  }
+
+  /** A machine that lost its power says nothing: the others find out by themselves. */
+  async #silence(): Promise<void> {
+    const world = this.#world;
+    const victim = this.#seats[1];
+    const witness = this.#seats[0];
+    const node = witness?.node ?? null;
+    if (world.options.faultFree || victim === undefined || node === null) return;
+    if (!node.transport.isConnected(victim.storeId)) return;
+    world.network.faults.halfOpen = true;
+    const before = node.unreachable;
+    const powerless = new Promise<void>((resolve) => {
+      victim.hold = resolve;
+    });
+    victim.held = powerless;
+    victim.machine.crash("power");
+    const { pingMs, silenceMs } = netOptions(this.#stage.sizes.options);
+    await world.sleep(2 * silenceMs + 2 * pingMs);
+    if (node === witness?.node) {
+      if (node.transport.isConnected(victim.storeId)) {
+        world.fail("liveness", `store ${victim.storeId} has no power, and ${witness.machine.name} does not notice`);
+      }
+      if (node.unreachable === before) world.fail("messages", "a store was lost, and nobody was told");
+      const others = this.#seats.filter((seat) => seat !== victim && seat !== witness).length;
+      const { connections } = node.transport.state();
+      if (connections > 2 * others) {
+        world.fail("leaks", `${connections} connections from ${others} stores besides the one without power`);
+      }
+    }
+    victim.held = null;
+    victim.hold?.();
   }
 }

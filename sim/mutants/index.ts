@@ -9,6 +9,8 @@ import { manifestMutants } from "./manifest.ts";
 import type { Mutant } from "./mutant.ts";
 import { raftElectionMutants, raftReplicationMutants } from "./raft.ts";
 import { raftLogMutants } from "./raft-log.ts";
+import { netMutants } from "./net.ts";
+import { netStreamMutants } from "./net-streams.ts";
 import { readCacheMutants } from "./read-caches.ts";
 import { originalMutants } from "./originals.ts";
 import { pressureMutants } from "./pressure.ts";
@@ -53,6 +55,8 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "the protocol of the gateway", mutants: gatewayMutants },
   { topic: "raft: elections and members", mutants: raftElectionMutants },
   { topic: "raft: replication and reads", mutants: raftReplicationMutants },
+  { topic: "calls and messages between nodes", mutants: netMutants },
+  { topic: "streams between nodes", mutants: netStreamMutants },
   { topic: "codecs, looking and verifying", mutants: toolMutants },
   { topic: "the log of a store", mutants: raftLogMutants },
   { topic: "transactions in a region", mutants: txnMutants },

@@ -170,6 +170,8 @@ export class Endpoint implements Connection, PipeSender, PipeReceiver {
     this.#incarnation.result("net.data", this.#label, bytes.length);
     this.#incarnation.payload(bytes, 0, bytes.length);
     this.#handling().onData(bytes);
+    // Valid only during the call: whoever kept a view sees that it should not have.
+    bytes.fill(0x58);
   }
 
   ended(): void {
