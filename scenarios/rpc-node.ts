@@ -183,6 +183,10 @@ export class RpcNode implements NetHooks {
       ["responseBytes", state.responseBytes, this.#responseBytesMax(frame) * Math.max(1, state.connections)],
       ["connections", state.connections, 2 * options.connectionsMax],
     ];
+    const { malformed } = this.transport.statistics;
+    if (malformed > 0 && world.faultCount("net.corrupt") === 0) {
+      world.fail("protocol", `${this.#parts.name} was sent ${malformed} frames that make no sense`);
+    }
     for (const [what, value, max] of bounds) {
       if (value > max) world.fail("bounds", `${this.#parts.name}: ${what} is ${value}, the bound ${max}`);
     }

@@ -83,6 +83,8 @@ export class StreamLedger {
     if (outcome.kind === "done" && record.unwelcome) world.fail("streams", `${said} is done, and nobody wanted it`);
     const isWelcome = !record.unwelcome && !record.rotten;
     if (outcome.kind === "refused" && isWelcome) world.fail("streams", `${said} is refused: ${outcome.reason}`);
+    // No fault lasts as long as that.
+    if (outcome.reason.startsWith("no progress")) world.fail("streams", `${said} got nowhere: ${outcome.reason}`);
     if (!record.cancelled && outcome.kind === "cancelled") {
       world.fail("cancel", `${said} ends with ${outcome.kind}, cancelled: ${record.cancelled}`);
     }
@@ -201,6 +203,7 @@ export class StreamTaker implements StreamAcceptor {
       },
       finish: (done): void => {
         over = true;
+        if (waiting > 0) world.fail("streams", `stream ${record.id} ends with ${waiting} bytes unwritten`);
         const last = record.manifest.files.findLastIndex(({ sizeBytes }) => sizeBytes > 0);
         const size = record.manifest.files[last]?.sizeBytes ?? 0;
         if (last >= 0 && (reached.file !== last || reached.offset !== size)) {

@@ -16,6 +16,8 @@ const settleMsMax = 400_000;
 /** Then every store has so long to reach every other one. */
 const probeMsMax = 120_000;
 const checkMs = 200;
+/** A dead process is late by this much. */
+const lateUs = 4_000_000;
 
 export const rpc: Scenario = {
   name: "rpc",
@@ -24,7 +26,7 @@ export const rpc: Scenario = {
   run: (world) => new RpcRun(world).run(),
 };
 
-const vacant = { node: null, stop: null, held: null, hold: null };
+const vacant = { node: null, stop: null, held: null, hold: null, haste: false };
 
 interface Seat {
   readonly machine: Machine;
@@ -36,6 +38,8 @@ interface Seat {
   /** While it is set, no process is started there. */
   held: Promise<void> | null;
   hold: (() => void) | null;
+  /** The next process comes at once. */
+  haste: boolean;
 }
 
 class RpcRun {
@@ -79,6 +83,7 @@ class RpcRun {
     await this.#probe();
     await this.#overtake();
     await this.#overflow();
+    await this.#late();
     await this.#silence();
     for (const { node } of this.#seats) node?.checkIdle();
     const { calls, streams } = this.#stage;
@@ -103,7 +108,7 @@ class RpcRun {
       seat.stop = null;
       if (outcome.kind === "failed") throw outcome.error;
       seat.machine.crash("process");
-      if (!this.#closing) await this.#world.sleep(this.#dice.skewed(1, 2_000));
+      if (!this.#closing && !seat.haste) await this.#world.sleep(this.#dice.skewed(1, 2_000));
       if (seat.held !== null) await seat.held;
     }
   }
@@ -192,14 +197,15 @@ class RpcRun {
     const { appendBytesMax, writeBytes } = netOptions(this.#stage.sizes.options);
     const sizeBytes = Math.min(150, this.#stage.sizes.payloadBytesMax);
     const fits = Math.floor(appendBytesMax / (sizeBytes + 60));
-    const count = Math.min(fits, 20 + Math.ceil((2 * writeBytes) / sizeBytes), 400);
+    const count = Math.min(fits, 20 + Math.ceil((2 * writeBytes) / sizeBytes), 600);
     for (let i = 0; i < count; i++) sender.message(to.storeId, append, sizeBytes);
     const newest = { to: to.storeId, cls: control, region: 1, type: 300, sizeBytes: 1 };
     const first = sender.tell(newest);
     const last = sender.tell(newest);
     const call = sender.call(to.storeId, "echo", 10 * this.#stage.sizes.calmMs, () => {});
     await this.#world.sleep(4 * this.#stage.sizes.calmMs + 2_000);
-    if (sender !== from.node || receiver !== to.node || sender.unreachable !== lost) return;
+    if (sender !== from.node || receiver !== to.node) return;
+    if (sender.unreachable !== lost) this.#world.fail("calm", "a connection broke, and nothing is wrong");
     const at = log.findIndex(({ cls, sequence }) => cls === control && sequence === last);
     if (at < 0) this.#world.fail("messages", `control message ${last} was lost, and nobody was told`);
     if (log.some(({ cls, sequence }) => cls === control && sequence === first)) {
@@ -214,6 +220,42 @@ class RpcRun {
     if (count >= 20 && sizeBytes >= 100 && hasWaited) {
       this.#world.fail("priority", `a client's request waited for all of ${count} appends`);
     }
+  }
+
+  /** What a process has left on its way arrives after its successor has come: nobody may take it. */
+  async #late(): Promise<void> {
+    const world = this.#world;
+    const [from, to] = this.#seats;
+    const first = from?.node ?? null;
+    if (world.options.faultFree || from === undefined || to === undefined || first === null) return;
+    from.haste = true;
+    // On half of the seeds it is the very first words of a connection that are late.
+    if (this.#dice.chance(1, 2)) await this.#succeed(from, first);
+    const sender = from.node;
+    if (sender === null) return;
+    const link = world.network.link(from.machine.name, to.machine.name);
+    sender.message(to.storeId, messageClass.append, 10);
+    await world.sleep(this.#dice.skewed(1, 2 * this.#stage.sizes.calmMs));
+    link.slow(lateUs);
+    for (let i = 0; i < 3; i++) sender.message(to.storeId, messageClass.append, 10);
+    await world.sleep(this.#dice.skewed(1, 2 * this.#stage.sizes.calmMs));
+    await this.#succeed(from, sender, () => link.slow(0));
+    const successor = from.node;
+    if (successor === null) return;
+    const answers = await this.#try(from, to.storeId);
+    const lost = successor.unreachable;
+    successor.message(to.storeId, messageClass.append, 10);
+    await world.sleep(2 * (lateUs / 1_000));
+    if (answers === "response" && successor === from.node && successor.unreachable !== lost) {
+      world.fail("calm", "a connection broke, and nothing is wrong but that a dead process is late");
+    }
+  }
+
+  /** The process at `seat` dies, and another one is there. */
+  async #succeed(seat: Seat, old: RpcNode, between: () => void = () => {}): Promise<void> {
+    if (seat.node === old) seat.machine.crash("process");
+    between();
+    for (let i = 0; i < 1_000 && (seat.node === null || seat.node === old); i++) await this.#world.sleep(1);
   }
 
   /** Whoever sends more than there is room for is told, and no more is kept. */

@@ -66,6 +66,25 @@ describe("EventLoop", () => {
     expect(seen).toEqual(["free 20", "busy 1010", "later 1015"]);
   });
 
+  test("a processor that is released early takes what waited for it, before what is due later", () => {
+    const loop = loopOf(1);
+    const paused = new Life(loop.processor(), false);
+    const seen: string[] = [];
+    loop.after(0, paused, () => {
+      paused.processor.busyUntilUs = 10_000;
+    });
+    loop.after(20, paused, () => seen.push(`timer ${loop.nowUs}`));
+    const cancelled = loop.after(30, paused, () => seen.push("cancelled"));
+    loop.after(50, loop.worldLife, () => {
+      cancelled.run = null;
+      loop.release(paused.processor);
+    });
+    loop.after(60, paused, () => seen.push(`later ${loop.nowUs}`));
+    drain(loop);
+    expect(seen).toEqual(["timer 50", "later 60"]);
+    expect(loop.hasForeground).toBe(false);
+  });
+
   test("events of the dead and cancelled events never run, and time does not stop for them", () => {
     const loop = loopOf(1);
     const life = new Life(loop.processor(), false);

@@ -69,6 +69,13 @@ export class EventLoop {
     this.#current.busyUntilUs = this.presentUs(this.#current) + us;
   }
 
+  /** `processor` is free from now on: what waited for it is due, and before anything that is due later. */
+  release(processor: Processor): void {
+    if (processor.busyUntilUs <= this.nowUs) return;
+    processor.busyUntilUs = this.nowUs;
+    this.#queue.hasten(processor, this.nowUs);
+  }
+
   /** Something other than the nemesis may still happen. */
   get hasForeground(): boolean {
     return this.#foreground > 0;
@@ -89,6 +96,7 @@ export class EventLoop {
       const processor = event.life.processor;
       if (processor.busyUntilUs > event.atUs) {
         event.atUs = processor.busyUntilUs;
+        event.postponed = true;
         this.#queue.push(event);
         continue;
       }

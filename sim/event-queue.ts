@@ -1,6 +1,6 @@
 // HOT: every simulated event passes through here twice.
 import { assert } from "../core/assert.ts";
-import type { Life } from "./life.ts";
+import type { Life, Processor } from "./life.ts";
 
 /** Something that will happen. `run` is null once it was cancelled. */
 export class SimEvent {
@@ -12,6 +12,8 @@ export class SimEvent {
   readonly sequence: number;
   readonly life: Life;
   run: (() => void) | null;
+  /** It was due before, and its processor was busy. */
+  postponed = false;
 
   constructor(atUs: number, tiebreak: number, sequence: number, life: Life) {
     this.atUs = atUs;
@@ -56,6 +58,15 @@ export class EventQueue {
     if (first === undefined || last === undefined) return null;
     if (heap.length > 0) this.#sink(last);
     return first;
+  }
+
+  /** What `processor` could not take so far is due at `atUs`. Takes time in the length of the queue. */
+  hasten(processor: Processor, atUs: number): void {
+    const events = this.#heap.splice(0);
+    for (const event of events) {
+      if (event.postponed && event.life.processor === processor) event.atUs = Math.min(event.atUs, atUs);
+      this.push(event);
+    }
   }
 
   /** Places `event` into the hole at the root. */

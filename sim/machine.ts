@@ -206,7 +206,7 @@ export class Machine implements IncarnationHost {
 
   /** Ends a pause. */
   unpause(): void {
-    this.#processor.busyUntilUs = this.#parts.loop.nowUs;
+    this.#parts.loop.release(this.#processor);
   }
 
   /** Null: nobody. The nemesis sets it. */

@@ -46,7 +46,6 @@ export class Dialer implements LineOwner {
   #line: Line | null = null;
   #ordinal = 0;
   #failures = 0;
-  #heard: Hello | null = null;
   #greeting: Hello;
   #saidHello = false;
   #farewell: Refusal | null = null;
@@ -74,15 +73,15 @@ export class Dialer implements LineOwner {
     return this.#state === "waiting" || this.#state === "closed";
   }
 
+  /** For good. */
+  get closed(): boolean {
+    return this.#state === "closed";
+  }
+
   /** Until the next attempt. */
   get retryAfterMs(): number {
     if (this.#state !== "waiting") return 0;
     return Math.max(0, Math.ceil((this.#waitUntilUs - this.#context.world.clock.monotonicUs()) / 1_000));
-  }
-
-  /** The other side's hello, while connected. */
-  get peer(): Hello | null {
-    return this.#heard;
   }
 
   /** Connects unless it is connected, about to be, or has to wait. */
@@ -173,7 +172,6 @@ export class Dialer implements LineOwner {
 
   onClosed(reason: string): void {
     this.#line = null;
-    this.#heard = null;
     if (this.#state === "closed") return;
     this.#context.statistics.connectionsLost++;
     this.#wait();
@@ -206,7 +204,6 @@ export class Dialer implements LineOwner {
       this.#line?.leave(`refused: ${refusal.reason}`);
       return;
     }
-    this.#heard = theirs;
     this.#state = "ready";
     this.#pingedUs = this.#context.world.clock.monotonicUs();
     this.#context.statistics.connectionsOpened++;

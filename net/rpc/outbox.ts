@@ -81,8 +81,9 @@ export class Outbox {
   #urgentBytes = 0;
   /** What waiting clients have not got of their share, times the share's denominator less one. */
   #owed = 0;
-  /** Control messages that newer ones replaced or pushed out. */
+  /** Control messages that newer ones replaced. */
   superseded = 0;
+  /** Control messages that others pushed out. */
   dropped = 0;
 
   constructor(limits: OutboxLimits) {
@@ -139,7 +140,6 @@ export class Outbox {
   /** False: there is no room, and nothing was queued. One message always fits an empty queue. */
   append(frame: OutFrame): boolean {
     if (this.#append.count > 0 && this.#append.bytes + frame.bytes > this.#limits.appendBytesMax) {
-      this.dropped++;
       return false;
     }
     this.#append.push(frame);

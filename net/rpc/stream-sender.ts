@@ -40,7 +40,7 @@ export type StreamDone = (outcome: StreamOutcome) => void;
 
 export interface StreamHandle {
   cancel(): void;
-  /** Content that the receiver has taken, at least. */
+  /** Everything before it was sent, or was there already. */
   readonly position: StreamPosition;
 }
 
@@ -128,8 +128,6 @@ class BulkPeer implements DialerOwner {
   add(stream: OutStream): number {
     const id = ++this.#lastId;
     this.#streams.set(id, stream);
-    if (this.dialer.ready) stream.begin();
-    else this.dialer.demand();
     return id;
   }
 
@@ -240,17 +238,19 @@ class OutStream implements StreamHandle {
     this.#phase = "apart";
     this.#progressUs = this.#parts.context.world.clock.monotonicUs();
     this.#watch();
-    this.#id = this.#parts.peer.add(this);
+    const { peer } = this.#parts;
+    if (peer.dialer.closed) {
+      this.finish("failed", "the store was removed while this waited");
+      return;
+    }
+    this.#id = peer.add(this);
+    if (peer.dialer.ready) this.begin();
+    else peer.dialer.demand();
   }
 
   /** There is a connection: says what is to come. */
   begin(): void {
-    if (this.#phase !== "apart" || this.#id === 0) {
-      // `add` begins a stream before it knows its id.
-      if (this.#phase === "apart") this.#parts.context.world.clock.soon(() => this.begin());
-      return;
-    }
-    if (!this.#parts.peer.dialer.ready) return;
+    if (this.#phase !== "apart" || !this.#parts.peer.dialer.ready) return;
     this.#phase = "asking";
     this.#owed = 0;
     this.#attempt++;

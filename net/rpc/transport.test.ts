@@ -411,3 +411,43 @@ describe("the connecting side", () => {
     expect(all[2]?.outcomes[0]?.error).toMatchObject({ retryAfterMs: 20 });
   });
 });
+
+describe("a store that is forgotten", () => {
+  test("ends its calls and streams, those that wait for their turn too, and may come back", () => {
+    const stage = new Stage();
+    const a = stage.transport(1, { streamsOutMax: 1 });
+    const outcomes: string[] = [];
+    const manifest = { snapshotId: 1, meta: new Uint8Array(0), files: [{ sizeBytes: 5, crc: 0 }] };
+    for (let i = 0; i < 3; i++) {
+      a.stream(2, { manifest, read: (_, __, length, done) => done(new Uint8Array(length)) }, ({ kind, reason }) => {
+        outcomes.push(`${kind}: ${reason}`);
+      });
+    }
+    const { outcomes: ends } = call(a, 2);
+    a.forget(2);
+    stage.clock.advance(1_000);
+    expect(ends).toMatchObject([{ error: { kind: "unreachable" } }]);
+    expect(outcomes).toEqual([
+      "failed: store 2 was removed",
+      "failed: the store was removed while this waited",
+      "failed: the store was removed while this waited",
+    ]);
+    expect(a.state()).toMatchObject({ streamsOut: 0, pendingCalls: 0, deadlines: 0 });
+    stage.server(2).handle(1, (request) => request.respond(request.keep()));
+    const again = call(a, 2);
+    stage.clock.advance(50);
+    expect(again.outcomes).toEqual([{ error: null, payload: "1" }]);
+  });
+
+  test("and a closed transport answers everybody, and does nothing", () => {
+    const stage = new Stage();
+    const a = stage.transport(1);
+    a.close();
+    const { outcomes, cancel } = call(a, 2);
+    cancel();
+    a.send(2, { cls: messageClass.append, type: 300, region: 1, body: new Uint8Array(1) });
+    stage.clock.advance(10);
+    expect(outcomes).toMatchObject([{ error: { kind: "unreachable", reason: "closed here" } }]);
+    expect(stage.network.writes).toBe(0);
+  });
+});

@@ -9,9 +9,9 @@ export const netStreamMutants: readonly Mutant[] = [
     file: "net/rpc/stream-sender.ts",
     find: `const room = this.#window - this.#owed;`,
     replace: `const room = this.#window;`,
-    oracles: ["any"],
+    oracles: ["protocol"],
     scenario,
-    why: "A snapshot that is sent faster than it is written never arrives.",
+    why: "A snapshot that is sent faster than it is written breaks its connection again and again.",
   },
   {
     name: "stream-window-opens-early",
@@ -35,7 +35,7 @@ export const netStreamMutants: readonly Mutant[] = [
     this.#window`,
     replace: `    this.#next = settledPosition(files, { file: 0, offset: 0 });
     this.#window`,
-    oracles: ["leaks"],
+    oracles: ["protocol", "streams"],
     scenario,
     why: "A snapshot that was interrupted once never arrives.",
   },
@@ -87,7 +87,7 @@ export const netStreamMutants: readonly Mutant[] = [
       return;
     }`,
     replace: ``,
-    oracles: ["any"],
+    oracles: ["streams", "protocol"],
     scenario,
     why: "A snapshot whose last word was lost is written again over the installed one.",
   },
@@ -105,7 +105,7 @@ export const netStreamMutants: readonly Mutant[] = [
     file: "net/rpc/stream-sender.ts",
     find: `    for (const stream of this.#streams.values()) stream.interrupted();`,
     replace: `    void reason;`,
-    oracles: ["any"],
+    oracles: ["streams", "leaks"],
     scenario,
     why: "A stream whose connection broke waits for ever for an answer.",
   },

@@ -223,7 +223,7 @@ export const netMutants: readonly Mutant[] = [
     file: "net/rpc/server.ts",
     find: `      if (isOlder) {`,
     replace: `      if (isOlder && hello.storeId < 0) {`,
-    oracles: ["stale", "order", "liveness", "leaks"],
+    oracles: ["stale", "order", "calm"],
     scenario,
     why: "A late connection of a dead process replaces that of its successor.",
   },
@@ -297,7 +297,7 @@ export const netMutants: readonly Mutant[] = [
     find: `    this.#full = false;
     if (this.#phase === "open" && this.#owner.queuedBytes() > 0) this.#flush();`,
     replace: `    if (this.#phase === "open" && this.#owner.queuedBytes() > 0) this.#flush();`,
-    oracles: ["any"],
+    oracles: ["calm", "liveness"],
     scenario,
     why: "After one long write nothing more is ever sent on a connection.",
   },
