@@ -25,6 +25,8 @@ export const rpcPort = 7001;
 const methodAsk = 7;
 /** Timers of one clock may be so far apart. */
 const tickUs = 2_000;
+/** Or so far, where that clock stands still now and then: timers look at it every 10 ms, each at times of its own. */
+const frozenTickUs = 100_000;
 const regions = 4;
 
 /** What the nodes of a run have in common. */
@@ -70,6 +72,7 @@ export class RpcNode implements NetHooks {
   readonly #meter: StreamMeter;
   readonly #calls = new Set<CallRecord>();
   readonly #streams = new Set<StreamRecord>();
+  readonly #tickUs: number;
   #sequence = 0;
 
   constructor(stage: RpcStage, parts: RpcNodeParts) {
@@ -79,6 +82,8 @@ export class RpcNode implements NetHooks {
     this.#dice = stage.world.dice(`node/${name}`, incarnation);
     this.judge = new MessageJudge(stage.world, name);
     this.#options = netOptions(stage.sizes.options);
+    const { clock, faultFree } = stage.world.options;
+    this.#tickUs = faultFree || clock.freezeGapMs === 0 ? tickUs : frozenTickUs;
     this.#meter = new StreamMeter(stage.world, env.clock, this.#options);
     this.transport = new Transport(env, {
       identity: { clusterId: stranger ? "other" : "sim", storeId, incarnation, role: "store", features: 0 },
@@ -271,10 +276,10 @@ export class RpcNode implements NetHooks {
   /** The caller hears in time, by its own clock. */
   #expectEnd(record: CallRecord): void {
     const { clock } = this.#parts.env;
-    clock.after(record.timeoutMs * 1_000 + tickUs, () => {
+    clock.after(record.timeoutMs * 1_000 + this.#tickUs, () => {
       if (record.outcome !== null) return;
       // After a pause everything is due at once, in any order.
-      clock.after(tickUs, () => {
+      clock.after(this.#tickUs, () => {
         if (record.outcome !== null) return;
         const { token, ask, to, timeoutMs } = record;
         this.#stage.world.fail("deadline", `call ${token} (${ask} to ${to}) has no end after ${timeoutMs} ms`);
@@ -311,9 +316,9 @@ export class RpcNode implements NetHooks {
       if (request.answered) this.#stage.world.fail("cancel", `call ${token} is cancelled after its answer`);
       clock.after(this.#dice.skewed(1, 50_000), () => request.fail(tooLate));
     });
-    clock.after((timeoutMs + 1) * 1_000 + tickUs, () => {
+    clock.after((timeoutMs + 1) * 1_000 + this.#tickUs, () => {
       if (request.cancelled) return;
-      clock.after(tickUs, () => {
+      clock.after(this.#tickUs, () => {
         if (request.cancelled) return;
         this.#stage.world.fail("deadline", `call ${token} is still worked on after its ${timeoutMs} ms`);
       });
