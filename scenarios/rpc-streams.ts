@@ -124,8 +124,7 @@ export class StreamMeter {
 
   /** A sink has so many bytes that it has not written. */
   waiting(bytes: number): void {
-    // Those of an earlier connection besides those of the present one.
-    const max = 2 * this.#options.windowBytes;
+    const max = this.#options.windowBytes;
     if (bytes > max) this.world.fail("bounds", `${bytes} bytes wait for one sink, the bound is ${max}`);
   }
 }

@@ -207,8 +207,8 @@ class Session {
   #crc = 0;
   /** Handed to the sink and not taken. */
   #writing = 0;
-  /** Of that, what came over the present connection. */
-  #owed = 0;
+  /** The present connection was told where to go on. */
+  #resumed = false;
   #ending = false;
   #finishing = false;
   #gone = false;
@@ -236,10 +236,10 @@ class Session {
       return;
     }
     this.#line = line;
-    this.#owed = 0;
+    this.#resumed = false;
     line.session = this;
     this.#ending = this.#finishing;
-    if (this.#sink !== null) line.resume(this.#expected, this.#context.options.windowBytes);
+    this.#resume();
   }
 
   detach(): void {
@@ -259,14 +259,14 @@ class Session {
     this.#sink = sink;
     this.#expected = settledPosition(this.manifest.files, sink.start);
     if (!this.#emptyFilesAreRight({ file: 0, offset: 0 }, this.#expected, sink.start)) return;
-    this.#line?.resume(this.#expected, this.#context.options.windowBytes);
+    this.#resume();
   }
 
   /** Exactly the next bytes, and no more than the window: anything else is not this protocol. */
   chunk(position: StreamPosition, bytes: Uint8Array): void {
     const sink = this.#sink;
     const { file, offset } = this.#expected;
-    if (position.file !== file || position.offset !== offset || sink === null) {
+    if (position.file !== file || position.offset !== offset || sink === null || !this.#resumed) {
       const at = `${position.file}:${position.offset}`;
       throw new MalformedError("stream position", at, `expected ${file}:${offset}`);
     }
@@ -275,10 +275,9 @@ class Session {
       throw new MalformedError("chunk length", bytes.length, `does not fit file ${file} at ${offset}`);
     }
     const { windowBytes } = this.#context.options;
-    if (this.#owed + bytes.length > windowBytes) {
+    if (this.#writing + bytes.length > windowBytes) {
       throw new MalformedError("chunk length", bytes.length, `beyond the window of ${windowBytes}`);
     }
-    this.#owed += bytes.length;
     this.#active();
     this.#crc = crc32(bytes, 0, bytes.length, this.#crc);
     const reached = { file, offset: offset + bytes.length };
@@ -308,6 +307,18 @@ class Session {
     if (!this.complete && !this.#finishing) this.#sink?.abandon(reason);
   }
 
+  /**
+   * Lets the sender go on, once the sink has written what came over earlier connections: else each of them would open
+   * a window of its own.
+   */
+  #resume(): void {
+    const line = this.#line;
+    if (line === null || this.#sink === null || this.#resumed || this.#gone) return;
+    if (this.#writing > 0) return;
+    this.#resumed = true;
+    line.resume(this.#expected, this.#context.options.windowBytes);
+  }
+
   #write(sink: StreamSink, at: StreamPosition, bytes: Uint8Array): void {
     const { length } = bytes;
     this.#writing += length;
@@ -321,10 +332,8 @@ class Session {
       }
       this.#active();
       // What came over an earlier connection is not owed on this one.
-      if (line !== null && line === this.#line) {
-        this.#owed -= length;
-        line.credit(length);
-      }
+      if (line !== null && line === this.#line) line.credit(length);
+      this.#resume();
       this.#finish();
     });
   }

@@ -20,13 +20,23 @@ export const netStreamMutants: readonly Mutant[] = [
     sink.write(at.file, at.offset, bytes, (ok) => {
       this.#writing -= length;`,
     replace: `    const line = null as SessionLine | null;
-    this.#owed -= length;
+    this.#writing -= length;
     this.#line?.credit(length);
-    sink.write(at.file, at.offset, bytes, (ok) => {
-      this.#writing -= length;`,
+    sink.write(at.file, at.offset, bytes, (ok) => {`,
     oracles: ["bounds"],
     scenario,
     why: "A snapshot that is sent faster than it is written fills the receiver's memory.",
+  },
+  {
+    name: "stream-window-per-connection",
+    file: "net/rpc/stream-receiver.ts",
+    find: `    if (this.#writing > 0) return;
+    this.#resumed = true;`,
+    replace: `    this.#writing = 0;
+    this.#resumed = true;`,
+    oracles: ["bounds"],
+    scenario,
+    why: "A snapshot whose connection breaks again and again fills the memory of a receiver that writes slowly.",
   },
   {
     name: "stream-begins-anew",
