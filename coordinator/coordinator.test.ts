@@ -5,6 +5,7 @@ import type { NumberRange } from "./allocators.ts";
 import { Coordinator, coordinatorDefaults, type Published, type RegionHeartbeat } from "./coordinator.ts";
 import { CoordinatorError } from "./coordinator-error.ts";
 import { LocalJournal } from "./local-journal.ts";
+import type { Operator } from "./planner.ts";
 import type { RootEvent } from "./root-event.ts";
 import type { RouteAnswer, RouteRequest } from "./route.ts";
 import type { StoreHeartbeat } from "./store-view.ts";
@@ -161,6 +162,35 @@ test("a silent store is disconnected, then down; silence counts from the Coordin
   expect(liveness()).toEqual(["disconnected", "down"]);
   await cluster.publish({ kind: "StoreLeft", storeId: 2 });
   expect(liveness()).toEqual(["disconnected", "left"]);
+});
+
+test("a store is asked to hand over leaders, once, and not again before it could have done so", async () => {
+  const cluster = new Cluster();
+  await cluster.start();
+  await cluster.bootstrap();
+  for (const storeId of [1, 2, 3]) {
+    await cluster.publish({ kind: "StoreJoined", storeId, address: `s:${storeId}`, labels: [] });
+  }
+  const left: RegionMeta = { ...whole, end: Uint8Array.of(5), epoch: { version: 2, confVer: 1 } };
+  const peers = voters.map((peer) => ({ ...peer, peerId: peer.peerId + 100 }));
+  const right: RegionMeta = { ...left, id: 2, start: Uint8Array.of(5), end: none, peers };
+  await cluster.heartbeat({ region: left, leaderPeerId: 101, term: 6 });
+  await cluster.heartbeat({ region: right, leaderPeerId: 201, term: 6 });
+  const asked = (storeId: number): Promise<readonly Operator[]> =>
+    cluster.world.run(
+      new Promise((resolve) => cluster.live.storeHeartbeat({ ...beat, storeId }, (_, operators) => resolve(operators))),
+    );
+  expect(await asked(2)).toEqual([]);
+  expect(await asked(1)).toEqual([
+    {
+      kind: "transfer-leader", regionId: 1, term: 6, source: { storeId: 1, peerId: 101 },
+      target: { storeId: 2, peerId: 102 },
+    },
+  ]);
+  // What was asked for counts as done, although no heartbeat has shown it yet.
+  expect(await asked(1)).toEqual([]);
+  await cluster.world.pass(6_000);
+  expect(await asked(1)).toMatchObject([{ regionId: 1 }]);
 });
 
 test("who waits when the Coordinator stops is answered", async () => {

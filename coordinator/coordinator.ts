@@ -1,13 +1,15 @@
 import type { Env } from "../core/env/env.ts";
 import { peerById, type RegionMeta, regionProblem } from "../raft/region.ts";
 import { Allocators, type RangeReply } from "./allocators.ts";
-import { type Assessment, assess } from "./assess.ts";
+import { type Assessment, assess, openChange } from "./assess.ts";
 import { CoordinatorError } from "./coordinator-error.ts";
 import type { RootJournal, RootToken } from "./journal.ts";
 import { LeaderView } from "./leader-view.ts";
+import { type Operator, planDefaults } from "./planner.ts";
 import { dominance } from "./region-map.ts";
 import { type RootEvent, takenId } from "./root-event.ts";
 import { route, type RouteAnswer, type RouteRequest } from "./route.ts";
+import { Scheduler, type SchedulerLimits } from "./scheduler.ts";
 import type { CoordinatorState, PendingPeerChange, PendingRangeChange, SettledTransition } from "./state.ts";
 import {
   livenessDefaults,
@@ -22,11 +24,13 @@ export interface CoordinatorOptions {
   /** A wall clock further ahead of the cluster's timestamps is not followed; 0: every clock is. */
   readonly clockLeadMsMax: number;
   readonly liveness: LivenessLimits;
+  readonly scheduler: SchedulerLimits;
 }
 
 export const coordinatorDefaults: CoordinatorOptions = {
   clockLeadMsMax: clockLeadMsDefault,
   liveness: livenessDefaults,
+  scheduler: { ...planDefaults, coolingMs: 5_000 },
 };
 
 /** What the leader of a region says of it. */
@@ -45,6 +49,9 @@ export interface Published {
   /** Reads from here on see the event. */
   readonly token: RootToken;
 }
+
+/** What the store is asked to do; none when it was refused. */
+export type StoreReply = (error: CoordinatorError | null, operators: readonly Operator[]) => void;
 
 /** Exactly one of the two is null. */
 export type PublishReply = (error: CoordinatorError | null, published: Published | null) => void;
@@ -66,6 +73,7 @@ export class Coordinator {
   readonly #allocators: Allocators;
   readonly #leaders = new LeaderView();
   readonly #stores: StoreView;
+  readonly #scheduler: Scheduler;
   #stopped = false;
 
   constructor(env: Env, journal: RootJournal, options: CoordinatorOptions = coordinatorDefaults) {
@@ -73,6 +81,7 @@ export class Coordinator {
     this.#journal = journal;
     this.#allocators = new Allocators(env.clock, journal, options.clockLeadMsMax);
     this.#stores = new StoreView(options.liveness, env.clock.monotonicUs());
+    this.#scheduler = new Scheduler(options.scheduler);
   }
 
   get state(): CoordinatorState {
@@ -125,34 +134,33 @@ export class Coordinator {
     if (problem !== null) return this.#answer(reply, new CoordinatorError("INVALID", problem), null);
     if (this.state.clusterId === 0) return this.#answer(reply, notBootstrapped(), null);
     const found = dominance(this.state, region);
-    if (found.kind === "stale" || term < this.#leaders.termOf(region.id)) {
-      const by = found.kind === "stale" ? found.by : region;
-      return this.#answer(reply, new CoordinatorError("STALE_HEARTBEAT", "a newer descriptor or leader is known"), by);
-    }
+    if (found.kind === "stale") return this.#answer(reply, stale("a newer descriptor is known"), found.by);
     if (found.kind === "known") {
-      this.#leaders.hear(region, leaderPeerId, term);
-      return this.#answer(reply, null, null);
+      const heard = this.#leaders.hear(region, leaderPeerId, term);
+      return this.#answer(reply, heard ? null : stale("a leader of a later term is known"), null);
     }
+    // A newer descriptor stands later in the log than what is known: its leader's term is not lower.
+    if (term < this.#leaders.termOf(region.id)) return this.#answer(reply, stale("a later term is known"), null);
     this.#journal.propose({ kind: "RegionDescriptorPublished", region }, (proposed) => {
       if (proposed.error !== null) return reply(proposed.error, null);
       this.#leaders.prune(this.state.regions);
-      if (!proposed.assessment.accepted) {
-        return reply(new CoordinatorError("STALE_HEARTBEAT", proposed.assessment.detail), null);
-      }
-      this.#leaders.hear(region, leaderPeerId, term);
-      reply(null, null);
+      if (!proposed.assessment.accepted) return reply(stale(proposed.assessment.detail), null);
+      const heard = this.#leaders.hear(region, leaderPeerId, term);
+      reply(heard ? null : stale("a leader of a later term is known"), null);
     });
   }
 
-  storeHeartbeat(heartbeat: StoreHeartbeat, reply: (error: CoordinatorError | null) => void): void {
+  storeHeartbeat(heartbeat: StoreHeartbeat, reply: StoreReply): void {
     const store = this.state.stores.find(({ storeId }) => storeId === heartbeat.storeId);
     if (store?.membership !== "member") {
       const message = `store ${heartbeat.storeId} ${store === undefined ? "has not joined" : "has left"}`;
-      this.#env.clock.soon(() => reply(new CoordinatorError("UNKNOWN_STORE", message)));
+      this.#env.clock.soon(() => reply(new CoordinatorError("UNKNOWN_STORE", message), []));
       return;
     }
-    this.#stores.hear(heartbeat, this.#env.clock.monotonicUs());
-    this.#env.clock.soon(() => reply(null));
+    const nowUs = this.#env.clock.monotonicUs();
+    this.#stores.hear(heartbeat, nowUs);
+    const operators = this.#operatorsFor(heartbeat.storeId, nowUs);
+    this.#env.clock.soon(() => reply(null, operators));
   }
 
   /** By id. */
@@ -174,6 +182,19 @@ export class Coordinator {
   stop(): void {
     this.#stopped = true;
     this.#allocators.stop(stopping());
+  }
+
+  /** Nobody moves anything for a Coordinator that cannot decide. */
+  #operatorsFor(storeId: number, nowUs: number): readonly Operator[] {
+    const { state, status } = this.#journal;
+    if (status.role !== "leader") return [];
+    const view = {
+      stores: this.#stores.list(state, nowUs),
+      regions: state.regions,
+      leaderOf: (id: number) => this.#leaders.of(id),
+      isBusy: (id: number) => openChange(state, id) !== null,
+    };
+    return this.#scheduler.next(storeId, view, nowUs);
   }
 
   #refusePublish(event: RootEvent, expectedClusterEpoch: number): CoordinatorError | null {
@@ -201,6 +222,10 @@ function heartbeatProblem({ region, leaderPeerId, term }: RegionHeartbeat): stri
   if (leader === null) return `region ${region.id} has no peer ${leaderPeerId} that could lead it`;
   if (leader.role === "learner") return `peer ${leaderPeerId} of region ${region.id} is a learner`;
   return Number.isSafeInteger(term) && term >= 1 ? null : `a leader has a positive term, not ${term}`;
+}
+
+function stale(why: string): CoordinatorError {
+  return new CoordinatorError("STALE_HEARTBEAT", why);
 }
 
 function notBootstrapped(): CoordinatorError {

@@ -31,6 +31,8 @@ export class CoordinatorClients {
   /** Nothing is wrong with the machine: every request is served. */
   mustSucceed = false;
   #configs = 0;
+  /** Of the leaders that were acknowledged in this life, by region. */
+  readonly #terms = new Map<number, number>();
 
   constructor(env: Env, service: Coordinator, truth: CoordinatorTruth, dice: Dice) {
     this.#env = env;
@@ -42,11 +44,13 @@ export class CoordinatorClients {
   async bootstrap(): Promise<void> {
     const first = this.#truth.history.reports[0];
     if (first === undefined || this.#service.state.stores.length === stores.length) return;
-    await this.#publish({ kind: "ClusterBootstrapped", clusterId: 7, clusterVersion: 1 });
-    const { region } = first;
-    if (this.#service.state.regions.length === 0) await this.#publish({ kind: "RegionBootstrap", region });
+    const events: RootEvent[] = [{ kind: "ClusterBootstrapped", clusterId: 7, clusterVersion: 1 }];
+    if (this.#service.state.regions.length === 0) events.push({ kind: "RegionBootstrap", region: first.region });
     for (const storeId of stores) {
-      await this.#publish({ kind: "StoreJoined", storeId, address: `s${storeId}:1`, labels: [] });
+      events.push({ kind: "StoreJoined", storeId, address: `s${storeId}:1`, labels: [] });
+    }
+    for (const event of events) {
+      if (!this.#broken) await this.#publish(event);
     }
   }
 
@@ -61,7 +65,7 @@ export class CoordinatorClients {
     const dice = this.#dice;
     const kind = dice.below(16);
     if (kind < 4) await this.timestamps(dice.chance(1, 8) ? dice.skewed(1, 65_536) : dice.between(1, 50));
-    else if (kind < 6) await this.#allocateIds(dice.chance(1, 8) ? dice.skewed(1, 3_000) : dice.between(1, 20));
+    else if (kind < 6) await this.#allocateIds(dice.chance(1, 3) ? dice.skewed(1, 3_000) : dice.between(1, 20));
     else if (kind < 9) await this.#change();
     else if (kind < 12) await this.#report(dice.pick(this.#truth.history.reports.slice(-dice.skewed(1, 64))));
     else if (kind < 13) await this.#setConfig();
@@ -172,6 +176,7 @@ export class CoordinatorClients {
   async #publish(event: RootEvent): Promise<Published | null> {
     const truth = this.#truth;
     const before = truth.token;
+    truth.map.attempt(regionsOf(event));
     const published = await this.#ask<Published>((reply) => {
       this.#service.publish(event, 0, (error, value) => {
         if (value !== null) {
@@ -196,9 +201,12 @@ export class CoordinatorClients {
   /** False: it is stale. */
   async #report(report: RegionReport): Promise<boolean> {
     const truth = this.#truth;
+    truth.map.attempt([report.region]);
     const accepted = await this.#ask<boolean>((reply) => {
       this.#service.regionHeartbeat(report, (error) => {
-        if (error === null) truth.map.acknowledge(report.region);
+        const { region, term } = report;
+        if (error === null) truth.map.acknowledge(region);
+        if (error === null) this.#terms.set(region.id, Math.max(term, this.#terms.get(region.id) ?? 0));
         truth.judgeState(this.#service.state);
         if (error?.code === "STALE_HEARTBEAT") reply(null, false);
         else reply(error, error === null ? true : null);
@@ -228,6 +236,10 @@ export class CoordinatorClients {
     if (wrong !== null) world.fail("region-map", wrong);
     if (answer.servedFreshness !== "STRONG" || !answer.servedByLeader || answer.rootLag > 0) {
       world.fail("freshness", `a strong route is served as ${answer.servedFreshness}, ${answer.catchUpState}`);
+    }
+    const term = answer.region === null ? 0 : (this.#terms.get(answer.region.id) ?? 0);
+    if (answer.leader !== null && answer.leader.term < term) {
+      world.fail("region-map", `the leader of term ${answer.leader.term} is told after that of ${term}`);
     }
     return answer.leader?.peerId ?? 0;
   }

@@ -40,7 +40,16 @@ test("an answer outside its key, and one that is too old, are told", () => {
   expect(checker.judgeRoute(Uint8Array.of(6), region(1, 0, 5, 4))).toMatch(/outside/);
   expect(checker.judgeRoute(Uint8Array.of(6), region(1, 0, 0, 2))).toMatch(/acknowledged/);
   expect(checker.judgeRoute(Uint8Array.of(6), region(2, 5, 0, 3))).toBeNull();
-  expect(checker.judgeRoute(Uint8Array.of(6), null)).toBeNull();
+  expect(checker.judgeRoute(Uint8Array.of(1), null)).toBeNull();
+});
+
+test("a gap where something was acknowledged, and nothing newer was ever sent, is told", () => {
+  const checker = new RegionViewChecker();
+  checker.acknowledge(region(1, 0, 0, 1));
+  checker.attempt([region(1, 0, 0, 1)]);
+  expect(checker.judgeRoute(Uint8Array.of(1), null)).toMatch(/no region is told although 1/);
+  checker.attempt([region(2, 5, 0, 2)]);
+  expect(checker.judgeRoute(Uint8Array.of(1), null)).toBeNull();
 });
 
 test("at the end the map is the truth", () => {

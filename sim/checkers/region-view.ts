@@ -8,6 +8,15 @@ import type { RegionReport } from "./region-history.ts";
  */
 export class RegionViewChecker {
   #acknowledged: RegionMeta[] = [];
+  /** What may have got into the map, although nobody was told. */
+  readonly #attempted: RegionMeta[] = [];
+
+  attempt(regions: readonly RegionMeta[]): void {
+    for (const region of regions) {
+      const known = this.#attempted.some(({ id, epoch }) => id === region.id && sameEpoch(epoch, region.epoch));
+      if (!known) this.#attempted.push(region);
+    }
+  }
 
   acknowledge(region: RegionMeta): void {
     this.#acknowledged = this.#acknowledged.filter((known) => known.id !== region.id || isNewer(known, region));
@@ -32,15 +41,21 @@ export class RegionViewChecker {
 
   /** One answer about `key`. Null: it is as new as what was acknowledged. */
   judgeRoute(key: Uint8Array, region: RegionMeta | null): string | null {
-    if (region === null) return null;
+    if (region === null) return this.#judgeNothing(key);
     if (!holds(region, key)) return `${describeRegion(region)} is the answer for a key outside it`;
     return this.#judgeOne(region);
   }
 
-  #judgeOne(region: RegionMeta): string | null {
-    const known = this.#acknowledged.find(
-      (other) => isNewer(other, region) && (other.id === region.id || overlaps(other, region)),
+  /** A gap has a reason: something newer that reaches over what was there, and not as far as the key. */
+  #judgeNothing(key: Uint8Array): string | null {
+    const lost = this.#acknowledged.find(
+      (known) => holds(known, key) && !this.#attempted.some((other) => replaces(other, known)),
     );
+    return lost === undefined ? null : `no region is told although ${describeRegion(lost)} was acknowledged`;
+  }
+
+  #judgeOne(region: RegionMeta): string | null {
+    const known = this.#acknowledged.find((other) => replaces(other, region));
     return known === undefined ? null : `${describeRegion(region)} although ${describeRegion(known)} was acknowledged`;
   }
 }
@@ -55,6 +70,14 @@ export function judgeComplete(map: readonly RegionMeta[], truth: readonly Region
     if (want !== have) return `the map has ${have} where ${want} is`;
   }
   return null;
+}
+
+function replaces(a: RegionMeta, b: RegionMeta): boolean {
+  return isNewer(a, b) && (a.id === b.id || overlaps(a, b));
+}
+
+function sameEpoch(a: RegionMeta["epoch"], b: RegionMeta["epoch"]): boolean {
+  return a.version === b.version && a.confVer === b.confVer;
 }
 
 function isNewer(a: RegionMeta, b: RegionMeta): boolean {

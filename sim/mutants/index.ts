@@ -2,6 +2,7 @@ import { ambientMutants } from "./ambient.ts";
 import { checkpointMutants } from "./checkpoint.ts";
 import { backpressureMutants } from "./backpressure.ts";
 import { compactionMutants } from "./compaction.ts";
+import { coordinatorMutants } from "./coordinator.ts";
 import { facadeMutants } from "./facade.ts";
 import { gatewayMutants } from "./gateway.ts";
 import { kvMutants } from "./kv.ts";
@@ -62,6 +63,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "transactions in a region", mutants: txnMutants },
   { topic: "transactions between clients and leaders", mutants: txnMachineMutants },
   { topic: "the original's own, elsewhere not planted", mutants: originalMutants },
+  { topic: "the Coordinator", mutants: coordinatorMutants },
   { topic: "determinism", mutants: ambientMutants },
 ];
 
