@@ -100,7 +100,7 @@ export function refuseVote(state: RaftState, reply: Message): void {
  * Without this a leader that applied its own removal and then stepped down could hold up its group for ever: it
  * may not stand, its log is the longest, and the others need its vote until they know that it was removed.
  */
-function adoptCommit(state: RaftState, reply: Message): void {
+export function adoptCommit(state: RaftState, reply: Message): void {
   const { log } = state;
   if (state.role === "leader" || reply.commit <= log.committed) return;
   if (log.matches(reply.commit, reply.logTerm)) log.commitTo(reply.commit);

@@ -2,6 +2,7 @@
 import { assert, unreachable as unreachableCase } from "../core/assert.ts";
 import { type ConfState, confFault, isEmpty, isVoter, transitionFault } from "./conf-state.ts";
 import {
+  adoptCommit,
   campaign,
   candidacyDurable,
   isElectable,
@@ -299,7 +300,10 @@ function stepMessage(state: RaftState, message: Message): void {
 }
 
 /** A message of a term that has passed. */
-function stepOld(state: RaftState, { kind, from }: Message): void {
+function stepOld(state: RaftState, message: Message): void {
+  const { kind, from } = message;
+  // The voter of a question is not in the asker's term. What it knows to be committed is so in any.
+  if (message.reject && (kind === "preVoteReply" || kind === "voteReply")) adoptCommit(state, message);
   // Its sender may be a leader whom nobody else tells, while our term keeps us from following it.
   if (isFromLeader(kind)) refuseOldLeader(state, from);
   if (kind !== "preVote") return;

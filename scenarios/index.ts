@@ -7,7 +7,7 @@ import { diskPressure } from "./disk-pressure.ts";
 import { engineModel } from "./engine-model.ts";
 import { facadeModel } from "./facade-model.ts";
 import { gatewayClients } from "./gateway-clients.ts";
-import { raftCore } from "./raft-core.ts";
+import { raftActs, raftCore, raftElections, raftMembers } from "./raft-core.ts";
 import { rpc } from "./rpc.ts";
 import { txnModel } from "./txn-model.ts";
 import { raftLog } from "./raft-log.ts";
@@ -23,6 +23,9 @@ export const scenarios: readonly Scenario[] = [
   diskPressure,
   facadeModel,
   raftCore,
+  raftActs,
+  raftElections,
+  raftMembers,
   rpc,
   txnModel,
   raftLog,

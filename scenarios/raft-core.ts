@@ -5,11 +5,22 @@ import { RaftObserver } from "../sim/checkers/raft-observer.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
+import { RaftActs } from "./raft-acts.ts";
 import { RaftCalm } from "./raft-calm.ts";
 import { RaftNemesis } from "./raft-nemesis.ts";
 import { RaftNetwork } from "./raft-network.ts";
 import { type AppliedState, type RaftGroup, RaftPeer } from "./raft-peer.ts";
-import { type RaftPlan, type RequestKind, drawPlan, requestKinds } from "./raft-plan.ts";
+import {
+  type ActName,
+  type RaftPlan,
+  type RequestKind,
+  actNames,
+  drawActPlan,
+  drawElectionsPlan,
+  drawMembersPlan,
+  drawPlan,
+  requestKinds,
+} from "./raft-plan.ts";
 import { RaftRequests } from "./raft-requests.ts";
 
 /** The group begins behind a snapshot, so that who joins later needs one. */
@@ -22,7 +33,31 @@ export const raftCore: Scenario = {
   name: "raft-core",
   why: "Replicas must never disagree on what was committed, whatever crashes, is cut off, or joins meanwhile.",
   weight: 2,
-  run: (world) => new RaftCoreRun(world).run(),
+  run: (world) => new RaftCoreRun(world, drawPlan(world)).run(),
+};
+
+export const raftMembers: Scenario = {
+  name: "raft-members",
+  why: "While members change, no two groups of peers may decide apart from each other.",
+  weight: 1,
+  run: (world) => new RaftCoreRun(world, drawMembersPlan(world)).run(),
+};
+
+export const raftElections: Scenario = {
+  name: "raft-elections",
+  why: "What a majority has acknowledged stays, however fast leaders follow each other.",
+  weight: 1,
+  run: (world) => new RaftCoreRun(world, drawElectionsPlan(world)).run(),
+};
+
+export const raftActs: Scenario = {
+  name: "raft-acts",
+  why: "The few orders of events that undo a consensus protocol must not undo this one.",
+  weight: 1,
+  run: (world) => {
+    const act = world.dice("act").pick(actNames);
+    return new RaftCoreRun(world, drawActPlan(world, act), act).run();
+  },
 };
 
 type ConfOps = readonly { readonly op: ConfOp; readonly peer: number }[];
@@ -30,6 +65,7 @@ type ConfOps = readonly { readonly op: ConfOp; readonly peer: number }[];
 class RaftCoreRun {
   readonly #world: World;
   readonly #plan: RaftPlan;
+  readonly #act: ActName | null;
   readonly #dice: Dice;
   readonly #network: RaftNetwork;
   readonly #observer: RaftObserver;
@@ -38,9 +74,11 @@ class RaftCoreRun {
   readonly #nemesis: RaftNemesis;
   readonly #kinds: readonly RequestKind[];
 
-  constructor(world: World) {
+  /** `act`: is played; null: what the plan's weights ask for is done. */
+  constructor(world: World, plan: RaftPlan, act: ActName | null = null) {
     this.#world = world;
-    this.#plan = drawPlan(world);
+    this.#act = act;
+    this.#plan = plan;
     this.#dice = world.dice("requests");
     this.#network = new RaftNetwork(world, this.#plan.network);
     this.#observer = new RaftObserver(origin, (oracle, message) => world.fail(oracle, message));
@@ -70,10 +108,8 @@ class RaftCoreRun {
     const world = this.#world;
     for (const peer of this.#peers) peer.boot();
     this.#nemesis.start();
-    for (let step = 0; step < this.#plan.steps; step++) {
-      await world.sleep(this.#dice.skewed(1, this.#plan.stepGapMsMax + 1) - 1);
-      this.#request(this.#dice.pick(this.#kinds));
-    }
+    if (this.#act === null) await this.#requestAll();
+    else await this.#play(this.#act);
     this.#nemesis.stop();
     this.#network.calm = true;
     for (const peer of this.#peers) peer.relax();
@@ -85,6 +121,18 @@ class RaftCoreRun {
     const { elections, committed } = this.#observer;
     const { appliedCount, reads } = this.#requests;
     world.story(`${elections} elections, ${committed} committed, ${appliedCount} proposals applied, ${reads} reads`);
+  }
+
+  async #requestAll(): Promise<void> {
+    for (let step = 0; step < this.#plan.steps; step++) {
+      await this.#world.sleep(this.#dice.skewed(1, Math.floor(this.#plan.stepGapMsMax) + 1) - 1);
+      this.#request(this.#dice.pick(this.#kinds));
+    }
+  }
+
+  #play(act: ActName): Promise<void> {
+    const parts = { world: this.#world, plan: this.#plan, network: this.#network, peers: this.#peers };
+    return new RaftActs({ ...parts, requests: this.#requests }).play(act);
   }
 
   /** The leader of the highest term that is up. */

@@ -24,6 +24,7 @@ export class RaftLane {
   #pending: AppendTask[] = [];
   #underWay: AppendTask[] = [];
   #unsynced: AppendTask[] = [];
+  #held = false;
 
   constructor(parts: LaneParts) {
     this.#parts = parts;
@@ -31,7 +32,25 @@ export class RaftLane {
 
   submit(task: AppendTask): void {
     this.#pending.push(task);
-    if (this.#underWay.length === 0) this.#flush();
+    if (this.#underWay.length === 0 && !this.#held) this.#flush();
+  }
+
+  /** Nothing is written until `release`, but by `releaseOne`. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    if (this.#underWay.length === 0 && this.#pending.length > 0) this.#flush();
+  }
+
+  /** The first task that waits is written, alone. */
+  releaseOne(): void {
+    const task = this.#pending.shift();
+    if (task === undefined) return;
+    this.#parts.persist(task);
+    this.#parts.done(task);
   }
 
   /** The process dies. Of what was not synced, some of the first tasks made it to the disk. */
@@ -61,6 +80,6 @@ export class RaftLane {
     }
     for (const task of batch) this.#parts.done(task);
     this.#underWay = [];
-    if (this.#pending.length > 0) this.#flush();
+    if (this.#pending.length > 0 && !this.#held) this.#flush();
   }
 }

@@ -16,6 +16,8 @@ export interface Mailbox {
 export class RaftNetwork {
   /** The faults are over: everything arrives. */
   calm = false;
+  /** What passes; null: everything. */
+  filter: ((message: Message) => boolean) | null = null;
   readonly #world: World;
   readonly #plan: NetworkPlan;
   readonly #dice: Dice;
@@ -57,10 +59,15 @@ export class RaftNetwork {
     if (!isLost && dice.chance(duplicated, 1_000) && !this.calm) this.#deliver(message);
   }
 
+  /** Arrives now, whatever is cut. */
+  force(message: Message): void {
+    this.#mailboxes.get(message.to)?.receive(copied(message));
+  }
+
   #deliver(message: Message): void {
     this.#world.after(this.#delayUs(), () => {
       // Cut while it was on its way: what is in the air is lost too.
-      if (!this.reaches(message.from, message.to)) return;
+      if (!this.reaches(message.from, message.to) || this.filter?.(message) === false) return;
       // Copied as late as the wire would: whoever reuses what it has sent is found out.
       this.#mailboxes.get(message.to)?.receive(copied(message));
     });

@@ -67,6 +67,7 @@ export class RaftPeer implements ObservedPeer, Mailbox {
   #applying: Entry[] = [];
   #applyBusy = false;
   #jointTicks = 0;
+  #held = false;
   readonly #slowApply: boolean;
 
   constructor(id: PeerId, world: World, group: RaftGroup, first: AppliedState) {
@@ -159,6 +160,29 @@ export class RaftPeer implements ObservedPeer, Mailbox {
       if (before?.state === "snapshot" && !ok && after !== undefined) this.#group.observer.snapshotFailed(to, after);
       this.#turn();
     });
+  }
+
+  /** Nothing more is applied until `release`. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.soon(() => this.#applyLater());
+  }
+
+  holdDisk(): void {
+    this.#lane?.hold();
+  }
+
+  releaseDisk(): void {
+    this.soon(() => this.#lane?.release());
+  }
+
+  /** The first write that is held back is done. */
+  releaseWrite(): void {
+    this.soon(() => this.#lane?.releaseOne());
   }
 
   /** Everything applied so far survives a crash. */
@@ -272,7 +296,7 @@ export class RaftPeer implements ObservedPeer, Mailbox {
   // The apply lane.
 
   #applyLater(): void {
-    if (this.#applyBusy || this.#applying.length === 0) return;
+    if (this.#held || this.#applyBusy || this.#applying.length === 0) return;
     this.#applyBusy = true;
     const { applyUsMax } = this.#group.plan.disk;
     const delayUs = this.#slowApply && !this.calm ? this.#dice.below(applyUsMax + 1) : 0;
@@ -289,7 +313,7 @@ export class RaftPeer implements ObservedPeer, Mailbox {
     const { applied, hash } = this.#state;
     assert(entry.index === applied + 1, "entries are applied one after the other");
     const { observer, requests } = this.#group;
-    observer.applied(this.id, entry);
+    observer.applied(this, entry);
     const conf = this.#confAfter(entry);
     this.#state = { applied: entry.index, hash: hashAfter(hash, entry), conf };
     requests.applied(this.id, entry, this.#state);

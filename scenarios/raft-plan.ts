@@ -35,6 +35,10 @@ export const requestKinds = [
 ] as const;
 export type RequestKind = (typeof requestKinds)[number];
 
+/** Orders of events that are played, not drawn: `RaftActs`. */
+export const actNames = ["figure-8", "halves", "removals", "inherited", "overwritten", "stale-read"] as const;
+export type ActName = (typeof actNames)[number];
+
 export interface NetworkPlan {
   readonly lost: number;
   readonly duplicated: number;
@@ -95,11 +99,108 @@ export function drawPlan(world: World): RaftPlan {
     limits: drawLimits(dice, electionTicks),
     jointTicks: hasFaults ? dice.pick([0, electionTicks * 2, electionTicks * 10]) : 0,
     steps: dice.skewed(30, 400),
-    stepGapMsMax: dice.pick([1, tickMs, tickMs * 4]),
+    stepGapMsMax: dice.pick([tickMs, tickMs * 4, tickMs * electionTicks * 2]),
     network: drawNetwork(dice, hasFaults, tickUs),
     disk: drawDisk(dice, hasFaults, tickUs),
     faults: drawFaults(dice, hasFaults, tickMs * electionTicks),
     weights: drawWeights(dice),
+  };
+}
+
+/**
+ * The same, bent to what changes of members are about: several in a row, peers that know of them and have not
+ * applied them, and partitions that let old and new majorities act apart. Two disjoint majorities need all of
+ * that at once.
+ */
+export function drawMembersPlan(world: World): RaftPlan {
+  const plan = drawPlan(world);
+  const dice = world.dice("members");
+  const { tickUs, limits } = plan;
+  const electionMs = (tickUs * limits.electionTicks) / 1_000;
+  const voterCount = dice.pick([2, 3, 3, 3, 4]);
+  const spareCount = dice.pick([0, 1, 2, 3]);
+  const peers = Array.from({ length: voterCount + spareCount }, (_, at) => at + 1);
+  const kinds: FaultName[] = ["split", "split", "isolateLeader", "heal"];
+  if (dice.chance(1, 2)) kinds.push("crashLeader");
+  if (dice.chance(1, 2)) kinds.push("isolate", "crash");
+  const gapMsMax = world.options.faultFree ? 0 : electionMs * dice.pick([2, 8]);
+  const applyUsMax = tickUs * limits.electionTicks * dice.pick([1, 10, 50]);
+  const delayUsMax = dice.pick([1, tickUs / 10]);
+  return {
+    ...plan,
+    voters: peers.slice(0, voterCount),
+    learners: peers.slice(voterCount, voterCount + dice.below(spareCount + 1)),
+    peers,
+    steps: dice.between(60, 300),
+    stepGapMsMax: dice.pick([electionMs / 2, electionMs * 2]),
+    network: { lost: 0, duplicated: 0, delayUsMax, calmDelayUsMax: delayUsMax, late: 0 },
+    disk: { ...plan.disk, syncUsMax: 1_000, applyUsMax },
+    faults: { gapMsMax, kinds, lengthMsMax: electionMs * dice.pick([3, 10]) },
+    weights: {
+      ...noRequests,
+      propose: 8,
+      read: 1,
+      conf: 8,
+      transfer: dice.below(2),
+      flush: dice.below(3),
+      campaign: 1,
+    },
+  };
+}
+
+/**
+ * The same, bent to what elections are about: leaders that come and go before anything is everywhere, with logs
+ * that part in several terms and are sent entry by entry. Figure 8 of the paper needs three of them in a row.
+ */
+export function drawElectionsPlan(world: World): RaftPlan {
+  const plan = drawPlan(world);
+  const dice = world.dice("elections");
+  const electionTicks = 3;
+  const electionMs = (plan.tickUs * electionTicks) / 1_000;
+  const voterCount = dice.pick([3, 4, 5, 5]);
+  const voters = Array.from({ length: voterCount }, (_, at) => at + 1);
+  const kinds: FaultName[] = ["crashLeader", "isolateLeader", "split", "heal"];
+  if (dice.chance(1, 2)) kinds.push("crashLeader", "crash");
+  const delayUsMax = plan.tickUs / 10;
+  const lost = world.options.faultFree ? 0 : dice.pick([0, 100, 300, 500]);
+  return {
+    ...plan,
+    voters,
+    learners: [],
+    peers: voters,
+    steps: dice.between(100, 400),
+    stepGapMsMax: dice.pick([electionMs / 3, electionMs]),
+    limits: { ...plan.limits, electionTicks, heartbeatTicks: 1, messageBytesMax: dice.pick([1, 1, 200]) },
+    network: { lost, duplicated: 0, delayUsMax, calmDelayUsMax: delayUsMax, late: dice.pick([0, 50]) },
+    disk: { ...plan.disk, syncUsMax: dice.pick([1, plan.tickUs / 2]), applyUsMax: 1 },
+    faults: {
+      gapMsMax: world.options.faultFree ? 0 : electionMs * dice.pick([1, 3]),
+      kinds,
+      lengthMsMax: electionMs * dice.pick([1, 4]),
+    },
+    weights: { ...noRequests, propose: 8, read: dice.below(3), campaign: dice.between(1, 3), transfer: dice.below(2) },
+  };
+}
+
+/** For one act: a group as small as it needs, and nothing else that happens. */
+export function drawActPlan(world: World, act: ActName): RaftPlan {
+  const plan = drawPlan(world);
+  const dice = world.dice("act-plan");
+  const electionTicks = dice.pick([5, 10]);
+  const voterCount = act === "figure-8" || act === "overwritten" ? 5 : 3;
+  const learnerCount = act === "halves" ? dice.pick([1, 2, 3]) : 0;
+  const peers = Array.from({ length: voterCount + learnerCount }, (_, at) => at + 1);
+  const delayUsMax = dice.pick([1, plan.tickUs / 10]);
+  return {
+    ...plan,
+    voters: peers.slice(0, voterCount),
+    learners: peers.slice(voterCount),
+    peers,
+    jointTicks: electionTicks * 10,
+    limits: { ...plan.limits, electionTicks, heartbeatTicks: 1, messageBytesMax: 1 },
+    network: { lost: 0, duplicated: 0, delayUsMax, calmDelayUsMax: delayUsMax, late: 0 },
+    disk: { syncUsMax: dice.pick([1, plan.tickUs / 10]), slow: 0, slowUsMax: 1, applyUsMax: 1 },
+    faults: { gapMsMax: 0, kinds: [], lengthMsMax: 1 },
   };
 }
 
@@ -142,6 +243,18 @@ function drawFaults(dice: Dice, faults: boolean, electionMs: number): FaultPlan 
   const lengthMsMax = electionMs * dice.pick([1, 3, 10]);
   return { gapMsMax: faults && kinds.length > 0 ? gapMsMax : 0, kinds, lengthMsMax };
 }
+
+const noRequests: Readonly<Record<RequestKind, number>> = {
+  propose: 0,
+  read: 0,
+  conf: 0,
+  transfer: 0,
+  compact: 0,
+  flush: 0,
+  campaign: 0,
+  quiesce: 0,
+  unreachable: 0,
+};
 
 function drawWeights(dice: Dice): Record<RequestKind, number> {
   const of = (numerator: number, max: number): number => {

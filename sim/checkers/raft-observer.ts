@@ -108,7 +108,10 @@ export class RaftObserver {
   }
 
   /** A peer applies `entry`. */
-  applied(id: PeerId, entry: Entry): void {
+  applied({ id, image }: ObservedPeer, entry: Entry): void {
+    if (entry.index > image.base && image.term(entry.index) !== entry.term) {
+      this.#fail("durability", `${id} applies ${name(entry)}, which its disk does not hold`);
+    }
     const known = this.#applied.get(entry.index);
     if (known === undefined) {
       this.#applied.set(entry.index, entry);

@@ -43,7 +43,7 @@ export const raftElectionMutants: readonly Mutant[] = [
     find: `return term > this.lastTerm || (term === this.lastTerm && index >= this.last);`,
     replace: `return index >= this.last && term >= 0;`,
     oracles: unsafe,
-    scenario: "raft-core",
+    scenario: "raft-elections",
     why: "A peer with a long log of a deposed leader is elected, and committed writes are overwritten.",
   },
   {
@@ -64,7 +64,7 @@ export const raftElectionMutants: readonly Mutant[] = [
     find: `  if (reply.reject) adoptCommit(state, reply);`,
     replace: ``,
     oracles: stuck,
-    scenario: "raft-core",
+    scenario: "raft-members",
     why: "A leader that removed itself and stepped down holds up its group: nobody has a log as long as its.",
   },
   {
@@ -100,7 +100,7 @@ export const raftElectionMutants: readonly Mutant[] = [
     find: `return jointVote(ballots(this.#incoming), ballots(this.#outgoing));`,
     replace: `return jointVote(ballots(this.#incoming), ballots([]));`,
     oracles: unsafe,
-    scenario: "raft-core",
+    scenario: "raft-acts",
     why: "While members change, the new half elects a leader without what the old half has committed.",
   },
   {
@@ -109,7 +109,7 @@ export const raftElectionMutants: readonly Mutant[] = [
     find: `return Math.min(this.#matched(this.#incoming), this.#matched(this.#outgoing));`,
     replace: `return Math.min(this.#matched(this.#incoming), this.#matched([]));`,
     oracles: unsafe,
-    scenario: "raft-core",
+    scenario: "raft-members",
     why: "While members change, the new half commits what the old half can overrule.",
   },
   {
@@ -127,7 +127,7 @@ export const raftElectionMutants: readonly Mutant[] = [
     find: `  if (state.log.unappliedConf() > 0) {`,
     replace: `  if (state.log.unappliedConf() < 0) {`,
     oracles: unsafe,
-    scenario: "raft-core",
+    scenario: "raft-acts",
     why: "A peer that has not applied its removal is elected by a majority of the past.",
   },
   {
@@ -136,7 +136,7 @@ export const raftElectionMutants: readonly Mutant[] = [
     find: `  state.pendingConf = log.last;`,
     replace: `  state.pendingConf = 0;`,
     oracles: unsafe,
-    scenario: "raft-core",
+    scenario: "raft-acts",
     why: "Two changes of members are in flight, and two majorities that share nobody decide.",
   },
   {
@@ -147,7 +147,7 @@ export const raftElectionMutants: readonly Mutant[] = [
     replace: `  if (state.tracker.members.length === 0) {
     // Removed`,
     oracles: ["exception", ...stuck],
-    scenario: "raft-core",
+    scenario: "raft-members",
     why: "A leader that was removed goes on leading, and the group depends on it.",
   },
 ];
@@ -185,7 +185,7 @@ export const raftReplicationMutants: readonly Mutant[] = [
     find: `if (index <= log.committed || log.term(index) !== state.term) return;`,
     replace: `if (index <= log.committed) return;`,
     oracles: unsafe,
-    scenario: "raft-core",
+    scenario: "raft-acts",
     why: "A write that was counted to a majority is overwritten by a leader of a term between (figure 8).",
   },
   {
@@ -194,7 +194,7 @@ export const raftReplicationMutants: readonly Mutant[] = [
     find: `log.commitTo(Math.min(append.commit, last));`,
     replace: `log.commitTo(Math.min(append.commit, log.last));`,
     oracles: unsafe,
-    scenario: "raft-core",
+    scenario: "raft-elections",
     why: "A follower applies what another leader left at the end of its log.",
   },
   {
@@ -221,7 +221,7 @@ export const raftReplicationMutants: readonly Mutant[] = [
     find: `      if (task.last >= index) task.last = index - 1;`,
     replace: `      if (task.last < index - 1) task.last = index - 1;`,
     oracles: unsafe,
-    scenario: "raft-core",
+    scenario: "raft-acts",
     why: "An entry that was overwritten on its way to the disk makes its successor count as durable.",
   },
   {
@@ -242,6 +242,15 @@ export const raftReplicationMutants: readonly Mutant[] = [
     oracles: stuck,
     scenario: "raft-core",
     why: "A follower that lost a full window of appends never gets anything again.",
+  },
+  {
+    name: "raft-snapshot-behind-match",
+    file: "raft/leader.ts",
+    find: `snapshot.index < state.log.base || snapshot.index <= progress.match`,
+    replace: `snapshot.index < state.log.base`,
+    oracles: ["exception", ...stuck],
+    scenario: "raft-core",
+    why: "A snapshot that comes late sends a follower back behind what it has.",
   },
   {
     name: "raft-snapshot-failed-too-late",
@@ -279,7 +288,7 @@ export const raftReplicationMutants: readonly Mutant[] = [
     find: `return state.role === "leader" && state.reads.waiting && knowsCommitted(state);`,
     replace: `return state.role === "leader" && state.reads.waiting;`,
     oracles: ["read"],
-    scenario: "raft-core",
+    scenario: "raft-elections",
     why: "A new leader answers a read without writes that its predecessor has acknowledged.",
   },
   {
@@ -289,7 +298,7 @@ export const raftReplicationMutants: readonly Mutant[] = [
   progress.readSeq = reply.readSeq;`,
     replace: `  progress.readSeq = state.reads.seq;`,
     oracles: ["read"],
-    scenario: "raft-core",
+    scenario: "raft-acts",
     why: "A deposed leader takes an old answer for a new one, and serves a stale read.",
   },
   {
