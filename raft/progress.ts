@@ -73,6 +73,7 @@ export class Progress {
   becomeReplicate(): void {
     this.pendingSnapshot = 0;
     this.next = this.match + 1;
+    this.sentCommit = Math.min(this.sentCommit, this.match);
     this.#enter("replicate");
   }
 
