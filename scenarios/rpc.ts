@@ -74,7 +74,7 @@ class RpcRun {
     const corrupt = this.#dice.chance(1, 3) && !world.options.faultFree;
     world.startFaults();
     this.#stage.resolverFails = !world.options.faultFree && this.#dice.chance(1, 2);
-    if (corrupt) world.network.faults.corrupt = this.#dice.skewed(20, 20_000);
+    if (corrupt) world.network.faults.corrupt = this.#dice.skewed(20, 200_000);
     await world.sleep(this.#dice.skewed(1_000, faultsMsMax));
     this.#stage.quiet = true;
     this.#stage.resolverFails = false;

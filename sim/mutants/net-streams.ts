@@ -23,7 +23,7 @@ export const netStreamMutants: readonly Mutant[] = [
     this.#writing -= length;
     this.#line?.credit(length);
     sink.write(at.file, at.offset, bytes, (ok) => {`,
-    oracles: ["bounds"],
+    oracles: ["bounds", "streams"],
     scenario,
     why: "A snapshot that is sent faster than it is written fills the receiver's memory.",
   },
@@ -34,7 +34,7 @@ export const netStreamMutants: readonly Mutant[] = [
     this.#resumed = true;`,
     replace: `    this.#writing = 0;
     this.#resumed = true;`,
-    oracles: ["bounds"],
+    oracles: ["bounds", "streams"],
     scenario,
     why: "A snapshot whose connection breaks again and again fills the memory of a receiver that writes slowly.",
   },
