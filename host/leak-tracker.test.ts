@@ -17,9 +17,9 @@ afterAll(() => {
   rmSync(root, { recursive: true });
 });
 
-function forgetfulCaller(db: Db): void {
-  db.iterator();
-  db.snapshot();
+/** Who holds what is returned keeps it from being collected. */
+function forgetfulCaller(db: Db): readonly unknown[] {
+  return [db.iterator(), db.snapshot()];
 }
 
 test("stats and close name what is open and where it was opened", async () => {
@@ -30,13 +30,15 @@ test("stats and close name what is open and where it was opened", async () => {
   db.snapshot().release();
   for (const _ of db.keys()) expect(_).toBeDefined();
   expect(db.stats().open).toEqual({ iterators: 0, snapshots: 0, openedAt: [] });
-  forgetfulCaller(db);
+  const held = forgetfulCaller(db);
   const { iterators, snapshots, openedAt } = db.stats().open;
   expect([iterators, snapshots, openedAt.length]).toEqual([1, 1, 2]);
   expect(openedAt[0]).toMatch(/^iterator opened\n\s+at forgetfulCaller/);
   expect(openedAt[1]).toMatch(/^snapshot opened\n\s+at forgetfulCaller/);
   expect((await db.close()).openedAt).toEqual(openedAt);
   expect(warnings).toHaveLength(1);
+  // Not before: a collection in between would have warned of each.
+  expect(held).toHaveLength(2);
   expect(warnings[0]).toContain("/data was closed with leaks (open iterators: 1, open snapshots: 1)\niterator opened");
 });
 
@@ -51,11 +53,12 @@ test("by default a leak is a warning of the process", async () => {
   const listen = (warning: Error): void => void warnings.push(warning);
   process.on("warning", listen);
   const db = await open(join(root, "warned"), { trackLeaks: true });
-  forgetfulCaller(db);
+  const held = forgetfulCaller(db);
   await db.close();
   await turn();
   process.off("warning", listen);
   expect(warnings.map(({ name }) => name)).toEqual(["NokvLeakWarning"]);
+  expect(held).toHaveLength(2);
   expect(warnings[0]?.message).toContain("forgetfulCaller");
 });
 
