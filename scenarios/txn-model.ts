@@ -72,7 +72,7 @@ class TxnModelRun {
     const setUp = new TxnUser(this.#stage, 0);
     const faulty = this.#stage.network;
     this.#stage.network = calm(faulty);
-    await this.#workload.setUp(setUp);
+    if (!(await this.#workload.setUp(setUp))) world.fail("liveness", "the accounts can not be opened");
     this.#stage.network = faulty;
     const working = Promise.all(this.#users.map((user) => this.#work(user)));
     const harming = world.options.faultFree ? Promise.resolve() : this.#harm();
@@ -145,11 +145,13 @@ class TxnModelRun {
     const world = this.#world;
     const user = new TxnUser(this.#stage, this.#users.length + 2);
     const stopProbing = this.#probe();
-    // Old clients too: what they have cached of regions is as old as they are.
+    // Old clients too: what they have cached of regions is as old as they are, and now wrong.
+    this.#cluster.split(bytesOf("b"));
     for (const each of [user, ...this.#users]) {
       each.recover();
-      const { name, outcome } = await this.#workload.last(each);
-      if (outcome !== "committed") world.fail("liveness", `the last transaction, ${name}, was ${outcome}`);
+      const { name, outcome, refusal } = await this.#workload.last(each);
+      if (outcome === "committed") continue;
+      world.fail("liveness", `the last transaction, ${name}, was ${outcome} (${refusal ?? "nobody said why"})`);
     }
     await stopProbing();
     await world.sleep(2 * this.#stage.options.deadlineMs + 3 * this.#stage.network.lateUsMax / 1_000);

@@ -95,6 +95,12 @@ export class TxnUser {
     this.#deafUntilUs = this.#stage.world.nowUs + ms * 1_000;
   }
 
+  /** It waits long enough for any answer, and its locks live long enough for any commit, while nothing is broken. */
+  get isPatient(): boolean {
+    const { answerMsMax, options } = this.#stage;
+    return answerMsMax >= 1_000 && options.deadlineMs >= 5_000 && options.ttlMs >= 3_000;
+  }
+
   /** Hears again, and is not about to crash. */
   recover(): void {
     this.#deafUntilUs = 0;
@@ -116,6 +122,7 @@ export class TxnUser {
       locked: new Set(),
       outcome: "aborted",
       commitTs: 0,
+      refusal: null,
     };
     txns.push(log);
     const life = this.#life;
@@ -138,6 +145,7 @@ export class TxnUser {
     if (outcome === "crashed" || outcome.kind === "undetermined") return log;
     log.outcome = outcome.kind;
     if (outcome.kind === "committed") log.commitTs = outcome.commitTs;
+    else log.refusal = outcome.refusal?.kind ?? null;
     return log;
   }
 

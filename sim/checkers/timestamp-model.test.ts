@@ -15,6 +15,7 @@ function txn(startTs: number, commitTs: number, more: Partial<TxnLog> = {}): Txn
     locked: new Set(),
     outcome: commitTs > 0 ? "committed" : "aborted",
     commitTs,
+    refusal: null,
     ...more,
   };
 }

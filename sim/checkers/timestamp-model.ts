@@ -38,6 +38,8 @@ export interface TxnLog {
   readonly locked: Set<string>;
   outcome: "committed" | "aborted" | "unknown";
   commitTs: number;
+  /** Why it was aborted, if a region said so. */
+  refusal: string | null;
 }
 
 export interface AtomicLog {

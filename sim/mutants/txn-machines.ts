@@ -60,6 +60,16 @@ export const txnMachineMutants: readonly Mutant[] = [
     why: "The same, of a transaction of one phase. (73)",
   },
   {
+    name: "txn-one-phase-forgotten-by-two",
+    file: "txn/client/commit-machine.ts",
+    find: `    if (this.#onePhaseSent) return this.#fence(refusal);
+`,
+    replace: "",
+    oracles: seen,
+    scenario,
+    why: "An attempt in one phase did it all, and the attempt in two phases after it says that it failed.",
+  },
+  {
     name: "txn-no-refresh",
     file: "txn/client/commit-machine.ts",
     find: `    if (range === undefined) return this.#commitPrimary(commitTs);
@@ -95,6 +105,37 @@ export const txnMachineMutants: readonly Mutant[] = [
     why: "A secondary whose time is over is rolled back although its primary has committed. (74)",
   },
   {
+    name: "txn-regroup-skipped",
+    file: "txn/client/region-calls.ts",
+    find: `    this.#exchange.wait(delayMs, () => {
+      this.#open--;
+      this.send(items);
+    });`,
+    replace: `    const first = items[0];
+    const region = first === undefined ? null : this.#cache.find(first.key);
+    this.#exchange.wait(delayMs, () => {
+      if (region !== null) return this.#sendGroup(region, items);
+      this.#open--;
+      this.send(items);
+    });`,
+    oracles: anyOf,
+    scenario,
+    why: "After a split a client asks one of the two regions for the keys of both, for ever. (82, D24)",
+  },
+  {
+    name: "txn-scan-continues-too-far",
+    file: "txn/percolator/view.ts",
+    find: `  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;`,
+    replace: `  const next = key.slice();
+  next[key.length - 1] = (key.at(-1) ?? 0) + 1;
+  return next;`,
+    oracles: anyOf,
+    scenario,
+    why: "A scan that goes on after a page skips the keys that its last key is a prefix of. (83, D29)",
+  },
+  {
     name: "txn-scan-ignores-the-lock-it-met",
     file: "txn/client/reader.ts",
     find: `            if (response.lock !== null) return this.#passLock(response.lock, turn);
@@ -113,6 +154,23 @@ export const txnMachineMutants: readonly Mutant[] = [
     oracles: seen,
     scenario,
     why: "A scan ends where its first region ends.",
+  },
+  {
+    name: "txn-term-not-checked",
+    file: "txn/region-leader.ts",
+    find: `    if (stamped.term !== this.#term) {
+      this.abandon(token);
+      return;
+    }
+    if (!this.table.stamp(token, ts)) this`,
+    replace: `    if (this.#term === 0) {
+      this.abandon(token);
+      return;
+    }
+    if (stamped.term === this.#term && !this.table.stamp(token, ts)) this`,
+    oracles: seen,
+    scenario,
+    why: "Leadership lost and won again while a timestamp was fetched: a commit below reads that were answered. (76)",
   },
   {
     name: "txn-reads-do-not-wait-for-claims",
@@ -143,6 +201,15 @@ export const txnMachineMutants: readonly Mutant[] = [
     oracles: seen,
     scenario,
     why: "A SET NX is refused for a value that, by the timestamps, was written after it.",
+  },
+  {
+    name: "txn-read-ranges-not-claimed",
+    file: "txn/lock-table.ts",
+    find: `      if (writesInto(claim, other) || writesInto(other, claim)) return false;`,
+    replace: `      if (writesInto(claim, other) && other.keys.length === 0) return false;`,
+    oracles: seen,
+    scenario,
+    why: "A serializable transaction of one phase is overtaken by a write below its timestamp into what it read.",
   },
   {
     name: "txn-mirror-misses-removals",

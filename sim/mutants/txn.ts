@@ -7,6 +7,17 @@ const anyOf = [...seen, "hygiene", "liveness", "exception", "mirror"];
 /** Actions of a region on its four families: the numbers are those of the survey's list. */
 export const txnMutants: readonly Mutant[] = [
   {
+    name: "txn-duplicate-prewrite-rewrites",
+    file: "txn/percolator/prewrite.ts",
+    find: `      minCommitTs = Math.max(minCommitTs, lock.minCommitTs);
+      continue;`,
+    replace: `      fresh.push(mutation);
+      continue;`,
+    oracles: seen,
+    scenario,
+    why: "A repeated message takes back what a reader was promised, and a commit appears in its past. (65)",
+  },
+  {
     name: "txn-scan-ignores-locks",
     file: "txn/percolator/read.ts",
     find: `  const blocked = firstLock(view, range, (lock) => blocks(lock, readTs, bypass));
@@ -51,6 +62,36 @@ export const txnMutants: readonly Mutant[] = [
     why: "A prewrite that comes after its rollback locks the key, and may commit half a transaction. (68)",
   },
   {
+    name: "txn-primary-rollback-collapses",
+    file: "txn/percolator/rollback.ts",
+    find: `older.record.kind === "rollback" && !older.record.isProtected`,
+    replace: `older.record.kind === "rollback"`,
+    oracles: anyOf,
+    scenario,
+    why: "A very late duplicate brings a transaction back whose other half is rolled back. (69)",
+  },
+  {
+    name: "txn-status-under-foreign-lock",
+    file: "txn/percolator/check-txn-status.ts",
+    find: `  const record = view.record(primary, lockTs);
+  if (record !== null && record.kind === "rollback")`,
+    replace: `  if (lock !== null) return status({ kind: "locked", lock: lockInfo(primary, lock) });
+  const record = view.record(primary, lockTs);
+  if (record !== null && record.kind === "rollback")`,
+    oracles: anyOf,
+    scenario,
+    why: "A lock whose transaction is over stays as long as the primary's key is busy. (70, D15)",
+  },
+  {
+    name: "txn-ttl-in-raw-timestamps",
+    file: "txn/percolator/timestamp.ts",
+    find: `return physicalMs(lock.startTs) + lock.ttlMs < physicalMs(currentTs);`,
+    replace: `return lock.startTs + lock.ttlMs < currentTs;`,
+    oracles: anyOf,
+    scenario,
+    why: "Locks expire four thousand times too early, and no slow transaction ever commits. (71, D12)",
+  },
+  {
     name: "txn-commit-ignores-min-commit-ts",
     file: "txn/percolator/commit.ts",
     find: `} else if (commitTs < lock.minCommitTs) {`,
@@ -80,6 +121,15 @@ export const txnMutants: readonly Mutant[] = [
     why: "Two transfers from one account at a time lose one of them.",
   },
   {
+    name: "txn-lock-only-commit-no-conflict",
+    file: "txn/percolator/commit.ts",
+    find: `record: { kind: "lock", commitTs: newest } });`,
+    replace: `record: { kind: "lock", commitTs: fenced } });`,
+    oracles: seen,
+    scenario,
+    why: "A read that was promoted to a lock is written over by somebody who began before it ended.",
+  },
+  {
     name: "txn-one-phase-ignores-reads",
     file: "txn/percolator/one-phase.ts",
     find: `changeIn(view, command.reads, {`,
@@ -96,6 +146,15 @@ export const txnMutants: readonly Mutant[] = [
     oracles: seen,
     scenario,
     why: "A serializable transaction does not see what was inserted into a range that it read. (84)",
+  },
+  {
+    name: "txn-refresh-ignores-locks",
+    file: "txn/percolator/read.ts",
+    find: `lock.startTs !== startTs && blocks(lock, commitTs, bypass));`,
+    replace: `lock.startTs !== startTs && blocks(lock, startTs, bypass));`,
+    oracles: seen,
+    scenario,
+    why: "Two doctors both go off call, for each looked before the other had committed.",
   },
   {
     name: "txn-atomic-decided-twice",
@@ -118,6 +177,15 @@ export const txnMutants: readonly Mutant[] = [
     oracles: seen,
     scenario,
     why: "A SET NX that was refused happens after all, when a late copy of it comes.",
+  },
+  {
+    name: "txn-atomic-below-newest",
+    file: "txn/percolator/atomic.ts",
+    find: `if (newestTs >= commitTs) return refuse`,
+    replace: `if (newestTs >= commitTs + 4_096_000_000) return refuse`,
+    oracles: anyOf,
+    scenario,
+    why: "An operation writes below a version that is there already.",
   },
   {
     name: "txn-atomic-ignores-locks",
