@@ -27,7 +27,7 @@ export const versionMax = Number.MAX_SAFE_INTEGER;
 export const recordKind = { tombstone: 0, value: 1, rangeTombstone: 2, pointer: 3 } as const;
 
 /** What embedded writes and, later, Percolator's `write`, `lock` and `default` columns are kept in. */
-export const columnFamily = { data: 0, lock: 1, write: 2, meta: 3 } as const;
+export const columnFamily = { data: 0, lock: 1, txn: 2, local: 3, prewrite: 4 } as const;
 /** Every family has one behind it, so that there is a bound above all its keys. */
 export const familyMax = 0xfe;
 

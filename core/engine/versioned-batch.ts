@@ -1,0 +1,36 @@
+import { recordBytes } from "../bytes/record.ts";
+
+/** One write of a `VersionedBatch`. */
+export interface VersionedWrite {
+  readonly family: number;
+  readonly key: Uint8Array;
+  readonly version: number;
+  /** Null: a tombstone. */
+  readonly value: Uint8Array | null;
+  readonly expiresAtMs: number;
+}
+
+/** Writes that happen together or not at all, each at a version of its own. */
+export class VersionedBatch {
+  readonly writes: VersionedWrite[] = [];
+  byteLength = 0;
+
+  // oxlint-disable-next-line max-params
+  set(family: number, key: Uint8Array, version: number, value: Uint8Array, expiresAtMs = 0): void {
+    this.#add({ family, key, version, value, expiresAtMs });
+  }
+
+  delete(family: number, key: Uint8Array, version: number): void {
+    this.#add({ family, key, version, value: null, expiresAtMs: 0 });
+  }
+
+  clear(): void {
+    this.writes.length = 0;
+    this.byteLength = 0;
+  }
+
+  #add(write: VersionedWrite): void {
+    this.writes.push(write);
+    this.byteLength += recordBytes(write.key.length, write.value?.length ?? 0);
+  }
+}

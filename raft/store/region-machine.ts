@@ -1,0 +1,66 @@
+import type { VersionedBatch } from "../../core/engine/versioned-batch.ts";
+import type { VersionedStore } from "../../core/engine/versioned-store.ts";
+import type { Clock } from "../../core/env/clock.ts";
+import type { LogIndex, Term } from "../entry.ts";
+import type { RegionMeta } from "../region.ts";
+import type { HistoryHash } from "./history-hash.ts";
+
+/** A committed entry of the machine's own, in the order of the log. */
+export interface CommittedEntry {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly data: Uint8Array;
+  /** What this peer gave to `propose`, if the entry is that very proposal; 0: another leader's, or of an earlier life. */
+  readonly proposal: number;
+  /** The region's range has changed between propose and apply: it does nothing, on every replica alike. */
+  readonly stale: boolean;
+}
+
+/**
+ * Why a proposal ends without being applied. "unknown": leadership or the process's patience ended while the entry
+ * was in the log; it may still be applied, later and elsewhere.
+ */
+export type ProposalEnd = "not-leader" | "busy" | "unknown";
+
+/** What a region's machine may ask of the peer that hosts it. Answers never come inside the call. */
+export interface RegionHost {
+  readonly store: VersionedStore;
+  readonly clock: Clock;
+  /** As applied here. */
+  readonly region: RegionMeta;
+  /** 0: this peer does not lead. */
+  readonly leadingTerm: Term;
+  /** Store of the leader as far as known; 0: nobody knows. */
+  readonly leaderStore: number;
+  /** Of the data entry; ends as `proposal` of an applied entry, or by `dropped`. Many calls of one turn are many entries. */
+  propose(proposal: number, data: Uint8Array): void;
+  /** `done(true)`: what is applied now holds everything that was acknowledged before this call. `false`: ask another. */
+  readIndex(done: (ok: boolean) => void): void;
+}
+
+/**
+ * What a region's log is applied to: one per peer, made anew at every start of the store and after every snapshot.
+ * Everything it knows beyond the engine's records it builds from them.
+ */
+export interface RegionMachine {
+  /**
+   * Puts what the entries do into `batch`, in order, each seeing what those before it did; nothing is in the engine
+   * yet. Deterministic: `hash` takes each effect in a form that is the same on all replicas.
+   */
+  apply(entries: readonly CommittedEntry[], batch: VersionedBatch, hash: HistoryHash): void;
+  /** The batch of the last `apply` is in the engine, with the applied index: answers may go out. */
+  applied(): void;
+  /** The proposal was not applied by this peer and will not be. */
+  dropped(proposal: number, why: ProposalEnd): void;
+  /** This peer leads from now on, and has applied everything of earlier terms. */
+  lead(term: Term): void;
+  /** It does no more. Proposals under way end by `applied` or `dropped`. */
+  stepDown(): void;
+  /** `RegionHost.region` is another one. */
+  regionChanged(): void;
+  /** The peer goes away: nothing is to be asked of the host any more, and everybody who waits is to be told. */
+  close(): void;
+}
+
+/** Makes the machine of a peer whose applied state is in the engine. */
+export type RegionMachineMaker = (host: RegionHost) => RegionMachine;
