@@ -10,7 +10,7 @@ export interface CommittedEntry {
   readonly index: LogIndex;
   readonly term: Term;
   readonly data: Uint8Array;
-  /** What this peer gave to `propose`, if the entry is that very proposal; 0: another leader's, or of an earlier life. */
+  /** What this peer gave to `propose`, if the entry is that very proposal; 0: of another leader or an earlier life. */
   readonly proposal: number;
   /** The region's range has changed between propose and apply: it does nothing, on every replica alike. */
   readonly stale: boolean;
@@ -32,9 +32,9 @@ export interface RegionHost {
   readonly leadingTerm: Term;
   /** Store of the leader as far as known; 0: nobody knows. */
   readonly leaderStore: number;
-  /** Of the data entry; ends as `proposal` of an applied entry, or by `dropped`. Many calls of one turn are many entries. */
+  /** One entry. `proposal` is at least 1 and comes back once: with the entry as applied, or by `dropped`. */
   propose(proposal: number, data: Uint8Array): void;
-  /** `done(true)`: what is applied now holds everything that was acknowledged before this call. `false`: ask another. */
+  /** `done(true)`: what is applied now holds all that was acknowledged before this call; `false`: ask another peer. */
   readIndex(done: (ok: boolean) => void): void;
 }
 
