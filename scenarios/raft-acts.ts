@@ -47,6 +47,7 @@ export class RaftActs {
       else if (name === "removals") await this.#removals();
       else if (name === "inherited") await this.#inherited();
       else if (name === "overwritten") await this.#overwritten();
+      else if (name === "self-removal") await this.#selfRemoval();
       else await this.#staleRead();
     } catch (error) {
       if (!(error instanceof GivenUp)) throw error;
@@ -136,28 +137,51 @@ export class RaftActs {
   }
 
   /**
-   * A new leader inherits a removal that it has not applied, and is asked for another one at once. Were it
-   * taken, the two peers that are removed would not know of either, and be a majority of the past.
+   * A new leader inherits a removal that is not committed, and is asked for another one at once. Were it taken,
+   * a peer could have both in its log and know of neither that it is committed: with the other one that is
+   * removed it is in a majority of five, while the leader has a majority of three elsewhere.
    */
   async #inherited(): Promise<void> {
     const { network, peers } = this.#parts;
     const before = await this.#leader();
-    const [heir, gone] = this.#others(before);
+    const [heir, loyal, gone] = this.#shuffled(peers.filter((peer) => peer !== before));
+    if (heir === undefined || loyal === undefined || gone === undefined) throw new GivenUp("too few peers");
     const last = before.raft?.status().last ?? 0;
     heir.hold();
-    // Who knows that it is committed may not stand before it has applied it.
-    network.filter = ({ to, commit }) => to !== heir.id || commit <= last;
+    network.filter = ({ kind }) => kind !== "appendReply";
     this.#conf(before, [{ op: "remove", peer: gone.id }]);
     await this.#until("the removal reaches the heir", () => heir.image.last > last);
-    await this.#elect(heir);
-    network.filter = null;
+    heir.input({ kind: "campaign", force: true });
+    await this.#until("the heir leads", () => heir.raft?.status().role === "leader");
     const own = heir.raft?.status().last ?? 0;
+    // First to the old leader alone: nothing can be committed yet, so nothing of that kind is told.
+    network.filter = ({ kind, from, to }) => kind !== "append" || from !== heir.id || to === before.id;
     this.#conf(heir, [{ op: "remove", peer: before.id }]);
-    await this.#until("both removals are with the old leader", () => before.image.last > own);
-    // Its answer arrives; what follows from it does not get back.
-    for (const { id } of peers) if (id !== heir.id) network.cut(heir.id, id);
+    await this.#until("the old leader has both removals", () => before.image.last > own);
+    network.filter = null;
+    this.#part([heir, loyal], peers.filter((peer) => peer !== heir && peer !== loyal));
+    await this.#until("both are committed", () => (heir.raft?.status().committed ?? 0) > own);
     heir.release();
     await this.#workOn(heir, before);
+  }
+
+  /**
+   * A leader removes itself and is the only one to know that this is committed. It may not stand, its log is the
+   * longest, and the other one of two needs its vote until it knows better.
+   */
+  async #selfRemoval(): Promise<void> {
+    const { network, requests } = this.#parts;
+    const leader = await this.#leader();
+    const index = (leader.raft?.status().last ?? 0) + 1;
+    const last = (): number => leader.raft?.status().last ?? 0;
+    network.filter = ({ kind }) => kind !== "appendReply";
+    this.#conf(leader, [{ op: "remove", peer: leader.id }]);
+    await this.#until("the removal is in its log", () => last() >= index);
+    leader.input({ kind: "propose", ...requests.proposal(0) });
+    await this.#until("and something behind it", () => last() > index);
+    network.filter = ({ from, commit, entries }) =>
+      from !== leader.id || (commit < index && entries.every((entry) => entry.index <= index));
+    await this.#until("the leader has left", () => !leader.state.conf.voters.includes(leader.id));
   }
 
   /**

@@ -36,7 +36,15 @@ export const requestKinds = [
 export type RequestKind = (typeof requestKinds)[number];
 
 /** Orders of events that are played, not drawn: `RaftActs`. */
-export const actNames = ["figure-8", "halves", "removals", "inherited", "overwritten", "stale-read"] as const;
+export const actNames = [
+  "figure-8",
+  "halves",
+  "removals",
+  "inherited",
+  "self-removal",
+  "overwritten",
+  "stale-read",
+] as const;
 export type ActName = (typeof actNames)[number];
 
 export interface NetworkPlan {
@@ -187,7 +195,8 @@ export function drawActPlan(world: World, act: ActName): RaftPlan {
   const plan = drawPlan(world);
   const dice = world.dice("act-plan");
   const electionTicks = dice.pick([5, 10]);
-  const voterCount = act === "figure-8" || act === "overwritten" ? 5 : 3;
+  const ofFive: readonly ActName[] = ["figure-8", "inherited", "overwritten"];
+  const voterCount = ofFive.includes(act) ? 5 : act === "self-removal" ? 2 : 3;
   const learnerCount = act === "halves" ? dice.pick([1, 2, 3]) : 0;
   const peers = Array.from({ length: voterCount + learnerCount }, (_, at) => at + 1);
   const delayUsMax = dice.pick([1, plan.tickUs / 10]);
