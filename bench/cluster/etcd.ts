@@ -1,8 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Child, firstLineOf, listening } from "./child.ts";
+import { Child, firstLineOf, listening } from "../child.ts";
 import { EtcdClient } from "./etcd-client.ts";
-import { sleep } from "./sleep.ts";
+import { sleep } from "../sleep.ts";
 import type { Contestant, System } from "./system.ts";
 
 const members = [0, 1, 2] as const;

@@ -9,13 +9,15 @@ import { redis } from "./redis.ts";
 import type { Contestant } from "./system.ts";
 import { type Figure, failovers, runWorkload, workloadNames } from "./workloads.ts";
 
-const usage = `usage: node bench/cluster/main.ts [options]   three stores and a gateway, beside a three-node etcd and Redis
+const usage = `usage: node bench/cluster/main.ts [options]
+
+Three stores and a gateway, beside a three-node etcd and Redis.
 
   --systems A,B    of nokv, etcd, redis (all that are installed)
   --rounds N       medians of so many (3)
   --seconds N      for each workload (5)
   --kills N        of leaders, to time the failover (20); 0: none
-  --keep           a file in bench/results/`;
+  --keep           a file in bench/results/cluster/`;
 
 const contestants: readonly Contestant[] = [nokv, etcd, redis];
 
@@ -50,9 +52,9 @@ const outcome = await measure();
 rmSync(root, { recursive: true, force: true });
 console.log(table(outcome));
 if (values.keep) {
-  const directory = join(import.meta.dirname, "../results");
+  const directory = join(import.meta.dirname, "../results/cluster");
   mkdirSync(directory, { recursive: true });
-  const path = join(directory, `cluster-${new Date().toISOString().replaceAll(":", "").slice(0, 17)}.json`);
+  const path = join(directory, `${new Date().toISOString().replaceAll(":", "").slice(0, 17)}.json`);
   const facts = { machine: describeMachine(tmpdir()), commit: describeCommit(), settings: values };
   writeFileSync(path, `${JSON.stringify({ ...facts, ...outcome }, null, 1)}\n`);
   console.log(`\n${path}`);
@@ -110,8 +112,10 @@ function describe(ascending: readonly number[]): string {
   return `${ascending.length} kills, median ${at(0.5)} ms, longest ${at(1)} ms`;
 }
 
+type Measured = "perSecond" | "processorUs";
+
 // oxlint-disable-next-line max-params
-function medianOf(figures: readonly Figure[], system: string, workload: string, what: "perSecond" | "processorUs"): number {
+function medianOf(figures: readonly Figure[], system: string, workload: string, what: Measured): number {
   const found = figures.filter((figure) => figure.system === system && figure.workload === workload);
   const sorted = found.map((figure) => figure[what]).toSorted((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;

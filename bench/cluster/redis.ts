@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Child, firstLineOf, listening } from "./child.ts";
+import { Child, firstLineOf, listening } from "../child.ts";
 import { RedisKvClient } from "./redis-kv-client.ts";
 import type { Contestant } from "./system.ts";
 

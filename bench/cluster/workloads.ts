@@ -1,6 +1,6 @@
 import { Histogram } from "../histogram.ts";
-import { processorSeconds } from "./child.ts";
-import { sleep } from "./sleep.ts";
+import { processorSeconds } from "../child.ts";
+import { sleep } from "../sleep.ts";
 import type { KvClient, System } from "./system.ts";
 
 export const workloadNames = ["put-1", "put-64", "get-64", "incr-hot-64", "txn-2-keys-64"] as const;
