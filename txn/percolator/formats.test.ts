@@ -14,6 +14,7 @@ import {
   txnRecordBound,
   txnRecordKey,
 } from "./txn-record.ts";
+import { successor } from "./view.ts";
 
 const ts = fc.maxSafeNat();
 const key = fc.uint8Array({ maxLength: 12, max: 3 });
@@ -96,7 +97,10 @@ test("wrong bytes of a transaction record are named", () => {
 });
 
 test("a key that is too long with its zero bytes escaped is refused, with both lengths", () => {
-  checkTxnKey(new Uint8Array(65_525).fill(1));
-  expect(() => checkTxnKey(new Uint8Array(65_526).fill(1))).toThrow(/65526 bytes takes 65536/);
-  expect(() => checkTxnKey(new Uint8Array(32_763))).toThrow(/32763 bytes takes 65536/);
+  checkTxnKey(new Uint8Array(65_523).fill(1));
+  expect(() => checkTxnKey(new Uint8Array(65_524).fill(1))).toThrow(/65524 bytes takes 65536/);
+  expect(() => checkTxnKey(new Uint8Array(32_762))).toThrow(/32762 bytes takes 65536/);
+  // The key right after the longest one still bounds a range.
+  expect(txnRecordBound(successor(new Uint8Array(65_523).fill(1)))).toHaveLength(65_527);
+  expect(() => txnRecordBound(new Uint8Array(65_526).fill(1))).toThrow(/at most 65535/);
 });

@@ -27,7 +27,8 @@ export const inlineValueBytesMax = 512;
 export const lockFormatVersion = 1;
 export const lockHeaderBytes = 40;
 
-const kinds: readonly LockKind[] = ["put", "delete", "lock"];
+/** In the order of their codes. */
+export const lockKinds: readonly LockKind[] = ["put", "delete", "lock"];
 const flagInline = 1;
 const u32Max = 0xffff_ffff;
 
@@ -45,7 +46,7 @@ export function encodeLock(lock: Lock): Uint8Array {
   const bytes = new Uint8Array(lockHeaderBytes + primary.length + (value === null ? 0 : value.length));
   const view = new DataView(bytes.buffer);
   view.setUint8(0, lockFormatVersion);
-  view.setUint8(1, kinds.indexOf(lock.kind));
+  view.setUint8(1, lockKinds.indexOf(lock.kind));
   view.setUint8(2, value === null ? 0 : flagInline);
   view.setUint32(4, Math.min(lock.ttlMs, u32Max), true);
   writeU53(view, 8, lock.startTs);
@@ -63,7 +64,7 @@ export function decodeLock(bytes: Uint8Array): Lock {
   const reader = new RecordReader("lock", bytes);
   const version = reader.u8("format", 0xff);
   if (version !== lockFormatVersion) reader.fail("format", `${version}; this program knows ${lockFormatVersion}`);
-  const kind = kinds[reader.u8("kind", kinds.length - 1)] as LockKind;
+  const kind = lockKinds[reader.u8("kind", lockKinds.length - 1)] as LockKind;
   const inline = reader.u8("flags", flagInline) === flagInline;
   reader.u8("reserved", 0);
   const ttlMs = reader.u32("ttl");

@@ -19,6 +19,8 @@ const flagProtected = 1;
 const escaped = 0xff;
 const terminator = 0x01;
 const suffixBytes = 2 + 8;
+/** What the key right after a key takes more: a zero byte, escaped. */
+const successorBytes = 2;
 const u32Max = 0xffff_ffff;
 
 export function encodeTxnRecord(record: TxnRecord): Uint8Array {
@@ -81,23 +83,42 @@ export function decodeTxnRecordKey(bytes: Uint8Array): { readonly key: Uint8Arra
 }
 
 /**
- * Throws `NOKV_INVALID_ARGUMENT` when `key` can take part in no transaction: with its zero bytes escaped, its
- * records' keys would be longer than keys may be.
+ * Throws `NOKV_INVALID_ARGUMENT` when `key` can take part in no transaction: with its zero bytes escaped, the keys of
+ * its records, or of those of the key right after it, would be longer than keys may be.
  */
 export function checkTxnKey(key: Uint8Array): void {
-  let bytes = key.length + suffixBytes;
-  for (const byte of key) if (byte === 0) bytes++;
-  if (bytes <= keyLengthMax) return;
+  if (isTxnKey(key)) return;
   throw new NokvError(
     "NOKV_INVALID_ARGUMENT",
-    `a key of ${key.length} bytes takes ${bytes} in a transaction, each zero byte two and ten more; ` +
-      `at most ${keyLengthMax}`,
+    `a key of ${key.length} bytes takes ${recordKeyBytes(key) + successorBytes} in a transaction, each zero byte two ` +
+      `and twelve more; at most ${keyLengthMax}`,
   );
+}
+
+/** `key` can take part in transactions. */
+export function isTxnKey(key: Uint8Array): boolean {
+  return isWithin(key, keyLengthMax - successorBytes);
+}
+
+/** `key` can begin or end a range: a key of transactions, or what comes right after one. */
+export function isTxnBound(key: Uint8Array): boolean {
+  return isWithin(key, keyLengthMax);
+}
+
+function isWithin(key: Uint8Array, bytesMax: number): boolean {
+  // Zero bytes need not be counted where even nothing but zeros fits.
+  return 2 * key.length + suffixBytes <= bytesMax || recordKeyBytes(key) <= bytesMax;
+}
+
+function recordKeyBytes(key: Uint8Array): number {
+  let bytes = key.length + suffixBytes;
+  for (const byte of key) if (byte === 0) bytes++;
+  return bytes;
 }
 
 /** 00 becomes 00 FF, and 00 01 ends it: order is kept, and no key is a prefix of another. `extra` bytes follow. */
 function escapeKey(key: Uint8Array, extra: number): Uint8Array<ArrayBuffer> {
-  checkTxnKey(key);
+  if (!isTxnBound(key)) checkTxnKey(key);
   let zeros = 0;
   for (const byte of key) if (byte === 0) zeros++;
   const bytes = new Uint8Array(key.length + zeros + extra);
