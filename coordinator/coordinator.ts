@@ -141,9 +141,11 @@ export class Coordinator {
     }
     // A newer descriptor stands later in the log than what is known: its leader's term is not lower.
     if (term < this.#leaders.termOf(region.id)) return this.#answer(reply, stale("a later term is known"), null);
-    this.#journal.propose({ kind: "RegionDescriptorPublished", region }, (proposed) => {
+    const event: RootEvent = { kind: "RegionDescriptorPublished", region };
+    this.#journal.propose(event, (proposed) => {
       if (proposed.error !== null) return reply(proposed.error, null);
       this.#leaders.prune(this.state.regions);
+      this.#allocators.passById(takenId(event));
       if (!proposed.assessment.accepted) return reply(stale(proposed.assessment.detail), null);
       const heard = this.#leaders.hear(region, leaderPeerId, term);
       reply(heard ? null : stale("a leader of a later term is known"), null);

@@ -77,10 +77,13 @@ export interface Cancelled {
 const cancelled: Layout<Cancelled> = struct({ transitionId: text });
 const peerResult: Layout<PeerResult> = struct({ transitionId: text, region: regionLayout });
 
-/** The highest id that `event` takes without having asked for it: of a first store or region. 0: none. */
+/**
+ * The highest id that `event` shows to be taken: stores and first regions bring theirs along, and a Coordinator that
+ * starts anew learns of those that another one gave out. 0: none.
+ */
 export function takenId(event: RootEvent): number {
   if (event.kind === "StoreJoined") return event.storeId;
-  if (event.kind !== "RegionBootstrap") return 0;
+  if (event.kind !== "RegionBootstrap" && event.kind !== "RegionDescriptorPublished") return 0;
   return Math.max(event.region.id, ...event.region.peers.map(({ peerId }) => peerId));
 }
 

@@ -148,6 +148,28 @@ export const rangeChangeLayout: Layout<Omit<PendingRangeChange, "change">> = str
   splitKeys: list(blob),
 });
 
+export const pendingPeerChangeLayout: Layout<PendingPeerChange> = struct({
+  change: oneOf(peerChangeKinds),
+  transitionId: text,
+  regionId: u53,
+  base: epochLayout,
+  peer: peerLayout,
+});
+
+export const pendingRangeChangeLayout: Layout<PendingRangeChange> = struct({
+  change: oneOf(rangeChangeKinds),
+  transitionId: text,
+  regionId: u53,
+  base: epochLayout,
+  otherIds: list(u53),
+  splitKeys: list(blob),
+});
+
+export const settledLayout: Layout<SettledTransition> = struct({
+  transitionId: text,
+  outcome: oneOf(settledOutcomes),
+});
+
 export const serviceSafePointLayout: Layout<ServiceSafePoint> = struct({
   service: text,
   safePoint: u53,
@@ -166,26 +188,9 @@ export const stateLayout: Layout<CoordinatorState> = struct({
   regions: list(regionLayout),
   vacated: list(struct<VacatedRange>({ start: blob, end: blob, version: u53 })),
   tombstones: list(struct<RegionTombstone>({ regionId: u53, epoch: epochLayout })),
-  pendingPeerChanges: list(
-    struct<PendingPeerChange>({
-      change: oneOf(peerChangeKinds),
-      transitionId: text,
-      regionId: u53,
-      base: epochLayout,
-      peer: peerLayout,
-    }),
-  ),
-  pendingRangeChanges: list(
-    struct<PendingRangeChange>({
-      change: oneOf(rangeChangeKinds),
-      transitionId: text,
-      regionId: u53,
-      base: epochLayout,
-      otherIds: list(u53),
-      splitKeys: list(blob),
-    }),
-  ),
-  settled: list(struct<SettledTransition>({ transitionId: text, outcome: oneOf(settledOutcomes) })),
+  pendingPeerChanges: list(pendingPeerChangeLayout),
+  pendingRangeChanges: list(pendingRangeChangeLayout),
+  settled: list(settledLayout),
   idFence: u53,
   tsoFence: u53,
   gcSafePoint: u53,

@@ -93,6 +93,17 @@ export function oneOf<const T extends string>(values: readonly T[]): Layout<T> {
   };
 }
 
+/** A u8: 0 for null, 1 before a value. */
+export function nullable<T>(item: Layout<T>): Layout<T | null> {
+  return {
+    write(out, value) {
+      out.bool(value !== null);
+      if (value !== null) item.write(out, value);
+    },
+    read: (from, field) => (from.bool(field) ? item.read(from, field) : null),
+  };
+}
+
 /** Count as u32, then the items. */
 export function list<T>(item: Layout<T>): Layout<readonly T[]> {
   return {

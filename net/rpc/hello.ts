@@ -17,7 +17,7 @@ export type Lane = (typeof lanes)[number];
 /** Who a process is, for all its connections. */
 export interface Identity {
   readonly clusterId: string;
-  /** 0: not a store. */
+  /** Under which others reach it: a store's, or the one that stands for the Coordinator. 0: nobody connects to it. */
   readonly storeId: number;
   /** Grows with every start of the store, so that a later process is told from an earlier one. */
   readonly incarnation: number;

@@ -88,7 +88,7 @@ export const coordinatorMutants: readonly Mutant[] = [
     name: "first-ids-given-out-again",
     file: "coordinator/root-event.ts",
     find: `  if (event.kind === "StoreJoined") return event.storeId;
-  if (event.kind !== "RegionBootstrap") return 0;`,
+  if (event.kind !== "RegionBootstrap" && event.kind !== "RegionDescriptorPublished") return 0;`,
     replace: `  if (event.kind !== "ClusterBootstrapped" || event.clusterId > 0) return 0;
   if (event.kind === "ClusterBootstrapped") return event.clusterId;`,
     oracles: ["ids"],
@@ -198,10 +198,12 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     name: "heartbeat-answered-before-durable",
     file: "coordinator/coordinator.ts",
-    find: `    this.#journal.propose({ kind: "RegionDescriptorPublished", region }, (proposed) => {
+    find: `    const event: RootEvent = { kind: "RegionDescriptorPublished", region };
+    this.#journal.propose(event, (proposed) => {
       if (proposed.error !== null) return reply(proposed.error, null);`,
-    replace: `    this.#answer(reply, null, null);
-    this.#journal.propose({ kind: "RegionDescriptorPublished", region }, (proposed) => {
+    replace: `    const event: RootEvent = { kind: "RegionDescriptorPublished", region };
+    this.#answer(reply, null, null);
+    this.#journal.propose(event, (proposed) => {
       if (proposed.error !== null || proposed.assessment.accepted) return;`,
     oracles: ["region-map", "exception"],
     scenario,
