@@ -187,12 +187,14 @@ export class EngineWorkload {
   offer(writes: ModelWrite[], form: CommitForm, told: (error: NokvError | null) => void): NokvError | null {
     const limits = this.#limitsNow();
     if (limits === null) return this.driver.commit(writes, told, form);
-    const nowUs = this.#env?.clock.monotonicUs() ?? 0;
+    const fromUs = this.#env?.clock.monotonicUs() ?? 0;
     const error = this.driver.commit(writes, told, form);
+    // A synchronous commit that is slowed stands still before its keys are counted.
+    const call = { fromUs, untilUs: this.#env?.clock.monotonicUs() ?? 0 };
     let problem: string | null = null;
-    if (error === null) problem = limits.taken(writes, nowUs);
-    else if (error.message.includes("hotKeyWritesMax")) problem = limits.refusedAtLimit(writes, nowUs);
-    else limits.refused(writes, nowUs);
+    if (error === null) problem = limits.taken(writes, call);
+    else if (error.message.includes("hotKeyWritesMax")) problem = limits.refusedAtLimit(writes, call);
+    else limits.refused(writes, call);
     if (problem !== null) this.driver.world.fail("write-limit", problem);
     return error;
   }

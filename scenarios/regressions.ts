@@ -67,4 +67,9 @@ export const regressions: readonly Regression[] = [
     seed: 9_727,
     why: "A removed segment came back after its directory's sync had failed, and the log was refused for it.",
   },
+  {
+    scenario: "engine-model",
+    seed: 700_574,
+    why: "The judge of write limits took the beginning of a call that stood still for the instant of its write.",
+  },
 ];

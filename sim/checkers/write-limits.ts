@@ -5,12 +5,18 @@ import { compareText } from "./text.ts";
 const countsUs = 900_000;
 const countsUsMax = 1_000_000;
 
+/** When a write was counted: somewhere in a call that may stand still before it counts. By the clock of the database. */
+export interface CallSpan {
+  readonly fromUs: number;
+  readonly untilUs: number;
+}
+
 /** When one key was written. */
 interface Touches {
   /** Surely counted. */
-  certain: number[];
+  certain: CallSpan[];
   /** Surely or possibly: the write was refused for another reason, maybe before it was counted. */
-  possible: number[];
+  possible: CallSpan[];
 }
 
 /**
@@ -28,46 +34,51 @@ export class WriteLimits {
     this.#remembersAll = remembersAll;
   }
 
-  /** The batch was taken at `nowUs`, by the clock that the database has. What is wrong with that, or null. */
-  taken(batch: ModelBatch, nowUs: number): string | null {
+  /** The batch was taken within `call`. What is wrong with that, or null. */
+  taken(batch: ModelBatch, call: CallSpan): string | null {
     for (const name of countedIn(batch)) {
-      const { certain, possible } = this.#of(name, nowUs);
-      const count = certain.filter((atUs) => nowUs - atUs < countsUs).length;
+      const { certain, possible } = this.#of(name, call);
+      const count = certain.filter((counted) => surelyCounts(counted, call)).length;
       if (this.#remembersAll && count >= this.#limit) {
         return `${name} was written again, after ${count} times within the second; ${this.#limit} is the limit`;
       }
-      certain.push(nowUs);
-      possible.push(nowUs);
+      certain.push(call);
+      possible.push(call);
     }
     return null;
   }
 
   /** The batch was refused because of the limit. */
-  refusedAtLimit(batch: ModelBatch, nowUs: number): string | null {
+  refusedAtLimit(batch: ModelBatch, call: CallSpan): string | null {
     let explained = false;
     for (const name of countedIn(batch)) {
-      const { certain, possible } = this.#of(name, nowUs);
+      const { certain, possible } = this.#of(name, call);
       if (possible.length >= this.#limit) explained = true;
-      const sure = certain.filter((atUs) => nowUs - atUs < countsUs).length >= this.#limit;
+      const sure = certain.filter((counted) => surelyCounts(counted, call)).length >= this.#limit;
       if (sure && this.#remembersAll) return null;
-      if (!explained) certain.push(nowUs);
-      possible.push(nowUs);
+      if (!explained) certain.push(call);
+      possible.push(call);
     }
     return explained ? null : `a batch was refused, and no key of it was written ${this.#limit} times within a second`;
   }
 
   /** The batch was refused for another reason. */
-  refused(batch: ModelBatch, nowUs: number): void {
-    for (const name of countedIn(batch)) this.#of(name, nowUs).possible.push(nowUs);
+  refused(batch: ModelBatch, call: CallSpan): void {
+    for (const name of countedIn(batch)) this.#of(name, call).possible.push(call);
   }
 
-  #of(name: string, nowUs: number): Touches {
+  #of(name: string, { fromUs }: CallSpan): Touches {
     const known = this.#touches.get(name) ?? { certain: [], possible: [] };
-    known.certain = known.certain.filter((atUs) => nowUs - atUs <= countsUsMax);
-    known.possible = known.possible.filter((atUs) => nowUs - atUs <= countsUsMax);
+    known.certain = known.certain.filter(({ untilUs }) => fromUs - untilUs <= countsUsMax);
+    known.possible = known.possible.filter(({ untilUs }) => fromUs - untilUs <= countsUsMax);
     this.#touches.set(name, known);
     return known;
   }
+}
+
+/** However early in its call the one was counted, and however late in its call the other is. */
+function surelyCounts(counted: CallSpan, call: CallSpan): boolean {
+  return call.untilUs - counted.fromUs < countsUs;
 }
 
 /** The keys that a batch writes, as often as it does; a range delete takes back what stands before it. */
