@@ -37,6 +37,7 @@ export function isMutation(operation: KeyOperation): boolean {
 export const keyModel: SequentialModel<KeyState, KeyOperation> = {
   initial: null,
   step,
+  observes,
   stateKey: (state) => (state === null ? "-" : `+${state}`),
   showState: show,
   showOperation,
@@ -60,6 +61,24 @@ function step(state: KeyState, operation: KeyOperation): KeyState | undefined {
       const after = (state ?? "") + operation.suffix;
       return agrees(operation.length, after.length) ? after : undefined;
     }
+  }
+}
+
+function observes(operation: KeyOperation): boolean {
+  switch (operation.kind) {
+    case "read":
+    case "exists":
+      return true;
+    case "put":
+      return operation.applied === false;
+    case "delete":
+      return operation.existed === false;
+    case "take":
+      return operation.value === null;
+    case "increment":
+      return operation.result === "rejected";
+    case "append":
+      return false;
   }
 }
 

@@ -33,6 +33,7 @@ const putIfAbsent = (value: string, applied: boolean): KeyOperation => ({
   applied,
 });
 const remove = (existed?: boolean): KeyOperation => ({ kind: "delete", existed });
+const append = (suffix: string): KeyOperation => ({ kind: "append", suffix, length: undefined });
 const add = (result?: number): KeyOperation => ({ kind: "increment", delta: 1, result });
 
 /** The same, sent on one connection behind operation `follows` of the history. */
@@ -131,9 +132,27 @@ test("the message names the operation and the state that refuses it", () => {
 
 test("a search that outgrows its bound says so instead of passing", () => {
   const history: Timed[] = [];
-  for (let i = 0; i < 40; i++) history.push(unsure(put(`v${i}`), 0));
+  for (let i = 0; i < 40; i++) history.push(unsure(append(`${i}.`), 0));
   history.push(sure(read("other"), 1, 2));
   expect(verdict(history)).toBe("exhausted");
+});
+
+test("many writes of unknown outcome that overlap are decided, in either way", () => {
+  const history: Timed[] = [];
+  for (let i = 0; i < 200; i++) history.push(unsure(put(`v${i}`), 0));
+  for (const [at, seen] of [7, 150, 3].entries()) history.push(sure(read(`v${seen}`), 10 * at, 10 * at + 5));
+  expect(verdict(history)).toBe("linearizable");
+  expect(verdict([...history, sure(read("v3"), 40, 41), sure(read("v7"), 50, 51)])).toBe("violation");
+});
+
+test("many clients that read and write at once are decided", () => {
+  const history: Timed[] = [];
+  for (let at = 0; at < 1_000; at += 10) {
+    for (let i = 0; i < 12; i++) history.push(sure(read(`v${at - 10}`), at, at + 9));
+    history.push(sure(put(`v${at}`), at, at + 9), unsure(put(`lost${at}`), at), unsure(remove(), at));
+  }
+  expect(verdict([sure(put("v-10"), -10, -5), ...history])).toBe("linearizable");
+  expect(verdict([sure(put("v-10"), -10, -5), ...history, sure(read("v0"), 2_000, 2_001)])).toBe("violation");
 });
 
 test("random histories: the same verdict as trying every order", () => {

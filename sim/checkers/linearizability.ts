@@ -2,15 +2,20 @@ import { assert } from "../../core/assert.ts";
 
 /**
  * Is there one order of these operations, compatible with real time, in which each has the outcome that was
- * observed? Wing and Gong's search with Lowe's memory of (set of operations done, state) configurations.
+ * observed? Wing and Gong's search with Lowe's memory of (set of operations done, state) configurations, without three
+ * kinds of detour: what only observes is placed as soon as it may come; an operation of unknown outcome is not placed
+ * where the next one comes to the same without it; and a configuration is left when one was visited that differs from
+ * it only in fewer such operations done.
  *
  * Keep histories per key: linearizability composes over keys, and the search is exponential in how many
- * operations overlap.
+ * operations that change the state overlap.
  */
 export interface SequentialModel<State, Operation> {
   readonly initial: State;
   /** The state after `operation`; undefined when the recorded outcome cannot occur in `state`. */
   step(state: State, operation: Operation): State | undefined;
+  /** Whether `operation`, with the outcome that was recorded, leaves every state in which it can occur as it is. */
+  observes(operation: Operation): boolean;
   /** Equal for equal states and for no others. */
   stateKey(state: State): string;
   showState(state: State): string;
@@ -53,6 +58,8 @@ export function checkLinearizability<State, Operation>(
 interface Placed<State> {
   /** The entry that was taken out: a call when the operation took effect, a return when it was dropped. */
   readonly entry: number;
+  /** Nothing else can be better in its place. */
+  readonly forced: boolean;
   readonly stateBefore: State;
 }
 
@@ -63,8 +70,7 @@ class Search<State, Operation> {
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
   readonly #head: number;
-  readonly #done: Uint16Array;
-  readonly #seen = new Set<string>();
+  readonly #visited: Configurations;
   readonly #stack: Placed<State>[] = [];
   #certainLeft = 0;
   #state: State;
@@ -83,7 +89,7 @@ class Search<State, Operation> {
     this.#head = entries;
     this.#next = new Int32Array(entries + 1);
     this.#previous = new Int32Array(entries + 1);
-    this.#done = new Uint16Array((history.length + 15) >>> 4);
+    this.#visited = new Configurations(history.map(({ certain }) => certain));
     this.#state = model.initial;
     this.#blockedState = model.initial;
     for (const timed of history) {
@@ -96,22 +102,65 @@ class Search<State, Operation> {
   }
 
   run(): LinearizabilityVerdict {
-    let entry = this.#first();
+    let entry = this.#arrive();
     while (this.#certainLeft > 0) {
-      if (this.#seen.size > configurationsMax) return this.#exhausted();
-      assert(entry !== this.#head, "an operation that is not placed has its return in the list");
-      const advanced = entry % 2 === 0 ? this.#place(entry) : this.#drop(entry);
-      if (advanced) {
-        entry = this.#first();
-      } else if (entry % 2 === 0) {
-        entry = this.#next[entry] as number;
-      } else {
-        this.#note(entry >> 1);
+      if (this.#visited.count > configurationsMax) return this.#exhausted();
+      if (entry === this.#head) {
         entry = this.#backtrack();
         if (entry === this.#head) return { kind: "violation", message: this.#explain() };
+      } else if (entry % 2 === 0) {
+        entry = this.#place(entry) ? this.#arrive() : (this.#next[entry] as number);
+      } else if (this.#history[entry >> 1]?.certain === true) {
+        this.#note(entry >> 1);
+        entry = this.#head;
+      } else {
+        // At the end of its interval, an operation of unknown outcome may also never have happened. This adds no
+        // possibility to a configuration, and is none of its own unless something is placed then.
+        this.#take(entry, this.#state, false);
+        entry = this.#placeFree() ? this.#judged() : this.#first();
       }
     }
     return { kind: "linearizable" };
+  }
+
+  /** A new configuration: where its possibilities begin, or the head if none is left. */
+  #arrive(): number {
+    this.#placeFree();
+    return this.#judged();
+  }
+
+  #judged(): number {
+    return this.#visited.add(this.#model.stateKey(this.#state)) ? this.#first() : this.#head;
+  }
+
+  /**
+   * Places every certain operation that may come now and only observes. An order in which it comes later is as good
+   * with it here: no other possibility has to be tried.
+   */
+  #placeFree(): boolean {
+    let any = false;
+    let entry = this.#first();
+    while (entry !== this.#head && entry % 2 === 0) {
+      const next = this.#next[entry] as number;
+      const timed = this.#history[entry >> 1] as TimedOperation<Operation>;
+      if (timed.certain && this.#mayCome(timed) && this.#observesNow(timed)) {
+        this.#take(entry, this.#state, true);
+        any = true;
+        // What follows it may stand before it, and a return behind it may be gone.
+        entry = this.#first();
+      } else {
+        entry = next;
+      }
+    }
+    return any;
+  }
+
+  #observesNow({ operation }: TimedOperation<Operation>): boolean {
+    return this.#model.observes(operation) && this.#model.step(this.#state, operation) !== undefined;
+  }
+
+  #mayCome({ follows }: TimedOperation<Operation>): boolean {
+    return follows === undefined || this.#visited.has(follows);
   }
 
   /** Operations that touch at one instant overlap: calls sort before returns. */
@@ -140,35 +189,32 @@ class Search<State, Operation> {
     return this.#next[this.#head] as number;
   }
 
-  /** Lets the operation called at `entry` take effect now, unless that is impossible or was tried before. */
+  /** Lets the operation called at `entry` take effect now, unless that is impossible. */
   #place(entry: number): boolean {
     const timed = this.#history[entry >> 1] as TimedOperation<Operation>;
-    if (timed.follows !== undefined && !this.#isDone(timed.follows)) return false;
+    if (!this.#mayCome(timed)) return false;
     const after = this.#model.step(this.#state, timed.operation);
-    return after !== undefined && this.#advance(entry, after);
+    if (after === undefined || this.#lastWasForNothing(timed, after)) return false;
+    this.#take(entry, after, false);
+    return true;
   }
 
-  /** At the end of its interval, an operation of unknown outcome may also never have happened. */
-  #drop(entry: number): boolean {
-    const timed = this.#history[entry >> 1] as TimedOperation<Operation>;
-    return !timed.certain && this.#advance(entry, this.#state);
+  /** An operation of unknown outcome took effect, and the next one comes to the same without it. */
+  #lastWasForNothing({ operation }: TimedOperation<Operation>, after: State): boolean {
+    const last = this.#stack.at(-1);
+    if (last === undefined || last.entry % 2 === 1 || this.#history[last.entry >> 1]?.certain === true) return false;
+    const without = this.#model.step(last.stateBefore, operation);
+    return without !== undefined && this.#model.stateKey(without) === this.#model.stateKey(after);
   }
 
-  #advance(entry: number, after: State): boolean {
+  #take(entry: number, after: State, forced: boolean): void {
     const index = entry >> 1;
-    this.#flip(index);
-    const configuration = `${String.fromCharCode(...this.#done)}|${this.#model.stateKey(after)}`;
-    if (this.#seen.has(configuration)) {
-      this.#flip(index);
-      return false;
-    }
-    this.#seen.add(configuration);
-    this.#stack.push({ entry, stateBefore: this.#state });
+    this.#visited.flip(index);
+    this.#stack.push({ entry, forced, stateBefore: this.#state });
     this.#state = after;
     this.#unlink(index * 2);
     this.#unlink(index * 2 + 1);
     if (this.#history[index]?.certain === true) this.#certainLeft--;
-    return true;
   }
 
   /** Takes back decisions until one has an alternative; returns where to go on, or the head if none has. */
@@ -179,21 +225,12 @@ class Search<State, Operation> {
       const index = placed.entry >> 1;
       this.#relink(index * 2 + 1);
       this.#relink(index * 2);
-      this.#flip(index);
+      this.#visited.flip(index);
       this.#state = placed.stateBefore;
       if (this.#history[index]?.certain === true) this.#certainLeft++;
       // A dropped operation was dropped because everything before its return had been tried.
-      if (placed.entry % 2 === 0) return this.#next[placed.entry] as number;
+      if (placed.entry % 2 === 0 && !placed.forced) return this.#next[placed.entry] as number;
     }
-  }
-
-  #isDone(index: number): boolean {
-    return (((this.#done[index >>> 4] as number) >>> (index & 15)) & 1) === 1;
-  }
-
-  #flip(index: number): void {
-    const word = index >>> 4;
-    this.#done[word] = (this.#done[word] as number) ^ (1 << (index & 15));
   }
 
   #unlink(entry: number): void {
@@ -235,4 +272,59 @@ class Search<State, Operation> {
     const message = `${this.#history.length} operations need more than ${configurationsMax} configurations`;
     return { kind: "exhausted", message };
   }
+}
+
+/**
+ * Which operations are done, and which configurations were visited. One with fewer operations of unknown outcome
+ * done, and all else equal, can become whatever the other can: only the least are kept.
+ */
+class Configurations {
+  readonly #certain: readonly boolean[];
+  /** Position of each operation among those of its kind. */
+  readonly #bit: readonly number[];
+  readonly #certainDone: Uint16Array;
+  readonly #unknownDone: Uint16Array;
+  readonly #visited = new Map<string, Uint16Array[]>();
+  /** Visits that were new. */
+  count = 0;
+
+  constructor(certain: readonly boolean[]) {
+    const counts = { certain: 0, unknown: 0 };
+    this.#certain = certain;
+    this.#bit = certain.map((isCertain) => (isCertain ? counts.certain++ : counts.unknown++));
+    this.#certainDone = new Uint16Array((counts.certain + 15) >>> 4);
+    this.#unknownDone = new Uint16Array((counts.unknown + 15) >>> 4);
+  }
+
+  has(index: number): boolean {
+    const bit = this.#bit[index] as number;
+    return (((this.#wordsOf(index)[bit >>> 4] as number) >>> (bit & 15)) & 1) === 1;
+  }
+
+  flip(index: number): void {
+    const bit = this.#bit[index] as number;
+    const words = this.#wordsOf(index);
+    words[bit >>> 4] = (words[bit >>> 4] as number) ^ (1 << (bit & 15));
+  }
+
+  /** Notes what is done now, in the state called `stateKey`; false if one at least as good was visited. */
+  add(stateKey: string): boolean {
+    const key = `${String.fromCharCode(...this.#certainDone)}|${stateKey}`;
+    const now = this.#unknownDone;
+    const visited = this.#visited.get(key) ?? [];
+    if (visited.some((other) => isWithin(other, now))) return false;
+    const kept = visited.filter((other) => !isWithin(now, other));
+    kept.push(now.slice());
+    this.#visited.set(key, kept);
+    this.count++;
+    return true;
+  }
+
+  #wordsOf(index: number): Uint16Array {
+    return this.#certain[index] === true ? this.#certainDone : this.#unknownDone;
+  }
+}
+
+function isWithin(part: Uint16Array, whole: Uint16Array): boolean {
+  return part.every((word, i) => (word & ~(whole[i] as number)) === 0);
 }
