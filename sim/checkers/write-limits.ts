@@ -5,7 +5,7 @@ import { compareText } from "./text.ts";
 const countsUs = 900_000;
 const countsUsMax = 1_000_000;
 
-/** When a write was counted: somewhere in a call that may stand still before it counts. By the clock of the database. */
+/** When a write was counted: somewhere within a call, which may stand still first. By the clock of the database. */
 export interface CallSpan {
   readonly fromUs: number;
   readonly untilUs: number;
