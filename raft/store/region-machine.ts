@@ -40,7 +40,8 @@ export interface RegionHost {
 
 /**
  * What a region's log is applied to: one per peer, made anew at every start of the store and after every snapshot.
- * Everything it knows beyond the engine's records it builds from them.
+ * Everything it knows beyond the engine's records it builds from them: those of the region's range in all replicated
+ * families, and the one of `machineStateKey`, which goes with the region into snapshots and to children.
  */
 export interface RegionMachine {
   /**
