@@ -1,12 +1,14 @@
 import type { BackgroundContext } from "./background.ts";
 import type { EngineParts } from "./recovery.ts";
 import type { Pins } from "./snapshot.ts";
+import type { SafePoint } from "./safe-point.ts";
 import type { TableSet } from "./table-set.ts";
 
 /** The engine, as far as its background work knows it. */
 export interface BackgroundOwner {
   /** Neither closing nor poisoned. */
   isActive(): boolean;
+  readonly safePoint: SafePoint | null;
   /** Begins what is due. */
   kick(): void;
 }
@@ -28,6 +30,7 @@ export function backgroundContext(
     pins,
     write,
     tables,
+    safePoint: owner.safePoint,
     get active() {
       return parts.background && owner.isActive();
     },

@@ -9,6 +9,7 @@ import { refusal } from "./failure.ts";
 import type { FileNumbers } from "./file-numbers.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import type { EngineOptions } from "./options.ts";
+import type { SafePoint } from "./safe-point.ts";
 import type { Pins } from "./snapshot.ts";
 import type { TableSet } from "./table-set.ts";
 import type { Done } from "./waiters.ts";
@@ -24,6 +25,8 @@ export interface BackgroundContext {
   readonly pins: Pins;
   readonly write: WritePath;
   readonly tables: TableSet;
+  /** Null: versions are the engine's own. */
+  readonly safePoint: SafePoint | null;
   /** False once the store is closing or poisoned: what runs is finished, nothing new begins. */
   readonly active: boolean;
   /**
@@ -37,6 +40,7 @@ export interface BackgroundContext {
 
 /** Who may still read, from now on: snapshots, and everybody at what is visible or later. */
 export function dropRules(context: BackgroundContext, bottom: boolean): DropRules {
+  if (context.safePoint !== null) return context.safePoint.rules(bottom);
   return {
     pins: context.pins.versions(),
     // Records that are not visible yet are above it, and stay.

@@ -16,6 +16,7 @@ import {
   recordKind,
   versionMax,
   writeExpiresAtMs,
+  writeVersion,
 } from "../bytes/record.ts";
 import { NokvError } from "../errors.ts";
 
@@ -37,6 +38,8 @@ export class Batch {
   #count = 0;
   #largestValueBytes = 0;
   #rangeCount = 0;
+  /** Where the record written last begins. */
+  #last = 0;
 
   get count(): number {
     return this.#count;
@@ -90,6 +93,12 @@ export class Batch {
     writeExpiresAtMs(this.#view, at, 0);
     if (end !== null) this.#bytes.set(end, at + recordHeaderBytes + start.length);
     return this;
+  }
+
+  /** Gives the record written last its version, where the engine does not. */
+  stamp(version: number): void {
+    assert(this.#count > 0, "a record is stamped when it is written");
+    writeVersion(this.#view, this.#last, version);
   }
 
   clear(): void {
@@ -157,6 +166,7 @@ export class Batch {
     this.#bytes.set(key, start + recordHeaderBytes);
     // The bytes of an earlier use must not reach the disk as padding.
     this.#bytes.fill(0, start + recordHeaderBytes + key.length + valueLength, start + size);
+    this.#last = start;
     this.#length = start + size;
     this.#count++;
     if (kind === recordKind.rangeTombstone) this.#rangeCount++;

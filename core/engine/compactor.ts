@@ -102,7 +102,7 @@ export class Compactor {
     if (current.walkCount === current.walksWorthMerging(options.walkWorthBytes)) this.kick();
   }
 
-  /** A snapshot was released: what waited for that may be due. */
+  /** A snapshot was released, or the safe point moved: what waited for that may be due. */
   pinsMoved(): void {
     if (this.#waitsForPins) this.kick();
   }
@@ -148,17 +148,16 @@ export class Compactor {
 
   /** What costs nothing first, then what is over a bound, then what is mostly dead. */
   #pick(version: Version): Compaction | null {
-    const { tables, options, pins, write, clock } = this.#context;
+    const { tables, options } = this.#context;
     const { hasRanges } = tables.current;
-    const horizonVersion = write.visibleVersion;
-    const pinned = pins.versions();
+    const { pins: pinned, horizonVersion, ...rest } = dropRules(this.#context, false);
     const hidden = hasRanges ? hiddenTables(version, tables.current.ranges, pinned, horizonVersion) : [];
     if (hidden.length > 0) return removalOf(hidden);
     const overfull = pickCompaction(version, this.#pickOptions(), [], this.#unreadable());
     if (overfull !== null) return overfull;
     const hidesMore = hasRanges && pinned.length > 0;
     const held = hidesMore ? hiddenTables(version, tables.current.ranges, [], horizonVersion) : [];
-    const readers = { firstPin: pinned[0] ?? Infinity, horizonVersion, nowMs: clock.nowMs() };
+    const readers = { firstPin: pinned[0] ?? Infinity, horizonVersion, ...rest };
     const { compaction, waitsForPins, staleAtMs } = pickPressure(version, options, readers);
     this.#waitsForPins = waitsForPins || held.length > 0;
     this.#kickAt(compaction === null ? staleAtMs : Infinity, readers.nowMs);
@@ -169,7 +168,8 @@ export class Compactor {
   #kickAt(instantMs: number, nowMs: number): void {
     this.#staleTimer?.cancel();
     this.#staleTimer = null;
-    if (instantMs === Infinity) return;
+    // A safe point does not move with time: whoever moves it kicks.
+    if (instantMs === Infinity || this.#context.safePoint !== null) return;
     const delayMs = Math.min(staleDelayMsMax, Math.max(staleDelayMsMin, instantMs - nowMs));
     this.#staleTimer = this.#context.env.clock.after(delayMs * 1000, () => {
       this.#staleTimer = null;

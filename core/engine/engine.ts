@@ -25,12 +25,17 @@ import type { RecordCache } from "./record-cache.ts";
 import { livePressure } from "./pressure.ts";
 import { type Latest, Reader } from "./reader.ts";
 import { type EngineParts, recover } from "./recovery.ts";
+import { SafePoint } from "./safe-point.ts";
 import { Pins, type Snapshot } from "./snapshot.ts";
 import type { EngineStats, RecoveryStats } from "./stats.ts";
 import type { TableSet } from "./table-set.ts";
 import { Transfer } from "./transfer.ts";
 import { Verifier } from "./verify-open.ts";
 import type { VerifyReport } from "./verify.ts";
+import type { VersionedBatch } from "./versioned-batch.ts";
+import { scanVersioned } from "./versioned-scan.ts";
+import type { VersionedEntry, VersionedRecord, VersionedScan, VersionedStore } from "./versioned-store.ts";
+import { VersionedWrites } from "./versioned-writes.ts";
 import type { Done } from "./waiters.ts";
 import type { WriteListener, WritePath } from "./write-path.ts";
 
@@ -53,7 +58,7 @@ export async function openEngine(
  * Opened by `openEngine`. Every method throws `NOKV_CLOSED` after `close` was called, and never swallows what
  * the environment throws to end an incarnation.
  */
-export class Engine {
+export class Engine implements VersionedStore {
   readonly #env: Env;
   readonly #directory: string;
   readonly #options: EngineOptions;
@@ -74,6 +79,10 @@ export class Engine {
   readonly #pins = new Pins();
   readonly #verifier: Verifier;
   readonly #iterators: Iterators;
+  readonly #slab = new ByteSlab();
+  readonly #safePoint: SafePoint | null;
+  /** Null: versions are the engine's own. */
+  readonly #versioned: VersionedWrites | null;
   readonly #poisonListeners: ((error: NokvError) => void)[] = [];
   #failure: DiskError | null = null;
   #open = true;
@@ -98,10 +107,13 @@ export class Engine {
       failed: (error) => this.#poison(error),
     });
     this.#tables = parts.tables(this.#manifest, (error) => this.#poison(error));
-    const slab = new ByteSlab();
+    const slab = this.#slab;
     this.#reader = new Reader(this.#write, this.#tables, this.#records, this.#clock, slab);
     this.#iterators = new Iterators(this.#write, this.#tables, this.#clock, slab);
+    this.#safePoint = this.#options.versions === "given" ? new SafePoint() : null;
+    this.#versioned = this.#safePoint === null ? null : this.#versionedWrites();
     const context = backgroundContext(parts, this.#pins, this.#tables, {
+      safePoint: this.#safePoint,
       isActive: () => this.#open && this.#failure === null,
       kick: () => this.#kick(),
     });
@@ -134,14 +146,14 @@ export class Engine {
    * durability level is met, `done(NOKV_UNDETERMINED)` when that failed. Throws when nothing happened.
    */
   commit(batch: Batch, done: Done): void {
-    this.#checkOpen();
+    this.#checkOwn();
     if (batch.count === 0) return done(null);
     this.#write.commit(batch, done);
   }
 
   /** As `commit`, by promise. */
   commitShared(batch: Batch): Promise<void> {
-    this.#checkOpen();
+    this.#checkOwn();
     return batch.count === 0 ? Promise.resolve() : this.#write.commitShared(batch);
   }
 
@@ -151,8 +163,47 @@ export class Engine {
    * full, and it empties only when the caller lets other things run. `NOKV_UNDETERMINED` when nobody can tell.
    */
   commitSync(batch: Batch): void {
-    this.#checkOpen();
+    this.#checkOwn();
     if (batch.count > 0) this.#write.commitSync(batch);
+  }
+
+  nextVersion(): number {
+    this.#given();
+    return this.#clock.step();
+  }
+
+  newest(family: number, key: Uint8Array, versionMax: number): VersionedRecord | null {
+    this.#checkRead(key);
+    return this.#reader.record(family, key, versionMax);
+  }
+
+  scan(wish: VersionedScan): VersionedEntry[] {
+    this.#checkRead(wish.start);
+    const sources = { write: this.#write, tables: this.#tables, slab: this.#slab };
+    const entries = scanVersioned(sources, wish);
+    this.#compactor.noteWalk();
+    return entries;
+  }
+
+  hasRoom(batchBytes: number): boolean {
+    return this.#given().hasRoom(batchBytes);
+  }
+
+  whenRoom(run: () => void): void {
+    this.#given().whenRoom(run);
+  }
+
+  apply(batch: VersionedBatch): number {
+    return this.#given().apply(batch);
+  }
+
+  whenDurable(ticket: number, done: Done): void {
+    this.#given().whenDurable(ticket, done);
+  }
+
+  advanceSafePoint(safePoint: number): void {
+    this.#given();
+    if (this.#safePoint?.advance(safePoint) === true) this.#compactor.kick();
   }
 
   /** A copy of the visible value, or null. `at`: as of a snapshot; null: now. */
@@ -208,7 +259,7 @@ export class Engine {
 
   /** A view of what is visible now. Release it. */
   snapshot(): Snapshot {
-    this.#checkOpen();
+    this.#checkOwn();
     return this.#pins.pin(this.#write.visibleVersion, this.#clock.nowMs());
   }
 
@@ -316,6 +367,27 @@ export class Engine {
     if (!this.#open) throw closed("database");
   }
 
+  /** Throws `NOKV_INVALID_ARGUMENT` where versions are given. */
+  #checkOwn(): void {
+    this.#checkOpen();
+    if (this.#versioned !== null) throw invalidArgument('versions are given to this database: use "apply"');
+  }
+
+  #given(): VersionedWrites {
+    this.#checkOpen();
+    if (this.#versioned !== null) return this.#versioned;
+    throw invalidArgument('this database gives versions itself: open it with versions "given"');
+  }
+
+  #versionedWrites(): VersionedWrites {
+    return new VersionedWrites({
+      clock: this.#env.clock,
+      write: this.#write,
+      reader: this.#reader,
+      checkAll: this.#options.checkVersions,
+    });
+  }
+
   /** Throws `NOKV_CLOSED` or `NOKV_POISONED` when nothing can be written any more. */
   checkWritable(): void {
     this.#checkOpen();
@@ -350,6 +422,7 @@ export class Engine {
   async #close(): Promise<void> {
     this.#open = false;
     this.#iterators.invalidate();
+    this.#versioned?.stop();
     this.#pins.close();
     this.#records.clear();
     this.#write.memtables.clearRetained();

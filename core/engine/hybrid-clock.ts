@@ -31,11 +31,15 @@ export class HybridClock {
   /** The next version. Throws `NOKV_NO_SPACE` when none is left. */
   next(): number {
     const version = Math.max(this.#last + 1, this.#wallVersion());
-    if (version > versionMax) {
-      throw new NokvError("NOKV_NO_SPACE", `no version is left above ${this.#last} (2^53 - 1 is the last)`);
-    }
+    if (version > versionMax) throw noneLeft(this.#last);
     this.#last = version;
     return version;
+  }
+
+  /** The next version, wherever wall time stands. Throws as `next` does. */
+  step(): number {
+    if (this.#last >= versionMax) throw noneLeft(this.#last);
+    return ++this.#last;
   }
 
   /** No version up to `version` is given out any more. */
@@ -57,4 +61,8 @@ export class HybridClock {
     const ms = this.#clock.wallMs() - versionEpochMs;
     return ms > 0 && ms <= msMax ? Math.floor(ms) * versionsPerMs : 0;
   }
+}
+
+function noneLeft(last: number): NokvError {
+  return new NokvError("NOKV_NO_SPACE", `no version is left above ${last} (2^53 - 1 is the last)`);
 }

@@ -15,6 +15,13 @@ export type Durability = "sync" | "interval" | "none";
 
 export interface EngineOptions {
   readonly durability: Durability;
+  /**
+   * `own`: commits get their versions from the engine. `given`: who writes gives each record its version, and the
+   * engine is used as a `VersionedStore`.
+   */
+  readonly versions: "own" | "given";
+  /** Given versions are compared with everything that is there, and not only with what is in memory. For tests. */
+  readonly checkVersions: boolean;
   readonly syncIntervalMs: number;
   readonly createIfMissing: boolean;
   readonly errorIfExists: boolean;
@@ -97,6 +104,8 @@ const GiB = 1024 * MiB;
 
 export const engineOptionsDefault: EngineOptions = {
   durability: "sync",
+  versions: "own",
+  checkVersions: false,
   syncIntervalMs: 100,
   createIfMissing: true,
   errorIfExists: false,
@@ -222,8 +231,11 @@ export function checkOptions(given: Partial<EngineOptions>): EngineOptions {
   if (!["sync", "interval", "none"].includes(options.durability)) {
     throw invalid(`durability is ${String(options.durability)}; it must be "sync", "interval" or "none"`);
   }
+  if (options.versions !== "own" && options.versions !== "given") {
+    throw invalid(`versions is ${String(options.versions)}; it must be "own" or "given"`);
+  }
   checkCompression(options.compression);
-  for (const name of ["createIfMissing", "errorIfExists"] as const) {
+  for (const name of ["createIfMissing", "errorIfExists", "checkVersions"] as const) {
     if (typeof options[name] !== "boolean") throw invalid(`${name} must be true or false`);
   }
   if (typeof options.owner !== "string") throw invalid("owner must be a string");

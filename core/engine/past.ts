@@ -24,7 +24,16 @@ export interface Past {
   readonly lastVersion: number;
   readonly tornBytes: number;
   /** Calls `take` with every frame of records to be kept, in order. Returns how many. */
-  replay(take: (bytes: Uint8Array, start: number, end: number) => void): number;
+  replay(take: (frame: ReplayedFrame) => void): number;
+}
+
+/** Records in `bytes[start, end)`. */
+export interface ReplayedFrame {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  /** They bear versions that were given to them. */
+  readonly versionsGiven: boolean;
 }
 
 /** A directory without a database. */
@@ -135,24 +144,26 @@ function checkValueFiles(env: Env, directory: string, state: ManifestState): voi
   }
 }
 
-/** Records in the log are newer than all in tables, and newer from segment to segment. */
+/** Versions that the log gave are above all in tables, and in segments before. */
 function checkVersions(replay: readonly SegmentScan[], tableVersion: number, lastVersion: number): number {
   let newest = tableVersion;
   for (const scan of replay) {
-    if (scan.firstVersion === 0) continue;
-    if (scan.firstVersion <= newest) {
-      throw corruption(scan.path, 0, "its versions go back: it belongs elsewhere");
-    }
-    newest = scan.lastVersion;
+    if (goesBack(scan, newest)) throw corruption(scan.path, 0, "its versions go back: it belongs elsewhere");
+    newest = Math.max(newest, scan.lastVersion);
   }
   return Math.max(newest, lastVersion);
+}
+
+/** Whether the log gave versions in this segment that are not above `newest`. */
+export function goesBack(scan: SegmentScan, newest: number): boolean {
+  return scan.firstVersion !== 0 && scan.firstVersion <= newest;
 }
 
 function replayFrames(
   replay: readonly SegmentScan[],
   images: Map<number, Uint8Array>,
   epoch: number,
-  take: (bytes: Uint8Array, start: number, end: number) => void,
+  take: (frame: ReplayedFrame) => void,
 ): number {
   let frameCount = 0;
   for (const scan of replay) {
@@ -162,7 +173,8 @@ function replayFrames(
     for (let step = reader.next(); step !== "end"; step = reader.next()) {
       assert(step === "frame", "what was judged good is whole frames");
       if (reader.type !== frameType.records) continue;
-      take(bytes, reader.payloadStart, reader.payloadEnd);
+      const { payloadStart: start, payloadEnd: end, versionsGiven } = reader;
+      take({ bytes, start, end, versionsGiven });
       frameCount++;
     }
     images.delete(scan.number);

@@ -18,6 +18,7 @@ import type { HybridClock } from "./hybrid-clock.ts";
 import type { RecordCache } from "./record-cache.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { TableSet } from "./table-set.ts";
+import type { VersionedRecord } from "./versioned-store.ts";
 import type { WritePath } from "./write-path.ts";
 
 /** The newest record of a key. */
@@ -112,6 +113,34 @@ export class Reader {
     }
     if (!found || !this.#isLive(null)) return { value: null, expiresAtMs: 0, version };
     return { value: this.#copyValue(), expiresAtMs: readExpiresAtMs(this.#view, this.#offset), version };
+  }
+
+  /** The newest record up to `version`, whether or not its time is over; null: there is none. */
+  record(family: number, key: Uint8Array, version: number): VersionedRecord | null {
+    const found = this.#find(family, key, version);
+    const foundVersion = found ? readVersion(this.#view, this.#offset) : 0;
+    if (this.#mayBeHidden()) {
+      const cover = this.#cover(family, key, version);
+      if (cover > foundVersion) return { version: cover, value: null, expiresAtMs: 0 };
+    }
+    if (!found) return null;
+    const dead = readKind(this.#view, this.#offset) === recordKind.tombstone;
+    if (dead) return { version: foundVersion, value: null, expiresAtMs: 0 };
+    const expiresAtMs = readExpiresAtMs(this.#view, this.#offset);
+    return { version: foundVersion, value: this.#copyValue(), expiresAtMs };
+  }
+
+  /** Of all there is; 0: nothing. */
+  newestVersion(family: number, key: Uint8Array): number {
+    const found = this.#find(family, key, versionMax) ? readVersion(this.#view, this.#offset) : 0;
+    return this.#mayBeHidden() ? Math.max(found, this.#cover(family, key, versionMax)) : found;
+  }
+
+  /** Of what is in memory. */
+  newestInMemory(family: number, key: Uint8Array): number {
+    const { memtables } = this.#write;
+    const offset = memtables.find(family, key, versionMax, hashKey(family, key, 0, key.length));
+    return offset < 0 ? 0 : readVersion(memtables.foundIn.view, offset);
   }
 
   /** Finds the newest record up to `version`. Every record in memory is newer than every one in tables. */

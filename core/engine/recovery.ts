@@ -217,7 +217,7 @@ class Opening {
     };
     const write = new WritePath(this.#env, config, clock, numbers);
     this.#write = write;
-    const frameCount = past.replay((bytes, start, end) => write.replay(bytes, start, end));
+    const frameCount = past.replay((frame) => write.replay(frame));
     // The old segments are still all there is: without this sync, removing them could lose everything.
     await new Promise<void>((resolve, reject) => {
       write.wal.sync((error) => (error === null ? resolve() : reject(error)));

@@ -11,7 +11,7 @@ import type { SegmentScan } from "../wal/segment-scan.ts";
 import { checkSurvey } from "./directory.ts";
 import { damageOf, type Finding, remedies } from "../finding.ts";
 import type { OpeningMode } from "./opening-mode.ts";
-import { noPast, readLog, replayOf } from "./past.ts";
+import { goesBack, noPast, readLog, replayOf } from "./past.ts";
 
 /**
  * Opens what is left of a damaged directory and tells `note` everything that is not: for looking only, since what
@@ -126,12 +126,11 @@ function withoutVersionsThatGoBack(
 ): SegmentScan[] {
   let newest = tableVersion;
   return scans.filter((scan) => {
-    if (scan.firstVersion === 0) return true;
-    if (scan.firstVersion <= newest) {
+    if (goesBack(scan, newest)) {
       note(damageOf(corruption(scan.path, 0, "its versions go back: it belongs elsewhere"), scan.path));
       return false;
     }
-    newest = scan.lastVersion;
+    newest = Math.max(newest, scan.lastVersion);
     return true;
   });
 }

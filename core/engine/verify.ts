@@ -13,7 +13,7 @@ import { checkSurvey, lookAtDirectory, survey, type Survey } from "./directory.t
 import { invalidArgument, refusal } from "./failure.ts";
 import type { OwnFile } from "./file-names.ts";
 import { engineOptionsDefault } from "./options.ts";
-import { readLog } from "./past.ts";
+import { goesBack, readLog } from "./past.ts";
 
 /** What a check of every byte found. Plain data. */
 export interface VerifyReport {
@@ -162,9 +162,8 @@ class Verification {
       }
       let newest = state.newestTableVersion();
       for (const scan of replay) {
-        if (scan.firstVersion === 0) continue;
-        if (scan.firstVersion <= newest) this.#damage(scan.path, "its versions go back: it belongs elsewhere");
-        newest = scan.lastVersion;
+        if (goesBack(scan, newest)) this.#damage(scan.path, "its versions go back: it belongs elsewhere");
+        newest = Math.max(newest, scan.lastVersion);
       }
     } catch (error) {
       if (!(error instanceof NokvError)) throw error;

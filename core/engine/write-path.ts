@@ -19,6 +19,7 @@ import { HotKeys } from "./hot-keys.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import { MemorySegment, Memtables } from "./memtables.ts";
 import type { EngineOptions } from "./options.ts";
+import type { ReplayedFrame } from "./past.ts";
 import type { RecordCache } from "./record-cache.ts";
 import type { StallStats } from "./stats.ts";
 import { type Done, Waiters } from "./waiters.ts";
@@ -60,6 +61,11 @@ export interface WriteConfig {
  * A commit is seen by `latest` at once and by plain reads when it is visible. When the background is behind,
  * commits are still taken into memory, but their groups are held back until it has caught up; when memory is
  * full too, they are refused.
+ *
+ * What orders commits is a *ticket*, a number on the line of versions. It is above every version in earlier commits. A
+ * commit whose records get their version here has one number for both; one whose records bear versions (`apply`)
+ * has a ticket above them. So in either case nothing up to a ticket holds a version beyond it. The versions
+ * that this class and what it tells name are tickets.
  */
 export class WritePath implements WalOwner {
   readonly #env: Env;
@@ -88,6 +94,8 @@ export class WritePath implements WalOwner {
   rangeDeleteCount = 0;
   batchCount = 0;
   #unslowedStalls = 0;
+  /** Called when the disk or the background got on; who waits for room may find some. */
+  onProgress: (() => void) | null = null;
 
   constructor(env: Env, config: WriteConfig, clock: HybridClock, numbers: FileNumbers) {
     this.#env = env;
@@ -133,13 +141,13 @@ export class WritePath implements WalOwner {
   }
 
   commit(batch: Batch, done: Done): void {
-    const version = this.#take(batch);
+    const version = this.#take(batch, 0);
     this.#waiters.add(version, done);
   }
 
   /** As `commit`; the commits of one group share one promise. */
   commitShared(batch: Batch): Promise<void> {
-    const version = this.#take(batch);
+    const version = this.#take(batch, 0);
     return this.#waiters.promise(version, this.wal.groupCount);
   }
 
@@ -150,7 +158,7 @@ export class WritePath implements WalOwner {
    */
   commitSync(batch: Batch): void {
     this.#slowDown(batch.byteLength);
-    const version = this.#take(batch);
+    const version = this.#take(batch, 0);
     this.wal.completeNow(version);
     if (this.#visibleVersion >= version) return;
     if (this.#failure !== null) throw undetermined(this.#failure);
@@ -166,36 +174,65 @@ export class WritePath implements WalOwner {
     this.#waiters.add(version, done);
   }
 
-  /** Takes the batch into memory and gives its version, or throws and nothing happened. */
-  #take(batch: Batch): number {
+  /**
+   * Takes a batch of which every record is stamped, `newest` being the highest version, and gives its ticket. Throws
+   * as `commit` does, and then nothing happened.
+   */
+  apply(batch: Batch, newest: number): number {
+    assert(newest > 0, "a version that is given is above 0");
+    return this.#take(batch, newest);
+  }
+
+  /** `newest`: of the versions that the records bear; 0: none yet. */
+  #take(batch: Batch, newest: number): number {
     const length = batch.byteLength;
     this.#checkBatch(batch, length);
     if (this.hot !== null) this.hot.note(batch);
-    this.#makeRoom(length);
+    const full = this.#memoryFull(length);
+    if (full !== null) throw full;
+    if (!this.wal.active.fits(length)) this.rotate(length);
     // Making room may have begun a flush, and that may have failed at once.
     if (this.#failure !== null) throw poisoned(this.#failure);
-    const version = this.#clock.next();
-    const start = this.wal.append(batch.bytes, length, version);
-    this.#index(start, start + length, version);
-    this.#pendingVersion = version;
+    const given = newest > 0;
+    if (given) this.#clock.passBy(newest);
+    const ticket = given ? this.#clock.step() : this.#clock.next();
+    const start = this.wal.append(batch.bytes, length, ticket, given);
+    this.#index(start, start + length, given ? 0 : ticket);
+    this.#pendingVersion = ticket;
     this.batchCount++;
-    return version;
+    return ticket;
+  }
+
+  /** Whether `apply` would take a batch of so many bytes now. */
+  hasRoom(length: number): boolean {
+    return this.#failure === null && !this.wal.outOfSpace && this.#memoryFull(length) === null;
+  }
+
+  /** Nothing is under way that could make room. */
+  get isIdle(): boolean {
+    return this.memtables.immutableCount === 0 && this.wal.pendingBytes === 0;
   }
 
   /** Appends the records of one recovered frame, stamped long ago. Nobody waits for them. */
-  replay(bytes: Uint8Array, start: number, end: number): void {
+  replay({ bytes, start, end, versionsGiven }: ReplayedFrame): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let from = start;
     while (from < end) {
-      // A batch is a run of one version.
+      // A batch is a run of one version, but where versions were given: there nothing divides a frame.
       const version = readVersion(view, from);
+      let newest = version;
       let to = from;
-      while (to < end && readVersion(view, to) === version) to += recordBytesAt(view, to);
+      while (to < end && (versionsGiven || readVersion(view, to) === version)) {
+        newest = Math.max(newest, readVersion(view, to));
+        to += recordBytesAt(view, to);
+      }
       const length = to - from;
       if (!this.wal.active.fits(length)) this.rotate(length);
-      const offset = this.wal.append(bytes.subarray(from, to), length, version);
-      this.#index(offset, offset + length, version);
-      this.#pendingVersion = version;
+      const ticket = versionsGiven ? Math.max(this.#pendingVersion, newest) + 1 : version;
+      const offset = this.wal.append(bytes.subarray(from, to), length, ticket, versionsGiven);
+      this.#index(offset, offset + length, 0);
+      this.#clock.passBy(ticket);
+      this.#pendingVersion = ticket;
       from = to;
     }
   }
@@ -225,6 +262,7 @@ export class WritePath implements WalOwner {
   /** Tries held groups again: the background got on. */
   resume(): void {
     this.wal.resume();
+    this.onProgress?.();
   }
 
   /** Nothing more becomes durable. Whoever waits can not know. */
@@ -272,6 +310,7 @@ export class WritePath implements WalOwner {
     this.#visibleVersion = version;
     if (this.memtables.immutableCount > 0) this.#listener?.rotatedOrReached();
     this.#waiters.tell(version);
+    this.onProgress?.();
   }
 
   segmentDurable(segment: WalSegment): void {
@@ -354,23 +393,21 @@ export class WritePath implements WalOwner {
     }
   }
 
-  /** Throws `NOKV_BUSY` or `NOKV_NO_SPACE` when no memory is left to take the batch into. */
-  #makeRoom(length: number): void {
+  /** `NOKV_BUSY` or `NOKV_NO_SPACE` when no memory is left to take so many bytes into; null: there is. */
+  #memoryFull(length: number): NokvError | null {
     const pressure = this.#listener?.pressure ?? noPressure;
     const { options } = this.#config;
     if (pressure.compactionFailure !== null && pressure.level0Tables >= options.level0TablesStop) {
-      throw behind(`${pressure.level0Tables} tables wait for compaction`, pressure.compactionFailure);
+      return behind(`${pressure.level0Tables} tables wait for compaction`, pressure.compactionFailure);
     }
-    if (this.wal.active.fits(length)) return;
+    if (this.wal.active.fits(length)) return null;
     const waiting = this.memtables.immutableCount;
     // One more than the limit is taken into memory, and held back: a queue, bounded by one arena.
-    if (waiting > options.immutableMemtablesMax) {
-      throw behind(`${waiting} memtables wait for their flush`, pressure.flushFailure);
+    const refused = pressure.flushFailure !== null && waiting === options.immutableMemtablesMax;
+    if (refused || waiting > options.immutableMemtablesMax) {
+      return behind(`${waiting} memtables wait for their flush`, pressure.flushFailure);
     }
-    if (waiting === options.immutableMemtablesMax && pressure.flushFailure !== null) {
-      throw behind(`${waiting} memtables wait for their flush`, pressure.flushFailure);
-    }
-    this.rotate(length);
+    return null;
   }
 
   #mustHold(): boolean {
@@ -396,14 +433,14 @@ export class WritePath implements WalOwner {
     return new MemorySegment(memtable, this.wal.begin(number, path, memtable.arena));
   }
 
-  /** Stamps and indexes the records in `[start, end)` of the active arena. */
+  /** Indexes the records in `[start, end)` of the active arena, stamped with `version` before; 0: they are already. */
   #index(start: number, end: number, version: number): void {
     const { memtable } = this.memtables.active;
     const { records } = this.#config;
     const view = memtable.view;
     let at = start;
     while (at < end) {
-      writeVersion(view, at, version);
+      if (version !== 0) writeVersion(view, at, version);
       const kind = readKind(view, at);
       // A key that is in a memtable is not cached: see there.
       if (memtable.add(at)) records.invalidate(memtable.addedHash);

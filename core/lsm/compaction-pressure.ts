@@ -1,3 +1,4 @@
+import { columnFamily, versionMax } from "../bytes/record.ts";
 import { versionMs } from "./drop-rules.ts";
 import type { Compaction, PickOptions } from "./compaction-picker.ts";
 import { collide, compactionFrom, isBottom, rangeOf, rewriteOf } from "./compaction-picker.ts";
@@ -17,6 +18,8 @@ export interface Readers {
   /** Besides, somebody may read at this version or later. */
   readonly horizonVersion: number;
   readonly nowMs: number;
+  /** As in `DropRules`. */
+  readonly newestOnly?: boolean;
 }
 
 export interface Pressure {
@@ -107,7 +110,10 @@ function isStale(table: TableMeta, nowMs: number): boolean {
 }
 
 /** At the bottom: whether a rewrite is sure to drop what asked for it. */
-function losesDead(table: TableMeta, { firstPin, horizonVersion, nowMs }: Readers): boolean {
+function losesDead(table: TableMeta, readers: Readers): boolean {
+  const { firstPin, nowMs } = readers;
+  const holdsData = table.smallest[0] === columnFamily.data;
+  const horizonVersion = readers.newestOnly === true && !holdsData ? versionMax : readers.horizonVersion;
   if (table.maxVersion > Math.min(firstPin, horizonVersion)) return false;
   if (table.tombstoneCount + table.rangeTombstoneCount > 0) return true;
   // A snapshot judges expiry at its own instant.

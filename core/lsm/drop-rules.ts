@@ -1,6 +1,15 @@
 // HOT: every record that is flushed or merged is judged here.
 import { assert } from "../assert.ts";
-import { compareKeys, readExpiresAtMs, readKind, readVersion, recordKind } from "../bytes/record.ts";
+import {
+  columnFamily,
+  compareKeys,
+  readExpiresAtMs,
+  readFamily,
+  readKind,
+  readVersion,
+  recordKind,
+  versionMax,
+} from "../bytes/record.ts";
 import type { RangeFragment, RangeTombstones } from "./range-tombstones.ts";
 import { compareRecordKeys } from "./record-order.ts";
 
@@ -26,6 +35,13 @@ export interface DropRules {
   readonly nowMs: number;
   /** Nothing older of any key of the job lies outside its inputs. */
   readonly bottom: boolean;
+  /** Pins, horizon and instant are for family `data`; of the others everybody reads the newest record of a key only. */
+  readonly newestOnly?: boolean;
+}
+
+/** Only the newest record of a key is read, whenever its time is over. */
+function newestRules(bottom: boolean): DropRules {
+  return { pins: [], horizonVersion: versionMax, nowMs: 0, bottom };
 }
 
 export type Verdict = "keep" | "drop" | "bury";
@@ -39,8 +55,11 @@ export type Verdict = "keep" | "drop" | "bury";
  * and where nothing older is left both are dropped.
  */
 export class DropJudge {
-  readonly #rules: DropRules;
+  readonly #dataRules: DropRules;
+  readonly #otherRules: DropRules;
   readonly #ranges: RangeTombstones;
+  /** Those of the record under judgement. */
+  #rules: DropRules;
   #interval = -1;
   #lastBytes: Uint8Array = new Uint8Array(0);
   #lastView: DataView = new DataView(new ArrayBuffer(0));
@@ -54,6 +73,8 @@ export class DropJudge {
       assert((rules.pins[i - 1] as number) <= (rules.pins[i] as number), "pins are sorted");
     }
     this.#rules = rules;
+    this.#dataRules = rules;
+    this.#otherRules = rules.newestOnly === true ? newestRules(rules.bottom) : rules;
     this.#ranges = ranges;
   }
 
@@ -69,6 +90,7 @@ export class DropJudge {
     this.#lastView = view;
     this.#lastOffset = offset;
     this.#newer = version;
+    this.#rules = readFamily(view, offset) === columnFamily.data ? this.#dataRules : this.#otherRules;
     const newer = Math.min(newerRecord, this.#hiddenFrom(bytes, view, offset, version));
     if (!isRead(this.#rules, version, newer)) return "drop";
     if (!this.#isDead(view, offset, newer)) return "keep";

@@ -10,7 +10,8 @@ import { fileHeaderBytes } from "./file-header.ts";
  *     4   payloadCrc    u32  of the payload
  *     8   payloadBytes  u32  a multiple of 4
  *     12  type          u8   frameType
- *     13  flags         u8   bit 0: every earlier segment of this log was durable when this was written
+ *     13  flags         u8   bit 0: every earlier segment of this log was durable when this was written; bit 1: the
+ *                        records bear versions that were given to them, in any order
  *     14  batchCount    u16  batches in the payload; none is ever split over frames
  *     16  durableBytes  u32  every byte of this file below it was durable when this frame was written
  *     20  zero          12 bytes
@@ -28,6 +29,7 @@ export const frameBatchesMax = 0xffff;
 export const framePayloadBytesMax = 0x4000_0000;
 
 const flagEarlierDurable = 1;
+const flagVersionsGiven = 2;
 const headerCrcStart = 4;
 
 /** Writes frame headers into the image of one file, or of a part of it. */
@@ -41,6 +43,8 @@ export class FrameWriter {
   /** The witness that the frames written from now on carry. */
   durableBytes = 0;
   earlierDurable = false;
+  /** Of the records in the frames written from now on. */
+  versionsGiven = false;
 
   constructor(bytes: Uint8Array, view: DataView, fileNumber: number, epoch: number) {
     this.#bytes = bytes;
@@ -62,7 +66,8 @@ export class FrameWriter {
     view.setUint32(offset + 4, crc32(this.#bytes, payload, payload + payloadBytes, seed), true);
     view.setUint32(offset + 8, payloadBytes, true);
     view.setUint8(offset + 12, type);
-    view.setUint8(offset + 13, this.earlierDurable ? flagEarlierDurable : 0);
+    const given = this.versionsGiven && type === frameType.records ? flagVersionsGiven : 0;
+    view.setUint8(offset + 13, (this.earlierDurable ? flagEarlierDurable : 0) | given);
     view.setUint16(offset + 14, batchCount, true);
     view.setUint32(offset + 16, this.durableBytes, true);
     view.setUint32(offset + 20, 0, true);
@@ -94,6 +99,7 @@ export class FrameReader {
   batchCount = 0;
   durableBytes = 0;
   earlierDurable = false;
+  versionsGiven = false;
   problem = "";
   /** The problem can not come from a crash: an intact checksum over impossible content. */
   impossible = false;
@@ -176,7 +182,9 @@ export class FrameReader {
     this.payloadStart = offset + frameHeaderBytes;
     this.payloadEnd = this.payloadStart + view.getUint32(offset + 8, true);
     this.type = view.getUint8(offset + 12);
-    this.earlierDurable = (view.getUint8(offset + 13) & flagEarlierDurable) !== 0;
+    const flags = view.getUint8(offset + 13);
+    this.earlierDurable = (flags & flagEarlierDurable) !== 0;
+    this.versionsGiven = (flags & flagVersionsGiven) !== 0;
     this.batchCount = view.getUint16(offset + 14, true);
     this.durableBytes = view.getUint32(offset + 16, true);
   }

@@ -32,7 +32,7 @@ export interface FrameScan {
 
 /** The same of a WAL segment. */
 export interface SegmentScan extends FrameScan {
-  /** Of the good frames' records; 0 without any. */
+  /** Of the good frames' records the first that the log gave, and the newest of all; 0 without any. */
   readonly firstVersion: number;
   readonly lastVersion: number;
 }
@@ -58,10 +58,10 @@ export function scanSegment(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const records = new RecordCheck();
   const check = (reader: FrameReader): void => {
-    if (!records.check(view, reader.payloadStart, reader.payloadEnd)) {
+    if (!records.check(view, reader.payloadStart, reader.payloadEnd, reader.versionsGiven)) {
       throw corruption(path, records.problemOffset, records.problem);
     }
-    if (records.batchCount !== reader.batchCount) {
+    if (reader.batchCount < records.batchesMin || reader.batchCount > records.batchesMax) {
       throw corruption(path, reader.offset, "a frame holds another number of batches than it says");
     }
   };

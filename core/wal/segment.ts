@@ -43,7 +43,7 @@ export class WalSegment {
   demandedBytes = 0;
   /** The sealed length of the segment before, once that is durable; 0 until then. */
   previousBytes = 0;
-  /** Newest version appended, and newest written. */
+  /** Newest ticket appended, and newest written; see `WritePath`. */
   lastVersion = 0;
   writtenVersion = 0;
   sealed = false;
@@ -78,12 +78,12 @@ export class WalSegment {
   }
 
   /**
-   * Copies one batch of record images, already stamped with `version`, into the open frame. Returns the
-   * offset of the first. `frameBytesMax` closes a frame that would grow beyond it.
+   * Copies one batch of record images into the open frame. Returns the offset of the first. `frameBytesMax` closes a
+   * frame that would grow beyond it.
    */
-  append(source: Uint8Array, length: number, version: number, frameBytesMax: number): number {
+  append(source: Uint8Array, length: number, ticket: number, frameBytesMax: number): number {
     assert(this.fits(length), "the caller made sure that the batch fits");
-    assert(version > this.lastVersion, "versions go up along the log");
+    assert(ticket > this.lastVersion, "tickets go up along the log");
     const openBytes = this.#openOffset < 0 ? 0 : this.endBytes - this.#openOffset;
     if (this.#openBatches === frameBatchesMax || openBytes + length > frameBytesMax) this.closeFrame();
     if (this.#openOffset < 0) {
@@ -93,9 +93,16 @@ export class WalSegment {
     const offset = this.endBytes;
     copy(source, length, this.arena, offset);
     this.endBytes = offset + length;
-    this.lastVersion = version;
+    this.lastVersion = ticket;
     this.#openBatches++;
     return offset;
+  }
+
+  /** Whether the batches appended from now on bear versions that were given to them: a frame is of one kind. */
+  setVersionsGiven(given: boolean): void {
+    if (this.frames.versionsGiven === given) return;
+    this.closeFrame();
+    this.frames.versionsGiven = given;
   }
 
   /** Completes the open frame, if any: only then may it be written. */

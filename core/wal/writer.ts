@@ -116,10 +116,15 @@ export class WalWriter {
     return segment;
   }
 
-  /** Appends one batch to the active segment, where it fits. Returns the offset of its first record. */
-  append(source: Uint8Array, length: number, version: number): number {
+  /**
+   * Appends one batch to the active segment, where it fits. Returns the offset of its first record. `given`: its
+   * records bear versions already; else their version is `ticket`, and they are stamped before this turn ends.
+   */
+  append(source: Uint8Array, length: number, ticket: number, given = false): number {
     assert(this.#failure === null, "a failed log takes nothing");
-    const offset = this.active.append(source, length, version, this.#config.groupBytesMax);
+    const segment = this.active;
+    segment.setVersionsGiven(given);
+    const offset = segment.append(source, length, ticket, this.#config.groupBytesMax);
     this.#schedule();
     return offset;
   }

@@ -66,13 +66,13 @@ export const writeLimitMutants: readonly Mutant[] = [
   {
     name: "write-limit-refuses-what-it-took",
     file: "core/engine/write-path.ts",
-    find: `    this.#pendingVersion = version;
+    find: `    this.#pendingVersion = ticket;
     this.batchCount++;
-    return version;`,
-    replace: `    this.#pendingVersion = version;
+    return ticket;`,
+    replace: `    this.#pendingVersion = ticket;
     this.batchCount++;
     if (this.hot !== null) this.hot.note(batch);
-    return version;`,
+    return ticket;`,
     oracles: ["any"],
     scenario: null,
     why: "A write is refused and done all the same.",

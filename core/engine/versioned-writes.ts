@@ -1,0 +1,118 @@
+import { assert } from "../assert.ts";
+import { versionMax } from "../bytes/record.ts";
+import type { Clock } from "../env/clock.ts";
+import type { DiskError } from "../env/disk.ts";
+import { Batch } from "./batch.ts";
+import { invalidArgument, undetermined } from "./failure.ts";
+import type { Reader } from "./reader.ts";
+import type { VersionedBatch } from "./versioned-batch.ts";
+import { type Done, Waiters } from "./waiters.ts";
+import type { WritePath } from "./write-path.ts";
+
+/** What writes of given versions go through. */
+export interface VersionedParts {
+  readonly clock: Clock;
+  readonly write: WritePath;
+  readonly reader: Reader;
+  /** Compare versions with all there is. */
+  readonly checkAll: boolean;
+}
+
+/** The writing half of `VersionedStore`: batches into memory, and what of them survives a power loss. */
+export class VersionedWrites {
+  readonly #parts: VersionedParts;
+  /** The images of the batch under way; its memory is used again. */
+  readonly #images = new Batch();
+  readonly #waiters = new Waiters();
+  #roomWaiters: (() => void)[] = [];
+  #roomScheduled = false;
+  /** Up to this ticket everything survives a power loss. */
+  #durable = 0;
+  /** Up to this one a sync was asked for. */
+  #asked = 0;
+
+  constructor(parts: VersionedParts) {
+    this.#parts = parts;
+    // What recovery brought back it wrote again, and synced.
+    this.#durable = parts.write.pendingVersion;
+    this.#asked = this.#durable;
+    parts.write.onProgress = () => this.#tellRoom();
+  }
+
+  /** See `VersionedStore`. */
+  apply(batch: VersionedBatch): number {
+    const { write } = this.#parts;
+    if (batch.writes.length === 0) return write.pendingVersion;
+    const newest = this.#encode(batch);
+    this.#checkVersions(batch);
+    return write.apply(this.#images, newest);
+  }
+
+  hasRoom(batchBytes: number): boolean {
+    return this.#parts.write.hasRoom(batchBytes);
+  }
+
+  whenRoom(run: () => void): void {
+    this.#roomWaiters.push(run);
+    if (this.#parts.write.isIdle) this.#tellRoom();
+  }
+
+  /** Nobody is told of room any more. */
+  stop(): void {
+    this.#roomWaiters = [];
+  }
+
+  whenDurable(ticket: number, done: Done): void {
+    const { write } = this.#parts;
+    if (ticket > write.pendingVersion) throw invalidArgument(`ticket ${ticket} was never given out`);
+    if (ticket <= this.#durable) return done(null);
+    if (write.failure !== null) return done(undetermined(write.failure));
+    this.#waiters.add(ticket, done);
+    if (ticket <= this.#asked) return;
+    const covers = write.pendingVersion;
+    this.#asked = covers;
+    write.wal.sync((error) => this.#synced(covers, error));
+  }
+
+  #synced(covers: number, error: DiskError | null): void {
+    if (error !== null) return this.#waiters.fail(undetermined(error));
+    assert(covers > this.#durable, "each sync is asked for once");
+    this.#durable = covers;
+    this.#waiters.tell(covers);
+  }
+
+  /** The highest version. */
+  #encode(batch: VersionedBatch): number {
+    const images = this.#images;
+    images.clear();
+    let newest = 0;
+    for (const { family, key, version, value, expiresAtMs } of batch.writes) {
+      assert(Number.isSafeInteger(version) && version > 0 && version < versionMax, "a version is a number from 1 on");
+      if (value === null) images.delete(key, family);
+      else images.set(key, value, expiresAtMs, family);
+      images.stamp(version);
+      if (version > newest) newest = version;
+    }
+    return newest;
+  }
+
+  #checkVersions(batch: VersionedBatch): void {
+    const { reader, checkAll } = this.#parts;
+    for (const { family, key, version } of batch.writes) {
+      const there = checkAll ? reader.newestVersion(family, key) : reader.newestInMemory(family, key);
+      assert(version > there, "a record is above the newest of its key");
+    }
+  }
+
+  /** In a turn of its own: who is told may write at once, and what got on is not at its end yet. */
+  #tellRoom(): void {
+    if (this.#roomWaiters.length === 0 || this.#roomScheduled) return;
+    this.#roomScheduled = true;
+    this.#parts.clock.soon(() => {
+      this.#roomScheduled = false;
+      const waiters = this.#roomWaiters;
+      this.#roomWaiters = [];
+      for (const run of waiters) run();
+    });
+  }
+}
