@@ -14,7 +14,7 @@ import type { NokvError } from "../errors.ts";
 import { startJob } from "../lsm/job-starter.ts";
 import { MemoryDisk } from "../lsm/memory-disk.test-support.ts";
 import { EngineKv } from "./engine-kv.ts";
-import type { Kv, KvEntry, Mutation, Outcome, ScanPage } from "./kv.ts";
+import type { Kv, KvEntry, Mutation, Operation, Outcome, ScanPage, WatchedKey } from "./kv.ts";
 import { MapKv } from "./map-kv.ts";
 
 const directory = "db";
@@ -384,6 +384,75 @@ test("counting lets others in", () => {
   expect(ask.take()).toEqual(["count: 20000"]);
 });
 
+describe("transactions", () => {
+  function transact(watched: readonly WatchedKey[], ...mutations: Mutation[]): string[] {
+    const log: string[] = [];
+    const operations = mutations.map((mutation): Operation => ({ kind: "mutate", mutation }));
+    new EngineKv(engine, world.env.clock, limits).transact({ operations, watched }, (error, results) => {
+      const said = results?.map((result) => (result.kind === "mutate" ? shown(null, result.outcome) : "read"));
+      log.push(error?.code ?? said?.join(" ") ?? "changed");
+    });
+    return log;
+  }
+
+  function watch(...keys: string[]): readonly WatchedKey[] {
+    let seen: readonly WatchedKey[] = [];
+    new EngineKv(engine, world.env.clock, limits).watch(keys.map(bytes), (_, watched) => (seen = watched));
+    world.settle();
+    return seen;
+  }
+
+  test("one batch, acknowledged when it is durable", () => {
+    const { batches } = engine.stats();
+    const log = transact([], put("a", "1"), put("b", "2"), put("a", "3", { condition: "absent" }));
+    world.turn();
+    expect(log).toEqual([]);
+    world.settle();
+    expect(log).toEqual(["applied applied refused"]);
+    expect(engine.stats().batches - batches).toBe(1);
+  });
+
+  test("that nothing was written is told when what was seen is durable", () => {
+    ask.mutate("put", put("a", "1"));
+    const log = transact([], put("a", "2", { condition: "absent" }));
+    world.turn();
+    expect(log).toEqual([]);
+    world.settle();
+    expect(log).toEqual(["refused"]);
+  });
+
+  test("a removal that may be forgotten counts as one that was", async () => {
+    const watched = watch("gone");
+    expect(watched).toMatchObject([{ version: 0, alive: false }]);
+    ask.mutate("put", put("gone", "1"));
+    ask.mutate("del", { kind: "delete", keys: [bytes("gone")] });
+    world.settle();
+    const flushing = engine.flush();
+    for (let i = 0; i < 50; i++) {
+      world.settle();
+      await Promise.resolve();
+    }
+    await flushing;
+    const log = transact(watched, put("a", "1"));
+    world.settle();
+    const again = transact(watch("gone"), put("a", "1"));
+    world.settle();
+    expect([...log, ...again]).toEqual(["changed", "applied"]);
+  });
+
+  test("after durability failed nothing is promised", () => {
+    ask.mutate("put", put("a", "1"));
+    const watched = watch("a");
+    world.disk.failAfter = 1;
+    const log = [...transact(watched, put("a", "2")), ...transact(watched, put("b", "2"))];
+    expect(log).toEqual([]);
+    const first = transact([], put("c", "2"));
+    const second = transact(watched, put("c", "2", { condition: "present" }));
+    world.settle();
+    expect([...first, ...second]).toEqual(["NOKV_UNDETERMINED", "NOKV_POISONED"]);
+  });
+});
+
 test("random sequences agree with the map, whenever syncs complete", async () => {
   const key = fc.constantFrom("a", "b", "c");
   const expiry = fc.oneof(
@@ -424,6 +493,13 @@ test("random sequences agree with the map, whenever syncs complete", async () =>
     fc.constant({ kind: "read" as const }),
     fc.constant({ kind: "settle" as const }),
     fc.constant({ kind: "tick" as const }),
+    fc.record({
+      kind: fc.constant("transact" as const),
+      watched: fc.subarray(["a", "b", "c"]),
+      between: fc.array(mutation, { maxLength: 2 }),
+      passes: fc.nat(2),
+      mutations: fc.array(mutation, { maxLength: 4 }),
+    }),
     fc.constant({ kind: "clear" as const }),
   );
   await fc.assert(
@@ -445,6 +521,24 @@ test("random sequences agree with the map, whenever syncs complete", async () =>
         } else if (each.kind === "clear") {
           map.clear((error) => (expected[at] = { error }));
           kv.clear((error) => (actual[at] = { error }));
+        } else if (each.kind === "transact") {
+          // What the store says of a watch comes when it is durable; what it stands for was when it was asked for.
+          let [watchedInMap, watchedInEngine]: (readonly WatchedKey[])[] = [[], []];
+          map.watch(each.watched.map(bytes), (_, watched) => (watchedInMap = watched));
+          kv.watch(each.watched.map(bytes), (_, watched) => (watchedInEngine = watched));
+          for (const mutation of each.between) {
+            map.mutate(mutation, () => {});
+            kv.mutate(mutation, () => {});
+          }
+          world.nowMs += each.passes;
+          if (each.watched.length > 0) world.settle();
+          const operations: Operation[] = [
+            { kind: "read", keys },
+            ...each.mutations.map((mutation) => ({ kind: "mutate" as const, mutation })),
+            { kind: "read", keys },
+          ];
+          map.transact({ operations, watched: watchedInMap }, (error, results) => (expected[at] = { error, results }));
+          kv.transact({ operations, watched: watchedInEngine }, (error, results) => (actual[at] = { error, results }));
         } else if (each.kind === "settle") {
           world.settle();
         } else {

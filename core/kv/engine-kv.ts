@@ -4,23 +4,36 @@ import { Batch } from "../engine/batch.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EngineIterator } from "../engine/iterator.ts";
 import { NokvError } from "../errors.ts";
+import { evaluateTransaction, keysReadBy } from "./evaluate-transaction.ts";
 import { evaluate, keysRead, type Write } from "./evaluate.ts";
 import type {
   Kv,
   KvEntry,
   MutateDone,
   Mutation,
+  OperationResult,
   Outcome,
   ReadDone,
   ScanDone,
   ScanPage,
   ScanRequest,
+  TransactDone,
+  Transaction,
+  WatchDone,
+  WatchedKey,
 } from "./kv.ts";
 
 /** What this asks of an engine. */
 export type EngineAccess = Pick<
   Engine,
-  "commit" | "latest" | "visibleVersion" | "pendingVersion" | "whenVisible" | "nowMs" | "iterator"
+  | "commit"
+  | "latest"
+  | "visibleVersion"
+  | "pendingVersion"
+  | "flushedVersion"
+  | "whenVisible"
+  | "nowMs"
+  | "iterator"
 >;
 
 export interface EngineKvLimits {
@@ -42,6 +55,7 @@ const countedPerTurn = 8192;
  * entries, and mutations that would have rested on pending ones fail as those do that write.
  */
 export class EngineKv implements Kv {
+  readonly ordered = true;
   readonly #engine: EngineAccess;
   readonly #clock: Clock;
   readonly #limits: EngineKvLimits;
@@ -103,6 +117,64 @@ export class EngineKv implements Kv {
     const batch = new Batch().deleteRange(new Uint8Array(0), null);
     const refused = attempt(() => this.#engine.commit(batch, done));
     if (refused instanceof NokvError) done(refused);
+  }
+
+  watch(keys: readonly Uint8Array[], done: WatchDone): void {
+    const sight = attempt(() => this.#watch(keys));
+    if (sight instanceof NokvError) return done(sight, []);
+    this.#whenVisible(sight.version, (failure) => {
+      if (failure === null) done(null, sight.watched);
+      else done(definite(failure), []);
+    });
+  }
+
+  transact(transaction: Transaction, done: TransactDone): void {
+    const answer = attempt(() => this.#transact(transaction, done));
+    if (answer instanceof NokvError) return done(answer, null);
+    if (answer === null) return;
+    this.#whenVisible(answer.version, (failure) => {
+      if (failure === null) done(null, answer.results);
+      else done(definite(failure), null);
+    });
+  }
+
+  #watch(keys: readonly Uint8Array[]): { readonly watched: readonly WatchedKey[]; readonly version: number } {
+    const sinceVersion = this.#engine.pendingVersion;
+    let newest = 0;
+    const watched = keys.map((key) => {
+      const { value, version } = this.#engine.latest(key);
+      newest = Math.max(newest, version);
+      return { key: key.slice(), version, alive: value !== null, sinceVersion };
+    });
+    return { watched, version: newest };
+  }
+
+  /** Decides and commits; null when the commit will answer, for nothing was written otherwise. */
+  #transact({ operations, watched }: Transaction, done: TransactDone): TransactionAnswer | null {
+    const changed = this.#changed(watched);
+    if (changed !== null) return { results: null, version: changed };
+    const sight = this.#latest(keysReadBy(operations));
+    const { results, writes } = evaluateTransaction(operations, sight.entries, {
+      nowMs: this.#engine.nowMs(),
+      valueBytesMax: this.#limits.valueBytesMax,
+    });
+    const version = watched.reduce((newest, each) => Math.max(newest, each.version), sight.version);
+    if (writes.length === 0) return { results, version };
+    const batch = new Batch();
+    fill(batch, writes);
+    this.#engine.commit(batch, (error) => done(error, error === null ? results : null));
+    return null;
+  }
+
+  /** The version of the first change of a watched key; null: each is what it was. */
+  #changed(watched: readonly WatchedKey[]): number | null {
+    for (const { key, version, alive, sinceVersion } of watched) {
+      const now = this.#engine.latest(key);
+      if ((now.value !== null) !== alive || now.version > version) return now.version;
+      // It may have come and gone since: whatever is in tables only may have been forgotten.
+      if (!alive && this.#engine.flushedVersion > sinceVersion) return now.version;
+    }
+    return null;
   }
 
   /** The newest entries of `keys`, and the newest version that they rest on. */
@@ -232,6 +304,11 @@ interface Answer {
   readonly version: number;
 }
 
+interface TransactionAnswer {
+  readonly results: readonly OperationResult[] | null;
+  readonly version: number;
+}
+
 const commitmentsKeptMax = 2048;
 const batchBytesKeptMax = 16 * 1024;
 
@@ -261,10 +338,14 @@ class Commitment {
     this.batch.clear();
     this.#outcome = outcome;
     this.#done = done;
-    for (const { key, value, expiresAtMs } of writes) {
-      if (value === null) this.batch.delete(key);
-      else this.batch.set(key, value, expiresAtMs);
-    }
+    fill(this.batch, writes);
+  }
+}
+
+function fill(batch: Batch, writes: readonly Write[]): void {
+  for (const { key, value, expiresAtMs } of writes) {
+    if (value === null) batch.delete(key);
+    else batch.set(key, value, expiresAtMs);
   }
 }
 

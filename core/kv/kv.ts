@@ -9,11 +9,12 @@ import type { NokvError } from "../errors.ts";
  * before the operation returns; after a crash of this incarnation, never. `NOKV_UNDETERMINED` is the only
  * failure after which a mutation may have happened, now or later.
  *
- * `read`, `mutate`, `scan` and `clear` of one process take effect in the order of the calls, although they
- * may complete in another; `count` takes effect at any time until it completes. Bytes and arrays that are
- * passed in are valid only during the call.
+ * Where `ordered`, the operations of one process take effect in the order of the calls, although they may complete
+ * in another, `count` excepted: it takes effect at any time until it completes. Elsewhere only what was completed
+ * before a call has surely taken effect before it. Bytes and arrays that are passed in are valid only during the call.
  */
 export interface Kv {
+  readonly ordered: boolean;
   /** The live entries of `keys` at one instant, null where there is none. */
   read(keys: readonly Uint8Array[], done: ReadDone): void;
   /** Reads what `mutation` names, decides and writes, all at one instant and all or nothing. */
@@ -24,6 +25,10 @@ export interface Kv {
   count(done: (error: NokvError | null, count: number) => void): void;
   /** Removes every key at one instant. */
   clear(done: (error: NokvError | null) => void): void;
+  /** What `keys` are at one instant, for `transact` to tell whether they still are. */
+  watch(keys: readonly Uint8Array[], done: WatchDone): void;
+  /** Runs a list of operations at one instant, all or nothing, where no watched key has changed. */
+  transact(transaction: Transaction, done: TransactDone): void;
 }
 
 export interface KvEntry {
@@ -105,3 +110,37 @@ export interface Outcome {
   /** The counter after an increment. */
   readonly integer: bigint;
 }
+
+/** One step of a transaction. It sees what the steps before it did. */
+export type Operation =
+  | { readonly kind: "read"; readonly keys: readonly Uint8Array[] }
+  | { readonly kind: "mutate"; readonly mutation: Mutation };
+
+/** What one step found or did, in the same order. A mutation that was refused or rejected undoes no other. */
+export type OperationResult =
+  | { readonly kind: "read"; readonly entries: readonly (KvEntry | null)[] }
+  | { readonly kind: "mutate"; readonly outcome: Outcome };
+
+/**
+ * What a key was when it was watched. It has changed when it was written or removed since, also to what it was before,
+ * and when its lifetime ended. A store may take for a change what it no longer knows to be none.
+ */
+export interface WatchedKey {
+  /** Owned by the receiver. */
+  readonly key: Uint8Array;
+  /** Of the newest record, a removal included; 0: nobody remembers one. */
+  readonly version: number;
+  /** There was an entry. */
+  readonly alive: boolean;
+  /** When it was: by this, a store knows which removals it may have forgotten. */
+  readonly sinceVersion: number;
+}
+
+export interface Transaction {
+  readonly operations: readonly Operation[];
+  readonly watched: readonly WatchedKey[];
+}
+
+export type WatchDone = (error: NokvError | null, watched: readonly WatchedKey[]) => void;
+/** `results` null without an error: a watched key has changed, and nothing happened. */
+export type TransactDone = (error: NokvError | null, results: readonly OperationResult[] | null) => void;

@@ -39,6 +39,22 @@ export class Arguments {
     this.#base = base;
   }
 
+  /** The same tokens in memory of their own. */
+  copy(): Arguments {
+    const copy = new Arguments();
+    let size = 0;
+    for (let i = 0; i < this.count; i++) size += this.length(i);
+    const source = new Uint8Array(size);
+    let at = 0;
+    for (let i = 0; i < this.count; i++) {
+      source.set(this.bytes(i), at);
+      copy.add(at, this.length(i));
+      at += this.length(i);
+    }
+    copy.attach(source, 0);
+    return copy;
+  }
+
   length(index: number): number {
     assert(index < this.count, "the arity was checked");
     return this.#lengths[index] as number;

@@ -6,6 +6,7 @@ import type { Gateway } from "./gateway.ts";
 import type { PendingReply, RenderEntries, RenderOutcome, ReplyQueue } from "./reply-queue.ts";
 import type { ReplyWriter } from "./reply-writer.ts";
 import type { Session } from "./session.ts";
+import type { TransactionRecorder } from "./transaction-recorder.ts";
 
 /**
  * One request on its way through a command. Reused by its connection: a command may keep neither it nor its
@@ -16,6 +17,8 @@ export class Call {
   readonly gateway: Gateway;
   readonly session: Session;
   readonly args: Arguments;
+  /** Not null: this is a request of a transaction, and its answers go there. */
+  recorder: TransactionRecorder | null = null;
   readonly #queue: ReplyQueue;
 
   constructor(gateway: Gateway, session: Session, args: Arguments, queue: ReplyQueue) {
@@ -27,7 +30,8 @@ export class Call {
 
   /** The place of this reply. Asked for again after every step that may settle other requests. */
   get reply(): ReplyWriter {
-    return this.#queue.writer(this.session.protocol);
+    const { recorder, session } = this;
+    return recorder === null ? this.#queue.writer(session.protocol) : recorder.writer(session.protocol);
   }
 
   error(text: string): void {
@@ -36,6 +40,7 @@ export class Call {
 
   /** Asks the store; `render` writes the reply when it knows. `context` is handed through. */
   read(keys: readonly Uint8Array[], render: RenderEntries, context = 0): void {
+    if (this.recorder !== null) return this.recorder.read(keys, render, context);
     const pending = this.#queue.push(this.session.protocol, false);
     pending.renderEntries = render;
     pending.context = context;
@@ -43,6 +48,7 @@ export class Call {
   }
 
   mutate(mutation: Mutation, render: RenderOutcome, context = 0): void {
+    if (this.recorder !== null) return this.recorder.mutate(mutation, render, context);
     const pending = this.#queue.push(this.session.protocol, false);
     pending.renderOutcome = render;
     pending.context = context;
@@ -51,6 +57,7 @@ export class Call {
 
   /** Takes the place of this reply, to be settled later. A barrier keeps the client's later requests back. */
   defer(order: "concurrent" | "barrier"): PendingReply {
+    assert(this.recorder === null, "what takes more than one question to the store is in no transaction");
     return this.#queue.push(this.session.protocol, order === "barrier");
   }
 
@@ -64,7 +71,13 @@ export class Call {
 
   /** CLIENT REPLY: replies to this and the following requests are wanted, or are not. */
   mute(silent: boolean): void {
-    this.#queue.muted = silent;
+    // Of a transaction there is one reply, and whether it is wanted was settled when EXEC came.
+    if (this.recorder === null) this.#queue.muted = silent;
+  }
+
+  /** The call of a queued request. */
+  queued(args: Arguments): Call {
+    return new Call(this.gateway, this.session, args, this.#queue);
   }
 
   wallMs(): number {

@@ -1,7 +1,7 @@
 // HOT: finds the command of every request.
 import { assert } from "../../core/assert.ts";
 import { type Arguments, hashName } from "./arguments.ts";
-import type { Command } from "./command.ts";
+import type { Command, InTransaction } from "./command.ts";
 
 /** A command as the dispatcher needs it. One shape. */
 export class Entry {
@@ -12,6 +12,7 @@ export class Entry {
   readonly word: string;
   readonly arity: number;
   readonly noAuth: boolean;
+  readonly inTransaction: InTransaction;
   readonly firstKey: number;
   readonly lastKey: number;
   readonly keyStep: number;
@@ -22,6 +23,7 @@ export class Entry {
     this.index = index;
     this.word = command.name.slice(command.name.indexOf("|") + 1);
     this.arity = command.arity;
+    this.inTransaction = command.inTransaction;
     this.noAuth = command.flags.includes("no_auth");
     this.firstKey = command.keys.first;
     this.lastKey = command.keys.last;

@@ -4,7 +4,7 @@ import type { Call } from "./call.ts";
 export type CommandFlag =
   "readonly" | "write" | "denyoom" | "admin" | "fast" | "no_auth" | "loading" | "stale";
 
-export type CommandGroup = "connection" | "generic" | "server" | "string";
+export type CommandGroup = "connection" | "generic" | "server" | "string" | "transactions";
 
 /** Where the keys are among the tokens, the name being token 0. `last` counts from the end when negative. */
 export interface KeyPlaces {
@@ -17,6 +17,9 @@ export const noKeys: KeyPlaces = { first: 0, last: 0, step: 0 };
 export const firstIsKey: KeyPlaces = { first: 1, last: 1, step: 1 };
 export const allAreKeys: KeyPlaces = { first: 1, last: -1, step: 1 };
 export const everySecondIsKey: KeyPlaces = { first: 1, last: -1, step: 2 };
+
+/** Between MULTI and EXEC a command waits in the queue, is carried out at once, or is refused. */
+export type InTransaction = "queued" | "immediate" | "refused";
 
 /**
  * One row of the command table. The table checks existence, arity, authentication and the length of keys;
@@ -35,12 +38,13 @@ export interface Command {
   readonly summary: string;
   /** Where it differs from Redis; "" where it does not. */
   readonly caveat: string;
+  readonly inTransaction: InTransaction;
   /** Not empty: `run` is only for a call without a subcommand that the table knows. */
   readonly subcommands: readonly Command[];
   readonly run: (call: Call) => void;
 }
 
-/** What a row says besides its name and its deed; left out: no flags, no keys, no caveat, no subcommands. */
+/** What a row says besides its name and its deed; left out: no flags, no keys, no caveat, queued, no subcommands. */
 export interface CommandFacts {
   readonly arity: number;
   readonly group: CommandGroup;
@@ -49,6 +53,7 @@ export interface CommandFacts {
   readonly flags?: readonly CommandFlag[];
   readonly keys?: KeyPlaces;
   readonly caveat?: string;
+  readonly inTransaction?: InTransaction;
   readonly subcommands?: readonly Command[];
 }
 
@@ -62,6 +67,7 @@ export function command(name: string, facts: CommandFacts, run: (call: Call) => 
     since: facts.since,
     summary: facts.summary,
     caveat: facts.caveat ?? "",
+    inTransaction: facts.inTransaction ?? "queued",
     subcommands: facts.subcommands ?? [],
     run,
   };

@@ -5,6 +5,7 @@ import { Call } from "./call.ts";
 import type { Entry } from "./command-table.ts";
 import { errorText } from "./error-text.ts";
 import type { Client, Gateway } from "./gateway.ts";
+import type { QueuedTransaction } from "./queued-transaction.ts";
 import { ReplyQueue } from "./reply-queue.ts";
 import { type ParserState, RequestParser } from "./request-parser.ts";
 import { Session } from "./session.ts";
@@ -152,10 +153,10 @@ export class GatewayConnection implements ConnectionHandler, Client {
   }
 
   #mayExecute(): boolean {
-    const { inFlightMax, outputBytesPause } = this.#gateway.options;
+    const { outputBytesPause } = this.#gateway.options;
     const queue = this.#queue;
     if (this.#phase !== "open" || this.#throttled || queue.blocked) return false;
-    return queue.inFlight < inFlightMax && queue.heldBytes < outputBytesPause;
+    return queue.inFlight < this.#gateway.inFlightMax && queue.heldBytes < outputBytesPause;
   }
 
   #work(): void {
@@ -183,8 +184,16 @@ export class GatewayConnection implements ConnectionHandler, Client {
     session.skips = session.skipsNext;
     session.skipsNext = false;
     this.#queue.muted = session.silent || session.skips;
+    const { transaction } = session;
     const entry = this.#resolve();
-    if (entry === null) return;
+    if (entry === null) {
+      if (transaction !== null) transaction.broken = true;
+      return;
+    }
+    if (transaction !== null && entry.inTransaction !== "immediate") {
+      this.#enqueue(transaction, entry);
+      return;
+    }
     const { statistics } = this.#gateway;
     statistics.commandsProcessed++;
     statistics.calls[entry.index] = (statistics.calls[entry.index] as number) + 1;
@@ -192,6 +201,19 @@ export class GatewayConnection implements ConnectionHandler, Client {
     entry.command.run(this.#call);
     this.#parser.restricted = !session.authenticated;
     if (session.leaving && this.#phase === "open") this.#phase = "leaving";
+  }
+
+  /** Between MULTI and EXEC. */
+  #enqueue(transaction: QueuedTransaction, entry: Entry): void {
+    const { requestBytesMax } = this.#gateway.options;
+    const { inTransaction } = entry;
+    if (inTransaction !== "refused" && transaction.add(entry, this.#parser.args, requestBytesMax)) {
+      this.#call.reply.simple("QUEUED");
+      return;
+    }
+    transaction.broken = true;
+    const tooLong = `ERR transaction is longer than ${requestBytesMax} bytes`;
+    this.#reject(entry, inTransaction === "refused" ? errorText.notInTransaction : tooLong);
   }
 
   /** The command of the request when it may run; null when the request is answered already. */
@@ -209,7 +231,7 @@ export class GatewayConnection implements ConnectionHandler, Client {
       if (subcommand === null) return this.#reject(entry, unknownSubcommandText(entry, args));
       entry = subcommand;
     }
-    if (!entry.accepts(args.count)) return this.#reject(entry, wrongArityText(entry));
+    if (!entry.accepts(args.count)) return this.#reject(entry, this.#wrongArity(entry));
     if (!this.session.authenticated && !entry.noAuth) return this.#reject(entry, errorText.noAuth);
     if (entry.firstKey > 0) {
       const last = entry.lastKey < 0 ? args.count + entry.lastKey : entry.lastKey;
@@ -220,6 +242,14 @@ export class GatewayConnection implements ConnectionHandler, Client {
       }
     }
     return entry;
+  }
+
+  /** EXEC that is not understood ends the transaction, as with Redis. */
+  #wrongArity(entry: Entry): string {
+    const text = wrongArityText(entry);
+    if (entry.command.name !== "exec" || this.session.transaction === null) return text;
+    this.session.endTransaction();
+    return `EXECABORT Transaction discarded because of: ${text.slice("ERR ".length)}`;
   }
 
   #reject(entry: Entry | null, text: string): null {

@@ -13,6 +13,12 @@ export const errorText = {
   dbOutOfRange: "ERR DB index is out of range",
   noProto: "NOPROTO unsupported protocol version",
   maxClients: "ERR max number of clients reached",
+  nestedMulti: "ERR MULTI calls can not be nested",
+  watchInMulti: "ERR WATCH inside MULTI is not allowed",
+  execWithoutMulti: "ERR EXEC without MULTI",
+  discardWithoutMulti: "ERR DISCARD without MULTI",
+  notInTransaction: "ERR Command not allowed inside a transaction",
+  execAbort: "EXECABORT Transaction discarded because of previous errors.",
   clientName: "ERR Client names cannot contain spaces, newlines or special characters.",
 } as const;
 

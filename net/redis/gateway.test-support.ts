@@ -1,7 +1,17 @@
 // A gateway in memory and a client that speaks raw bytes.
 import type { Connection, ConnectionHandler, NetworkError } from "../../core/env/network.ts";
 import type { NokvError } from "../../core/errors.ts";
-import type { Kv, MutateDone, Mutation, ReadDone, ScanDone, ScanRequest } from "../../core/kv/kv.ts";
+import type {
+  Kv,
+  MutateDone,
+  Mutation,
+  ReadDone,
+  ScanDone,
+  ScanRequest,
+  TransactDone,
+  Transaction,
+  WatchDone,
+} from "../../core/kv/kv.ts";
 import { MapKv } from "../../core/kv/map-kv.ts";
 import { type MemoryWorld, memoryWorld } from "./memory-network.test-support.ts";
 import { checkGatewayOptions, type GatewayOptions } from "./options.ts";
@@ -27,6 +37,7 @@ export function request(...tokens: readonly string[]): string {
 
 /** Takes effect at once, as a store does, but completes only when `release` is called. */
 export class SlowKv implements Kv {
+  readonly ordered = true;
   readonly #kv: Kv;
   readonly #held: (() => void)[] = [];
   /** Mutations are held; reads too when they are to see pending ones. */
@@ -75,6 +86,22 @@ export class SlowKv implements Kv {
 
   clear(done: (error: NokvError | null) => void): void {
     this.#kv.clear((error) => this.#hold(this.holding, () => done(error)));
+  }
+
+  watch(keys: readonly Uint8Array[], done: WatchDone): void {
+    const failure = this.failures.shift();
+    if (failure !== undefined) done(failure, []);
+    else this.#kv.watch(keys, (error, watched) => this.#hold(this.holdsReads, () => done(error, watched)));
+  }
+
+  transact(transaction: Transaction, done: TransactDone): void {
+    const failure = this.failures.shift();
+    if (failure !== undefined) this.#hold(this.holding, () => done(failure, null));
+    else {
+      this.#kv.transact(transaction, (error, results) => {
+        this.#hold(this.holding, () => done(error, results));
+      });
+    }
   }
 
   #hold(hold: boolean, complete: () => void): void {

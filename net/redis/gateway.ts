@@ -70,6 +70,11 @@ export class Gateway {
     this.runId = [1, 2, 3, 4, 5].map((i) => draw(i).toString(16).padStart(8, "0")).join("");
   }
 
+  /** Requests of one client that may wait for the store at once: one, where the store does not keep their order. */
+  get inFlightMax(): number {
+    return this.kv.ordered ? this.options.inFlightMax : 1;
+  }
+
   /** Clients need not say a password. */
   get open(): boolean {
     return this.options.password === "";

@@ -173,9 +173,9 @@ const rows: readonly Row[] = [
     receive: "-ERR unknown command 'a  b', with args beginning with: 'c  +OK' \r\n",
   },
   {
-    name: "transactions are not here yet",
-    send: "MULTI\r\n",
-    receive: "-ERR unknown command 'MULTI', with args beginning with: \r\n",
+    name: "a transaction",
+    send: "SET n 1\r\nMULTI\r\nINCR n\r\nGET n\r\nEXEC\r\n",
+    receive: "+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:2\r\n$1\r\n2\r\n",
   },
   {
     name: "unknown subcommand",

@@ -1,4 +1,6 @@
 import type { Address } from "../../core/env/network.ts";
+import type { WatchedKey } from "../../core/kv/kv.ts";
+import type { QueuedTransaction } from "./queued-transaction.ts";
 import type { Protocol } from "./reply-writer.ts";
 
 /** What a gateway remembers of one client. */
@@ -20,6 +22,10 @@ export class Session {
   skipsNext = false;
   /** After the reply to the present request the connection is closed. */
   leaving = false;
+  /** Since MULTI; null outside. */
+  transaction: QueuedTransaction | null = null;
+  /** What the next EXEC rests on. */
+  watched: readonly WatchedKey[] = [];
   activeUs: number;
   /** The command executed last, by name. */
   lastCommand = "NULL";
@@ -42,5 +48,12 @@ export class Session {
     this.silent = false;
     this.skips = false;
     this.skipsNext = false;
+    this.endTransaction();
+  }
+
+  /** Outside of MULTI, watching nothing. */
+  endTransaction(): void {
+    this.transaction = null;
+    this.watched = [];
   }
 }

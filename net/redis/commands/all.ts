@@ -10,6 +10,7 @@ import { commandCommand } from "./introspection.ts";
 import { keyCommands } from "./keys.ts";
 import { scanCommands } from "./scan.ts";
 import { stringCommands } from "./strings.ts";
+import { transactionCommands } from "./transactions.ts";
 
 /** Every command that the gateway speaks. */
 export const commands: readonly Command[] = [
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   ...keyCommands,
   ...expiryCommands,
   ...scanCommands,
+  ...transactionCommands,
   ...connectCommands,
   ...inspectionCommands,
   clientCommand,

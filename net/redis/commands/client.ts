@@ -2,6 +2,7 @@ import type { Call } from "../call.ts";
 import { type Command, command } from "../command.ts";
 import { errorText } from "../error-text.ts";
 import type { Client } from "../gateway.ts";
+import type { Session } from "../session.ts";
 import { helpOf } from "./help.ts";
 
 const nameLengthMax = 1024;
@@ -42,6 +43,11 @@ function runSetInfo(call: Call): void {
   }
 }
 
+function flagsOf({ transaction, noEvict }: Session): string {
+  const flags = `${transaction === null ? "" : "x"}${noEvict ? "e" : ""}`;
+  return flags === "" ? "N" : flags;
+}
+
 function describe(call: Call, client: Client): string {
   const { session } = client;
   const { clock, address } = call.gateway;
@@ -55,10 +61,10 @@ function describe(call: Call, client: Client): string {
     `name=${session.name}`,
     `age=${seconds(session.createdUs)}`,
     `idle=${seconds(session.activeUs)}`,
-    `flags=${session.noEvict ? "e" : "N"}`,
-    "db=0 sub=0 psub=0 ssub=0 multi=-1 watch=0",
+    `flags=${flagsOf(session)}`,
+    `db=0 sub=0 psub=0 ssub=0 multi=${session.transaction?.requests.length ?? -1} watch=${session.watched.length}`,
     `qbuf=${client.queuedBytes}`,
-    "qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0",
+    `qbuf-free=0 argv-mem=0 multi-mem=${session.transaction?.heldBytes ?? 0} rbs=0 rbp=0 obl=0 oll=0`,
     `omem=${client.replyBytes}`,
     `tot-mem=${client.queuedBytes + client.replyBytes}`,
     "events=r",

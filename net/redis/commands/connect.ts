@@ -163,12 +163,26 @@ export const connectCommands: readonly Command[] = [
   ),
   command(
     "quit",
-    { arity: -1, flags: [...fast, "no_auth"], group, since: "1.0.0", summary: "Closes the connection." },
+    {
+      arity: -1,
+      flags: [...fast, "no_auth"],
+      group,
+      since: "1.0.0",
+      summary: "Closes the connection.",
+      inTransaction: "immediate",
+    },
     runQuit,
   ),
   command(
     "reset",
-    { arity: 1, flags: [...fast, "no_auth"], group, since: "6.2.0", summary: "Resets the connection." },
+    {
+      arity: 1,
+      flags: [...fast, "no_auth"],
+      group,
+      since: "6.2.0",
+      summary: "Resets the connection.",
+      inTransaction: "immediate",
+    },
     runReset,
   ),
   command(

@@ -120,7 +120,7 @@ function runInfo(call: Call): void {
   const { gateway } = call;
   const chosen = wanted(call);
   const estimate = gateway.estimateKeys();
-  const counts = chosen.some(({ name }) => name === "Keyspace") && estimate <= countedKeysMax;
+  const counts = chosen.some(({ name }) => name === "Keyspace") && estimate <= countedKeysMax && call.recorder === null;
   if (!counts) {
     call.reply.verbatim(render(gateway, chosen, estimate));
     return;
@@ -140,7 +140,7 @@ export const infoCommand: Command = command(
     since: "7.0.0",
     summary: "Returns information and statistics about the server.",
     caveat:
-      "Fields that are measured, and those that clients need. Beyond 10,000 keys their number is estimated.",
+      "Fields that are measured, and those that clients need. Beyond 10,000 keys, and in MULTI, their number is estimated.",
   },
   runInfo,
 );

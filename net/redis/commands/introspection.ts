@@ -22,6 +22,7 @@ function categoriesOf({ flags, group, name }: Command): readonly string[] {
   if (group === "generic") categories.push("@keyspace");
   if (has("admin")) categories.push("@admin", "@dangerous");
   if (name === "flushall" || name === "flushdb" || name === "keys") categories.push("@dangerous");
+  if (group === "transactions") categories.push("@transaction");
   if (group === "connection") categories.push("@connection");
   categories.push(has("fast") ? "@fast" : "@slow");
   return categories;
