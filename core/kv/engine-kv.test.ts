@@ -523,7 +523,7 @@ test("random sequences agree with the map, whenever syncs complete", async () =>
           kv.clear((error) => (actual[at] = { error }));
         } else if (each.kind === "transact") {
           // What the store says of a watch comes when it is durable; what it stands for was when it was asked for.
-          let [watchedInMap, watchedInEngine]: (readonly WatchedKey[])[] = [[], []];
+          let [watchedInMap, watchedInEngine]: [readonly WatchedKey[], readonly WatchedKey[]] = [[], []];
           map.watch(each.watched.map(bytes), (_, watched) => (watchedInMap = watched));
           kv.watch(each.watched.map(bytes), (_, watched) => (watchedInEngine = watched));
           for (const mutation of each.between) {
