@@ -2,124 +2,13 @@
 // after durability failed. Method: a real engine over a disk in memory whose syncs complete by hand.
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Failpoints } from "../../failpoints/failpoints.ts";
-import type { Env } from "../env/env.ts";
-import type { Timer } from "../env/clock.ts";
-import type { Job, JobDone } from "../env/jobs.ts";
-import type { PathKind } from "../env/disk.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EngineOptions } from "../engine/options.ts";
-import { openEngine } from "../engine/engine.ts";
 import type { NokvError } from "../errors.ts";
-import { startJob } from "../lsm/job-starter.ts";
-import { MemoryDisk } from "../lsm/memory-disk.test-support.ts";
+import { bytes, limits, put, TestEnv, text } from "./engine-kv.test-support.ts";
 import { EngineKv } from "./engine-kv.ts";
 import type { Kv, KvEntry, Mutation, Operation, Outcome, ScanPage, WatchedKey } from "./kv.ts";
 import { MapKv } from "./map-kv.ts";
-
-const directory = "db";
-
-class DirectoryDisk extends MemoryDisk {
-  override kind(path: string): PathKind | null {
-    return path === directory || path === "." ? "directory" : super.kind(path);
-  }
-}
-
-interface Due {
-  readonly atUs: number;
-  readonly run: () => void;
-}
-
-/** Everything an engine asks for; time stands still unless it is moved. */
-class TestEnv {
-  readonly disk = new DirectoryDisk();
-  nowMs = 1_800_000_000_000;
-  #due: Due[] = [];
-
-  readonly env: Env = {
-    clock: {
-      monotonicUs: () => this.nowMs * 1000,
-      wallMs: () => this.nowMs,
-      wallUncertaintyMs: () => 0,
-      after: (delayUs, run) => this.#after(delayUs, run),
-      soon: (run) => void this.#after(0, run),
-    },
-    disk: this.disk,
-    network: {
-      listen: () => expect.unreachable("no network"),
-      connect: () => expect.unreachable("no network"),
-    },
-    random: { u32: (_, entity, ordinal) => (entity * 31 + ordinal * 7) >>> 0 },
-    jobs: {
-      shared: (sizeBytes) => new Uint8Array(sizeBytes),
-      run: (job, done) => this.#runJob(job, done),
-      giveWay: () => {},
-    },
-    failpoints: new Failpoints({ draw: () => 0, crash: () => expect.unreachable("no failpoint is armed") }),
-    trace: { enabled: false, emit: () => undefined },
-  };
-
-  /** Runs what is due; syncs stay in flight. */
-  turn(): void {
-    for (let ran = true; ran;) {
-      const due = this.#due.filter(({ atUs }) => atUs <= this.nowMs * 1000);
-      this.#due = this.#due.filter((each) => !due.includes(each));
-      for (const { run } of due) run();
-      ran = due.length > 0;
-    }
-  }
-
-  /** Lets syncs complete, until nothing is left to do. */
-  settle(): void {
-    for (let i = 0; i < 20; i++) {
-      this.turn();
-      this.disk.runCompletions();
-    }
-  }
-
-  async open(options: Partial<EngineOptions> = {}): Promise<Engine> {
-    let engine: Engine | null = null;
-    const opening = openEngine(this.env, directory, options).then((opened) => (engine = opened));
-    for (let i = 0; i < 200 && engine === null; i++) {
-      this.settle();
-      await Promise.resolve();
-    }
-    return opening;
-  }
-
-  #after(delayUs: number, run: () => void): Timer {
-    const due: Due = { atUs: this.nowMs * 1000 + delayUs, run };
-    this.#due.push(due);
-    return { cancel: () => void (this.#due = this.#due.filter((each) => each !== due)) };
-  }
-
-  #runJob(job: Job, done: JobDone): void {
-    const machine = startJob(this.disk, job, () => undefined);
-    this.#after(0, () => {
-      for (let state = machine.step(1 << 20); state !== "done"; state = machine.step(1 << 20)) {
-        this.disk.runCompletions();
-      }
-      done(null, machine.result);
-    });
-  }
-}
-
-const bytes = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0));
-const text = (value: Uint8Array): string => String.fromCharCode(...value);
-const limits = { valueBytesMax: 1 << 20, readBytesMax: 1 << 20 };
-
-function put(key: string, value: string, more: Partial<Extract<Mutation, { kind: "put" }>> = {}): Mutation {
-  const never = { kind: "never" } as const;
-  return {
-    kind: "put",
-    key: bytes(key),
-    value: bytes(value),
-    expiry: never,
-    condition: "always",
-    returning: false,
-    ...more,
-  };
-}
 
 /** A log of completions, in order. */
 class Asker {
@@ -382,75 +271,6 @@ test("counting lets others in", () => {
   expect(ask.take()).toEqual([]);
   world.turn();
   expect(ask.take()).toEqual(["count: 20000"]);
-});
-
-describe("transactions", () => {
-  function transact(watched: readonly WatchedKey[], ...mutations: Mutation[]): string[] {
-    const log: string[] = [];
-    const operations = mutations.map((mutation): Operation => ({ kind: "mutate", mutation }));
-    new EngineKv(engine, world.env.clock, limits).transact({ operations, watched }, (error, results) => {
-      const said = results?.map((result) => (result.kind === "mutate" ? shown(null, result.outcome) : "read"));
-      log.push(error?.code ?? said?.join(" ") ?? "changed");
-    });
-    return log;
-  }
-
-  function watch(...keys: string[]): readonly WatchedKey[] {
-    let seen: readonly WatchedKey[] = [];
-    new EngineKv(engine, world.env.clock, limits).watch(keys.map(bytes), (_, watched) => (seen = watched));
-    world.settle();
-    return seen;
-  }
-
-  test("one batch, acknowledged when it is durable", () => {
-    const { batches } = engine.stats();
-    const log = transact([], put("a", "1"), put("b", "2"), put("a", "3", { condition: "absent" }));
-    world.turn();
-    expect(log).toEqual([]);
-    world.settle();
-    expect(log).toEqual(["applied applied refused"]);
-    expect(engine.stats().batches - batches).toBe(1);
-  });
-
-  test("that nothing was written is told when what was seen is durable", () => {
-    ask.mutate("put", put("a", "1"));
-    const log = transact([], put("a", "2", { condition: "absent" }));
-    world.turn();
-    expect(log).toEqual([]);
-    world.settle();
-    expect(log).toEqual(["refused"]);
-  });
-
-  test("a removal that may be forgotten counts as one that was", async () => {
-    const watched = watch("gone");
-    expect(watched).toMatchObject([{ version: 0, alive: false }]);
-    ask.mutate("put", put("gone", "1"));
-    ask.mutate("del", { kind: "delete", keys: [bytes("gone")] });
-    world.settle();
-    const flushing = engine.flush();
-    for (let i = 0; i < 50; i++) {
-      world.settle();
-      await Promise.resolve();
-    }
-    await flushing;
-    const log = transact(watched, put("a", "1"));
-    world.settle();
-    const again = transact(watch("gone"), put("a", "1"));
-    world.settle();
-    expect([...log, ...again]).toEqual(["changed", "applied"]);
-  });
-
-  test("after durability failed nothing is promised", () => {
-    ask.mutate("put", put("a", "1"));
-    const watched = watch("a");
-    world.disk.failAfter = 1;
-    const log = [...transact(watched, put("a", "2")), ...transact(watched, put("b", "2"))];
-    expect(log).toEqual([]);
-    const first = transact([], put("c", "2"));
-    const second = transact(watched, put("c", "2", { condition: "present" }));
-    world.settle();
-    expect([...first, ...second]).toEqual(["NOKV_UNDETERMINED", "NOKV_POISONED"]);
-  });
 });
 
 test("random sequences agree with the map, whenever syncs complete", async () => {

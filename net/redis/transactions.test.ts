@@ -73,7 +73,7 @@ function encoded(requests: readonly string[]): string {
 
 for (const [name, requests, replies] of rows) {
   const expected = replies.map((line) => `${line}\r\n`).join("");
-  test(name, () => {
+  test(`${name}; all at once`, () => {
     expect(memoryGateway().client().ask(encoded(requests))).toBe(expected);
   });
   test(`${name}; one request at a time, and a store that is slow`, () => {
