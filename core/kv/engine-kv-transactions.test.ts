@@ -22,7 +22,10 @@ describe("transactions", () => {
     const log: string[] = [];
     const operations = mutations.map((mutation): Operation => ({ kind: "mutate", mutation }));
     new EngineKv(engine, world.env.clock, limits).transact({ operations, watched }, (error, results) => {
-      const said = results?.map((result) => (result.kind === "mutate" ? (result.outcome.applied ? "applied" : "refused") : "read"));
+      const said = results?.map((each) => {
+        if (each.kind === "read") return "read";
+        return each.outcome.applied ? "applied" : "refused";
+      });
       log.push(error?.code ?? said?.join(" ") ?? "changed");
     });
     return log;

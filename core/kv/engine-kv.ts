@@ -132,8 +132,9 @@ export class EngineKv implements Kv {
     const answer = attempt(() => this.#transact(transaction, done));
     if (answer instanceof NokvError) return done(answer, null);
     if (answer === null) return;
-    this.#whenVisible(answer.version, (failure) => {
-      if (failure === null) done(null, answer.results);
+    const { results, version } = answer;
+    this.#whenVisible(version, (failure) => {
+      if (failure === null) done(null, results);
       else done(definite(failure), null);
     });
   }

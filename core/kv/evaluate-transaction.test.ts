@@ -62,14 +62,16 @@ test("steps see what the steps before them did", () => {
         if (each.kind === "read") return { kind: "read", entries: each.keys.map(find) };
         const decision = evaluate(each.mutation, keysRead(each.mutation).map(find), conditions);
         for (const write of decision.writes) {
-          map.set(keyText(write.key), write.value === null ? null : { value: write.value, expiresAtMs: write.expiresAtMs });
+          const { value: after, expiresAtMs } = write;
+          map.set(keyText(write.key), after === null ? null : { value: after, expiresAtMs });
         }
         return { kind: "mutate", outcome: decision.outcome };
       });
       const decision = evaluateTransaction(operations, present, conditions);
       expect(decision.results).toEqual(results);
       for (const write of decision.writes) {
-        before.set(keyText(write.key), write.value === null ? null : { value: write.value, expiresAtMs: write.expiresAtMs });
+        const { value: after, expiresAtMs } = write;
+        before.set(keyText(write.key), after === null ? null : { value: after, expiresAtMs });
       }
       expect([...before]).toEqual([...map]);
       const names = decision.writes.map((write) => keyText(write.key));

@@ -19,7 +19,8 @@ const rows: readonly (readonly [name: string, requests: readonly string[], repli
     [ok, "-ERR WATCH inside MULTI is not allowed", queued, "*1", ok]],
   ["UNWATCH inside", ["MULTI", "UNWATCH", "EXEC"], [ok, queued, "*1", ok]],
   ["an unknown command", ["MULTI", "FOO a", "SET a 1", "EXEC", "EXEC", "GET a"],
-    [ok, "-ERR unknown command 'FOO', with args beginning with: 'a' ", queued, abort, "-ERR EXEC without MULTI", "$-1"]],
+    [ok, "-ERR unknown command 'FOO', with args beginning with: 'a' ", queued, abort, "-ERR EXEC without MULTI",
+      "$-1"]],
   ["an unknown subcommand", ["MULTI", "CLIENT NOPE", "EXEC"],
     [ok, "-ERR unknown subcommand 'NOPE'. Try CLIENT HELP.", abort]],
   ["a wrong arity", ["MULTI", "GET", "EXEC"], [ok, "-ERR wrong number of arguments for 'get' command", abort]],
@@ -32,8 +33,8 @@ const rows: readonly (readonly [name: string, requests: readonly string[], repli
   ["discarded", ["MULTI", "SET a 9", "DISCARD", "GET a"], [ok, queued, ok, "$-1"]],
   ["errors while it runs undo nothing",
     ["SET a x", "MULTI", "SET b 1", "INCR a", "SET a 1 EX", "MSET c", "SET c 2", "EXEC", "MGET a b c"],
-    [ok, ok, queued, queued, queued, "-ERR wrong number of arguments for 'mset' command", queued, abort, "*3", "$1", "x",
-      "$-1", "$-1"]],
+    [ok, ok, queued, queued, queued, "-ERR wrong number of arguments for 'mset' command", queued, abort, "*3", "$1",
+      "x", "$-1", "$-1"]],
   ["refused values undo nothing",
     ["SET a x", "MULTI", "SET b 1", "INCR a", "SET a 1 EX", "SET c 2", "EXEC", "MGET a b c"],
     [ok, ok, queued, queued, queued, queued, "*4", ok, "-ERR value is not an integer or out of range",
@@ -55,7 +56,8 @@ const rows: readonly (readonly [name: string, requests: readonly string[], repli
   ["a watched key that is refused a change",
     ["SET n 1", "WATCH n", "EXPIRE n 100 XX", "PERSIST n", "SET n 2 NX", "MULTI", "EXEC"],
     [ok, ok, ":0", ":0", "$-1", ok, "*0"]],
-  ["a watched key given a lifetime", ["SET n 1", "WATCH n", "EXPIRE n 100", "MULTI", "EXEC"], [ok, ok, ":1", ok, "*-1"]],
+  ["a watched key given a lifetime", ["SET n 1", "WATCH n", "EXPIRE n 100", "MULTI", "EXEC"],
+    [ok, ok, ":1", ok, "*-1"]],
   ["UNWATCH", ["WATCH n", "SET n 1", "UNWATCH", "MULTI", "EXEC"], [ok, ok, ok, ok, "*0"]],
   ["EXEC forgets", ["WATCH n", "SET n 1", "MULTI", "EXEC", "MULTI", "EXEC"], [ok, ok, ok, "*-1", ok, "*0"]],
   ["DISCARD forgets", ["WATCH n", "SET n 1", "MULTI", "DISCARD", "MULTI", "EXEC"], [ok, ok, ok, ok, ok, "*0"]],
@@ -132,7 +134,9 @@ describe("two clients", () => {
 
   test("RESP3 has its own nothing, from HELLO on", () => {
     a.ask(encoded(["HELLO 3"]));
-    expect(a.ask(encoded(["WATCH k", "SET k 1", "MULTI", "GET none", "EXEC"]))).toBe("+OK\r\n+OK\r\n+OK\r\n+QUEUED\r\n_\r\n");
+    expect(a.ask(encoded(["WATCH k", "SET k 1", "MULTI", "GET none", "EXEC"]))).toBe(
+      "+OK\r\n+OK\r\n+OK\r\n+QUEUED\r\n_\r\n",
+    );
     expect(a.ask(encoded(["MULTI", "GET none", "MGET none", "EXEC"]))).toBe(
       "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n_\r\n*1\r\n_\r\n",
     );
@@ -143,7 +147,8 @@ describe("two clients", () => {
   test("a failure of the store is the one reply, and the transaction is over", () => {
     slow.failures.push(new NokvError("NOKV_UNDETERMINED", "the disk is gone"));
     expect(a.ask(encoded(["MULTI", "SET k 1", "EXEC", "EXEC"]))).toBe(
-      "+OK\r\n+QUEUED\r\n-UNDETERMINED the write may or may not survive: the disk is gone\r\n-ERR EXEC without MULTI\r\n",
+      "+OK\r\n+QUEUED\r\n-UNDETERMINED the write may or may not survive: the disk is gone\r\n" +
+        "-ERR EXEC without MULTI\r\n",
     );
     slow.failures.push(new NokvError("NOKV_BUSY", "too much"));
     expect(a.ask(encoded(["WATCH k", "SET k 1", "MULTI", "EXEC"]))).toBe(

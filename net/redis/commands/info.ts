@@ -140,7 +140,8 @@ export const infoCommand: Command = command(
     since: "7.0.0",
     summary: "Returns information and statistics about the server.",
     caveat:
-      "Fields that are measured, and those that clients need. Beyond 10,000 keys, and in MULTI, their number is estimated.",
+      "Fields that are measured, and those that clients need. Beyond 10,000 keys, and in MULTI, their number is " +
+      "estimated.",
   },
   runInfo,
 );

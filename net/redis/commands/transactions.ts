@@ -88,7 +88,7 @@ export const transactionCommands: readonly Command[] = [
       group,
       since: "2.2.0",
       summary: "Executes all commands in a transaction.",
-      caveat: "Atomic across a crash, too. After an error other than EXECABORT nothing happened, or UNDETERMINED says so.",
+      caveat: "Atomic across a crash, too.",
       inTransaction,
     },
     runExec,
@@ -107,7 +107,8 @@ export const transactionCommands: readonly Command[] = [
       group,
       since: "6.0.9",
       summary: "Monitors changes to keys to determine the execution of a transaction.",
-      caveat: "FLUSHALL changes absent keys, too. That nobody touched an absent key may be forgotten: EXEC then returns nil.",
+      caveat:
+        "FLUSHALL changes absent keys, too. Whether an absent key came and went may be forgotten: EXEC then replies nil.",
       inTransaction,
     },
     runWatch,
