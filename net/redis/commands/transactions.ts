@@ -108,7 +108,7 @@ export const transactionCommands: readonly Command[] = [
       since: "6.0.9",
       summary: "Monitors changes to keys to determine the execution of a transaction.",
       caveat:
-        "FLUSHALL changes absent keys, too. Whether an absent key came and went may be forgotten: EXEC then replies nil.",
+        "FLUSHALL changes absent keys, too. That an absent key was left alone may be forgotten: EXEC then fails.",
       inTransaction,
     },
     runWatch,
