@@ -26,6 +26,8 @@ export interface LocalJournalOptions {
   readonly owner: string;
   /** A file beyond this is replaced by a checkpoint, unless most of it is one already. */
   readonly fileBytesMax: number;
+  /** Called once, when the disk refused: from then on nothing can be decided, and only another opening mends that. */
+  readonly failed?: (error: DiskError) => void;
 }
 
 export const journalFileBytesMax = 1_048_576;
@@ -51,6 +53,7 @@ export class LocalJournal implements RootJournal {
   readonly #directory: DirectorySync;
   readonly #lock: DiskLock;
   readonly #fileBytesMax: number;
+  readonly #failed: (error: DiskError) => void;
   #file: JournalFile;
   #state: CoordinatorState;
   #token: RootToken;
@@ -71,7 +74,7 @@ export class LocalJournal implements RootJournal {
     lock: DiskLock,
     file: JournalFile,
     opened: JournalImage,
-    fileBytesMax: number,
+    { fileBytesMax, failed = () => {} }: LocalJournalOptions,
   ) {
     this.#env = env;
     this.#directory = directory;
@@ -81,6 +84,7 @@ export class LocalJournal implements RootJournal {
     this.#staged = opened.state;
     this.#token = opened.token;
     this.#fileBytesMax = fileBytesMax;
+    this.#failed = failed;
   }
 
   /** Throws `NokvError`. */
@@ -99,7 +103,7 @@ export class LocalJournal implements RootJournal {
       const directorySync = new DirectorySync(env.disk, directory);
       const file = await beginFile(env, directorySync, found, opened);
       removeFiles(env, directory, found.obsolete);
-      return new LocalJournal(env, directorySync, lock, file, opened, options.fileBytesMax);
+      return new LocalJournal(env, directorySync, lock, file, opened, options);
     } catch (error) {
       if (lock !== null) release(lock);
       if (error instanceof DiskError) throw refusal(error, `opening the Coordinator's journal in ${directory}`);
@@ -255,6 +259,7 @@ export class LocalJournal implements RootJournal {
     }
     const refused = this.#refusal() ?? new CoordinatorError("STOPPED", "the Coordinator is shutting down");
     for (const { done } of this.#gathering.splice(0)) done({ error: refused });
+    this.#failed(error);
     this.#finishClose();
   }
 }

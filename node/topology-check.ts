@@ -44,10 +44,10 @@ function checkRegions({ stores, regions }: Topology, problems: Problems): void {
 }
 
 /** Two processes of one machine cannot listen at one port, nor write to one directory. */
-function checkPlaces({ coordinator, redis, stores }: Topology, problems: Problems): void {
+function checkPlaces({ coordinator, redis, redisMetrics, stores }: Topology, problems: Problems): void {
   const places = [coordinator, ...stores];
-  const listening = places.map(({ listen }) => listen);
-  if (redis !== null) listening.push(redis);
+  const others = [redis, redisMetrics, ...places.map(({ metrics }) => metrics)];
+  const listening = [...places.map(({ listen }) => listen), ...others.filter((address) => address !== null)];
   for (const address of doubles(places.map((place) => show(place.address)))) {
     problems.add("addr", address, "each process has an address of its own");
   }

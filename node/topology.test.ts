@@ -37,11 +37,11 @@ test("the original's example, on the host", () => {
   const topology = parse(example);
   expect(topology.coordinator).toEqual({
     address: { host: "127.0.0.1", port: 2379 }, listen: { host: "127.0.0.1", port: 2379 },
-    workDir: "./artifacts/cluster/coordinator",
+    workDir: "./artifacts/cluster/coordinator", metrics: null,
   });
   expect(topology.stores[2]).toEqual({
     storeId: 3, address: { host: "127.0.0.1", port: 20173 }, listen: { host: "127.0.0.1", port: 20173 },
-    workDir: "./artifacts/cluster/store-3",
+    workDir: "./artifacts/cluster/store-3", metrics: null,
   });
   expect(topology.regions[1]).toMatchObject({
     leaderStoreId: 2, region: { id: 2, epoch: { version: 1, confVer: 1 }, end: new Uint8Array(0) },
@@ -55,7 +55,7 @@ test("the original's example, in containers; what is missing there is taken from
   expect(topology.coordinator.workDir).toBe("/var/lib/nokv-coordinator");
   expect(topology.stores[0]).toEqual({
     storeId: 1, address: { host: "node1", port: 20160 }, listen: { host: "0.0.0.0", port: 20160 },
-    workDir: "/var/lib/nokv/store-1",
+    workDir: "/var/lib/nokv/store-1", metrics: null,
   });
   const stores = example.stores.map(({ store_id, addr }) => ({ store_id, addr, work_dir: `/data/${store_id}` }));
   const [first] = parse({ ...example, stores }, "docker").stores;
@@ -78,7 +78,7 @@ const mistakes: readonly (readonly [what: string, change: object, message: RegEx
   [
     "an unknown field",
     { sotres: [] },
-    /^cluster\.json: sotres is \[\]: this field is unknown; known are coordinator, /,
+    /^cluster\.json: sotres is \[\]: this field is unknown; known are cluster_id, coordinator, /,
   ],
   ["a missing part", { coordinator: undefined }, /coordinator is missing: write an object/],
   ["no stores", { stores: [] }, /stores is \[\]: write a list with at least one entry/],

@@ -13,6 +13,8 @@ export interface ProcessPlace {
   readonly address: Address;
   readonly listen: Address;
   readonly workDir: string;
+  /** Where it tells of itself; null: nowhere, unless its own options say. */
+  readonly metrics: Address | null;
 }
 
 export interface StorePlace extends ProcessPlace {
@@ -27,10 +29,13 @@ export interface FirstRegion {
 
 /** One cluster, for one scope. What `coordinator`, `serve`, `redis` and `playground` are started from. */
 export interface Topology {
+  /** What its processes call their cluster: those of another one are refused. */
+  readonly clusterId: string;
   readonly maxRetries: number;
   readonly coordinator: ProcessPlace;
   /** Null: the gateway gets its address from its own options. */
   readonly redis: Address | null;
+  readonly redisMetrics: Address | null;
   /** By id. */
   readonly stores: readonly StorePlace[];
   /** By start key; they hold every key. */
@@ -38,11 +43,14 @@ export interface Topology {
 }
 
 const maxRetriesDefault = 8;
+const clusterIdDefault = "nokv";
+const clusterIdBytesMax = 64;
 const templateMark = "{id}";
 
 /**
- * Reads a topology file: the fields of the original's `raft_config.example.json`, and `redis.addr`. Throws
- * `NOKV_INVALID_ARGUMENT` with every problem found, each naming field, value and remedy. `path` is for the message.
+ * Reads a topology file: the fields of the original's `raft_config.example.json`; beyond them `cluster_id`,
+ * `redis.addr` and `metrics_addr` of every process. Throws `NOKV_INVALID_ARGUMENT` with every problem found, each
+ * naming field, value and remedy. `path` is for the message.
  */
 export function parseTopology(text: string, path: string, scope: TopologyScope): Topology {
   let value: unknown;
@@ -71,11 +79,17 @@ function readTopology(root: Fields, scope: TopologyScope, problems: Problems): T
   });
   const regions = root.objects("regions").map((fields) => readRegion(fields, problems));
   const redis = root.has("redis") ? readRedis(root.object("redis"), scope, problems) : null;
+  const clusterId = root.text("cluster_id", false) || clusterIdDefault;
+  if (new TextEncoder().encode(clusterId).length > clusterIdBytesMax) {
+    problems.add("cluster_id", clusterId, `write at most ${clusterIdBytesMax} bytes`);
+  }
   root.refuseUnknown();
   return {
+    clusterId,
     maxRetries,
     coordinator,
-    redis,
+    redis: redis?.address ?? null,
+    redisMetrics: redis?.metrics ?? null,
     stores: stores.toSorted((a, b) => a.storeId - b.storeId),
     regions: regions.toSorted((a, b) => compareKeys(a.region.start, b.region.start)),
   };
@@ -108,6 +122,7 @@ function readPlace(
     listen: fields.text("docker_listen_addr", false),
     workDir: fields.text("docker_work_dir", false),
   };
+  const metrics = readMetrics(fields, problems);
   fields.refuseUnknown();
   const inDocker = scope === "docker";
   const [addrField, addr] = inDocker && docker.addr !== "" ? ["docker_addr", docker.addr] : ["addr", host.addr];
@@ -119,15 +134,28 @@ function readPlace(
   if (workDir === "") {
     problems.add(fields.at("work_dir"), undefined, "name a directory here, or set store_work_dir_template");
   }
-  return { address, listen, workDir };
+  return { address, listen, workDir, metrics };
 }
 
-function readRedis(fields: Fields, scope: TopologyScope, problems: Problems): Address {
+/** In containers the same: nobody but the machine itself asks there. */
+function readMetrics(fields: Fields, problems: Problems): Address | null {
+  const text = fields.text("metrics_addr", false);
+  return text === "" ? null : readAddress(fields.at("metrics_addr"), text, problems);
+}
+
+interface RedisPlace {
+  readonly address: Address;
+  readonly metrics: Address | null;
+}
+
+function readRedis(fields: Fields, scope: TopologyScope, problems: Problems): RedisPlace {
   const host = fields.text("addr", true);
   const docker = fields.text("docker_addr", false);
+  const metrics = readMetrics(fields, problems);
   fields.refuseUnknown();
   const useDocker = scope === "docker" && docker !== "";
-  return readAddress(fields.at(useDocker ? "docker_addr" : "addr"), useDocker ? docker : host, problems);
+  const field = fields.at(useDocker ? "docker_addr" : "addr");
+  return { address: readAddress(field, useDocker ? docker : host, problems), metrics };
 }
 
 function readRegion(fields: Fields, problems: Problems): FirstRegion {

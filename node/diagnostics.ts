@@ -1,0 +1,64 @@
+import type { Address } from "../core/env/network.ts";
+import { NokvError } from "../core/errors.ts";
+import { type HttpResponse, plainText } from "../net/http/request.ts";
+import { HttpServer, type HttpWorld } from "../net/http/server.ts";
+import { metricsText, type VarTree } from "./metrics-text.ts";
+
+/** What a process says of itself. Asked for again and again: nothing here may be slow or change anything. */
+export interface DiagnosticSource {
+  /** Why the process is of no use any more and should be started anew; null: it is well. */
+  ailment(): string | null;
+  /** What it still waits for before it can serve; empty: it is ready. */
+  waitingFor(): readonly string[];
+  vars(): VarTree;
+}
+
+/**
+ * `/healthz` (is the process well), `/readyz` (does it serve), `/debug/vars` (statistics as JSON) and `/metrics` (the
+ * same for Prometheus), at an address of its own.
+ */
+export class Diagnostics {
+  readonly #server: HttpServer;
+
+  private constructor(server: HttpServer) {
+    this.#server = server;
+  }
+
+  /** Rejects with `NOKV_IO` when the address cannot be taken. */
+  static async open(world: HttpWorld, address: Address, source: DiagnosticSource): Promise<Diagnostics> {
+    const server = new HttpServer(world, ({ path }) => answer(path, source));
+    const error = await new Promise<Error | null>((resolve) => server.listen(address, resolve));
+    if (error === null) return new Diagnostics(server);
+    const where = `${address.host}:${address.port}`;
+    throw new NokvError("NOKV_IO", `cannot listen on ${where} for diagnostics: ${error.message}`, { cause: error });
+  }
+
+  get address(): Address {
+    return this.#server.address;
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+}
+
+function answer(path: string, source: DiagnosticSource): HttpResponse {
+  switch (path) {
+    case "/healthz":
+      return verdict(source.ailment());
+    case "/readyz": {
+      const waiting = source.waitingFor();
+      return verdict(source.ailment() ?? (waiting.length === 0 ? null : `waiting for ${waiting.join(", ")}`));
+    }
+    case "/debug/vars":
+      return { status: 200, contentType: "application/json", body: `${JSON.stringify(source.vars(), null, 2)}\n` };
+    case "/metrics":
+      return { status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: metricsText(source.vars()) };
+    default:
+      return { status: 404, contentType: plainText, body: "there are /healthz, /readyz, /debug/vars and /metrics\n" };
+  }
+}
+
+function verdict(problem: string | null): HttpResponse {
+  return { status: problem === null ? 200 : 503, contentType: plainText, body: `${problem ?? "ok"}\n` };
+}
