@@ -1,0 +1,81 @@
+import type { Clock } from "../../core/env/clock.ts";
+import { peerOnStore } from "../region.ts";
+import type { PeerChange } from "./peer-change.ts";
+import type { ChangeOutcome, Peer } from "./peer.ts";
+import type { StoreOptions } from "./store-options.ts";
+
+/** How a hand-over of leadership ended. */
+export type TransferOutcome =
+  | { readonly kind: "done" }
+  | { readonly kind: "refused" | "unknown"; readonly reason: string };
+
+interface Handover {
+  readonly regionId: number;
+  readonly storeId: number;
+  readonly done: (outcome: TransferOutcome) => void;
+  ticksLeft: number;
+}
+
+/** Changes of a region that its leader's store executes. Each `done` is called once, never inside the call. */
+export class RaftAdmin {
+  readonly #clock: Clock;
+  readonly #options: StoreOptions;
+  readonly #find: (regionId: number) => Peer | null;
+  #handovers: Handover[] = [];
+
+  constructor(clock: Clock, options: StoreOptions, find: (regionId: number) => Peer | null) {
+    this.#clock = clock;
+    this.#options = options;
+    this.#find = find;
+  }
+
+  /**
+   * One step of a configuration, or, with more than one voter's difference, into a joint one, which the leader leaves
+   * by itself. A new peer comes as a learner.
+   */
+  changePeers(regionId: number, changes: readonly PeerChange[], done: (outcome: ChangeOutcome) => void): void {
+    const peer = this.#find(regionId);
+    if (peer !== null) peer.changePeers(changes, done);
+    else this.#clock.soon(() => done({ kind: "refused", reason: `region ${regionId} is not here` }));
+  }
+
+  transferLeader(regionId: number, storeId: number, done: (outcome: TransferOutcome) => void): void {
+    const peer = this.#find(regionId);
+    const refused = (reason: string): void => this.#clock.soon(() => done({ kind: "refused", reason }));
+    if (peer === null || !peer.isLeader) return refused("this store does not lead the region");
+    const target = peerOnStore(peer.region, storeId);
+    if (target === null) return refused(`store ${storeId} has no peer of the region`);
+    const votes = target.role === "voter" || target.role === "incoming-voter";
+    if (!votes) return refused(`peer ${target.peerId} does not vote`);
+    if (target.peerId !== peer.peerId) peer.transfer(target.peerId);
+    this.#handovers.push({ regionId, storeId, done, ticksLeft: this.#options.transferTicks });
+  }
+
+  /** Asks for an election, in which others are asked first whether they would take part. */
+  campaign(regionId: number): void {
+    this.#find(regionId)?.campaign();
+  }
+
+  tick(): void {
+    if (this.#handovers.length === 0) return;
+    const waiting: Handover[] = [];
+    for (const handover of this.#handovers) if (!this.#settled(handover)) waiting.push(handover);
+    this.#handovers = waiting;
+  }
+
+  close(): void {
+    const handovers = this.#handovers;
+    this.#handovers = [];
+    for (const { done } of handovers) done({ kind: "unknown", reason: "the store was closed" });
+  }
+
+  #settled(handover: Handover): boolean {
+    const { regionId, storeId, done } = handover;
+    const peer = this.#find(regionId);
+    handover.ticksLeft--;
+    if (peer?.leaderStore === storeId) done({ kind: "done" });
+    else if (peer !== null && handover.ticksLeft > 0) return false;
+    else done({ kind: "unknown", reason: "it did not take over in time" });
+    return true;
+  }
+}

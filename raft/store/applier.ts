@@ -1,0 +1,189 @@
+// HOT: every committed entry is applied here.
+import { assert } from "../../core/assert.ts";
+import { encode } from "../../core/bytes/layout.ts";
+import { VersionedBatch } from "../../core/engine/versioned-batch.ts";
+import type { VersionedStore } from "../../core/engine/versioned-store.ts";
+import { decodeConfChange } from "../conf-change.ts";
+import { type Entry, type LogIndex, type Term, entryBytes } from "../entry.ts";
+import { type RegionMeta, peerById, regionLayout } from "../region.ts";
+import { dataOf, versionOfData } from "./entry-envelope.ts";
+import { HistoryHash } from "./history-hash.ts";
+import { type ApplyState, putApplyState, putRegionState } from "./local-records.ts";
+import { regionAfterPeers } from "./peer-change.ts";
+import type { CommittedEntry, RegionMachine } from "./region-machine.ts";
+
+export interface ApplierLimits {
+  readonly applyEntriesMax: number;
+  readonly applyBytesMax: number;
+}
+
+/** Whose entries are applied. */
+export interface ApplierOwner {
+  readonly peerId: number;
+  readonly region: RegionMeta;
+  readonly machine: RegionMachine;
+  /** What this peer proposed at that place; 0: it was another. */
+  proposalAt(index: LogIndex, term: Term): number;
+  /** A run is in the engine. */
+  applied(run: AppliedRun): void;
+}
+
+/** Entries that went into the engine in one batch. */
+export interface AppliedRun {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly entries: number;
+  /** The batch's ticket in the engine. */
+  readonly ticket: number;
+  /** A configuration entry: the region after it, which is the one before where the entry did nothing. */
+  readonly conf: RegionMeta | null;
+  readonly told: boolean;
+}
+
+/** A run that waits for room in the engine. */
+interface Prepared {
+  readonly batch: VersionedBatch;
+  readonly state: ApplyState;
+  readonly entries: number;
+  readonly conf: RegionMeta | null;
+  /** The machine has put something into it. */
+  readonly told: boolean;
+}
+
+/**
+ * Applies the committed entries of one region in their order, a run of them in one batch of the engine: what they do,
+ * how far the region is now, and the region's descriptor where it changed (R4). A crash leaves all of a run or nothing
+ * of it, and the log begins again behind it.
+ */
+export class Applier {
+  #state: ApplyState;
+  readonly #store: VersionedStore;
+  readonly #owner: ApplierOwner;
+  readonly #limits: ApplierLimits;
+  #queue: Entry[] = [];
+  #first = 0;
+  #prepared: Prepared | null = null;
+
+  // oxlint-disable-next-line max-params
+  constructor(store: VersionedStore, owner: ApplierOwner, limits: ApplierLimits, state: ApplyState) {
+    this.#store = store;
+    this.#owner = owner;
+    this.#limits = limits;
+    this.#state = state;
+  }
+
+  /** As it is in the engine. */
+  get state(): ApplyState {
+    return this.#state;
+  }
+
+  get pending(): boolean {
+    return this.#prepared !== null || this.#first < this.#queue.length;
+  }
+
+  push(entries: readonly Entry[]): void {
+    for (let i = 0; i < entries.length; i++) this.#queue.push(entries[i] as Entry);
+  }
+
+  /** A snapshot replaces everything: what waits is in it. */
+  reset(state: ApplyState): void {
+    this.#queue = [];
+    this.#first = 0;
+    this.#prepared = null;
+    this.#state = state;
+  }
+
+  /** Applies one run. False: the engine has no room for it, and it waits. Throws what the engine throws. */
+  step(): boolean {
+    assert(this.pending, "a step applies something");
+    const run = this.#prepared ?? this.#prepare();
+    if (!this.#store.hasRoom(run.batch.byteLength)) {
+      this.#prepared = run;
+      return false;
+    }
+    this.#prepared = null;
+    const ticket = this.#store.apply(run.batch);
+    this.#state = run.state;
+    const { entries, conf, told } = run;
+    this.#owner.applied({ index: run.state.index, term: run.state.term, entries, ticket, conf, told });
+    return true;
+  }
+
+  #prepare(): Prepared {
+    const first = this.#take();
+    assert(first.index === this.#state.index + 1, "entries are applied one after the other");
+    const hash = new HistoryHash(this.#state.high, this.#state.low);
+    const batch = new VersionedBatch();
+    return first.kind === "conf" ? this.#prepareConf(first, batch, hash) : this.#prepareRun(first, batch, hash);
+  }
+
+  /** Entries up to the next configuration entry: that one may change what those behind it mean. */
+  #prepareRun(first: Entry, batch: VersionedBatch, hash: HistoryHash): Prepared {
+    const { applyEntriesMax, applyBytesMax } = this.#limits;
+    const committed: CommittedEntry[] = [];
+    let entry = first;
+    let count = 1;
+    let bytes = entryBytes(first);
+    this.#admit(entry, committed);
+    for (let next = this.#peek(); next !== null && next.kind !== "conf"; next = this.#peek()) {
+      bytes += entryBytes(next);
+      if (count >= applyEntriesMax || bytes > applyBytesMax) break;
+      entry = this.#take();
+      count++;
+      this.#admit(entry, committed);
+    }
+    if (committed.length > 0) this.#owner.machine.apply(committed, batch, hash);
+    return this.#seal(entry, batch, hash, { entries: count, conf: null, told: committed.length > 0 });
+  }
+
+  #admit(entry: Entry, committed: CommittedEntry[]): void {
+    const { index, term, data } = entry;
+    const proposal = this.#owner.proposalAt(index, term);
+    const version = entry.kind === "normal" ? versionOfData(data) : -1;
+    if (version < 0) return;
+    const stale = version !== this.#owner.region.epoch.version;
+    committed.push({ index, term, data: dataOf(data), proposal, stale });
+  }
+
+  #prepareConf(entry: Entry, batch: VersionedBatch, hash: HistoryHash): Prepared {
+    const { region, peerId } = this.#owner;
+    this.#owner.proposalAt(entry.index, entry.term);
+    const change = decodeConfChange(entry.data);
+    const after = change === null ? "it is damaged" : regionAfterPeers(region, change);
+    hash.number(entry.index);
+    if (typeof after === "string") return this.#seal(entry, batch, hash, { entries: 1, conf: region, told: false });
+    hash.bytes(encode(regionLayout, after));
+    const state = peerById(after, peerId) === null ? "tombstone" : "normal";
+    putRegionState(batch, this.#store, { state, peerId, region: after });
+    return this.#seal(entry, batch, hash, { entries: 1, conf: after, told: false });
+  }
+
+  // oxlint-disable-next-line max-params
+  #seal(
+    last: Entry,
+    batch: VersionedBatch,
+    hash: HistoryHash,
+    run: Pick<Prepared, "entries" | "conf" | "told">,
+  ): Prepared {
+    const state = { index: last.index, term: last.term, high: hash.high, low: hash.low };
+    putApplyState(batch, this.#store, this.#owner.region.id, state);
+    return { batch, state, ...run };
+  }
+
+  #peek(): Entry | null {
+    return this.#queue[this.#first] ?? null;
+  }
+
+  #take(): Entry {
+    const entry = this.#queue[this.#first];
+    assert(entry !== undefined, "an entry waits to be applied");
+    this.#first++;
+    if (this.#first === this.#queue.length || this.#first === queueSlack) {
+      this.#queue.splice(0, this.#first);
+      this.#first = 0;
+    }
+    return entry;
+  }
+}
+
+const queueSlack = 4_096;

@@ -1,0 +1,40 @@
+import type { VersionedStore } from "../../core/engine/versioned-store.ts";
+import type { Clock } from "../../core/env/clock.ts";
+import type { Random } from "../../core/env/random.ts";
+import type { Trace } from "../../core/env/trace.ts";
+import type { PeerId } from "../entry.ts";
+import type { Message } from "../message.ts";
+import type { Peer } from "./peer.ts";
+import type { RaftLog } from "./raft-log.ts";
+import type { RegionMachineMaker } from "./region-machine.ts";
+import type { StoreOptions } from "./store-options.ts";
+import type { StoreStats } from "./store-stats.ts";
+
+/** The parts of `Env` that a store uses. */
+export interface StoreWorld {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly trace: Trace;
+}
+
+/** What the peers of a store have in common, and what they tell it. */
+export interface PeerContext {
+  readonly storeId: number;
+  readonly world: StoreWorld;
+  readonly engine: VersionedStore;
+  readonly log: RaftLog;
+  readonly options: StoreOptions;
+  readonly stats: StoreStats;
+  readonly makeMachine: RegionMachineMaker;
+  /** It has something to do in the next turn. */
+  dirty(peer: Peer): void;
+  send(peer: Peer, message: Message): void;
+  /** Its region, its leader or its office is another one. */
+  changed(peer: Peer): void;
+  /** It is no member any more, and its batch that says so is in the engine under `ticket`. */
+  removed(peer: Peer, ticket: number): void;
+  /** A follower needs what the log no longer holds. */
+  snapshotWanted(peer: Peer, to: PeerId): void;
+  /** The disk refused: nothing is done or said any more. */
+  fail(error: Error): void;
+}

@@ -1,0 +1,16 @@
+import type { PeerId, Term } from "../entry.ts";
+import type { RegionMeta } from "../region.ts";
+import type { RegionMachine } from "./region-machine.ts";
+
+/** A replica that has its region's records, as those see it who serve requests to it. */
+export interface PeerView {
+  readonly peerId: PeerId;
+  /** As applied here. */
+  readonly region: RegionMeta;
+  readonly machine: RegionMachine;
+  /** 0: it does not lead, or has not applied everything of earlier terms yet. */
+  readonly leadingTerm: Term;
+  /** As far as known; 0: nobody knows. */
+  readonly leaderStore: number;
+  readonly leaderPeer: PeerId;
+}

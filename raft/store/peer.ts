@@ -1,0 +1,450 @@
+// HOT: everything that happens to a region on this store passes here.
+import { assert } from "../../core/assert.ts";
+import type { VersionedStore } from "../../core/engine/versioned-store.ts";
+import type { Clock } from "../../core/env/clock.ts";
+import { isEmpty } from "../conf-state.ts";
+import { type LogIndex, type PeerId, type Term, nobody } from "../entry.ts";
+import type { RegionEpoch } from "../epoch.ts";
+import type { Message } from "../message.ts";
+import type { Restored } from "../raft-options.ts";
+import { Raft, type Status } from "../raft.ts";
+import type { AppendTask, DropReason, Fetch, Ready, SoftState } from "../ready.ts";
+import { type RegionMeta, peerById } from "../region.ts";
+import { isJointRegion, voterConfiguration } from "../voter-configuration.ts";
+import { Applier, type ApplierOwner, type AppliedRun } from "./applier.ts";
+import { wrapData } from "./entry-envelope.ts";
+import type { LaneBatch } from "./lane-batch.ts";
+import type { ApplyState } from "./local-records.ts";
+import { LogKeeper } from "./log-keeper.ts";
+import { type PeerChange, confChangeOf, leaveJointOf, regionAfterPeers } from "./peer-change.ts";
+import type { PeerContext } from "./peer-context.ts";
+import { Proposals } from "./proposals.ts";
+import { Reads } from "./reads.ts";
+import type { ProposalEnd, RegionHost, RegionMachine } from "./region-machine.ts";
+import { readEntries } from "./restored.ts";
+import { proposalBytesMax } from "./store-options.ts";
+
+/** How a change of peers ended. "unknown": it may still happen. */
+export type ChangeOutcome =
+  | { readonly kind: "done"; readonly region: RegionMeta }
+  | { readonly kind: "refused" | "unknown"; readonly reason: string };
+
+type Pending =
+  | { readonly kind: "proposal"; readonly proposal: number }
+  | { readonly kind: "read"; readonly done: (ok: boolean) => void }
+  | { readonly kind: "conf"; readonly done: (outcome: ChangeOutcome) => void };
+
+interface PlacedChange {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly done: (outcome: ChangeOutcome) => void;
+}
+
+const noEpoch: RegionEpoch = { version: 0, confVer: 0 };
+export const noApplyState: ApplyState = { index: 0, term: 0, high: 0, low: 0 };
+
+export interface PeerParts {
+  readonly regionId: number;
+  readonly peerId: PeerId;
+  /** Null: it has heard of its region, and waits for a snapshot. */
+  readonly region: RegionMeta | null;
+  readonly state: ApplyState;
+  readonly restored: Restored;
+}
+
+/**
+ * One region's replica on this store: the protocol's machine, the log's end of it, and what is applied. Whatever comes
+ * is stepped at once and has its effects in the store's next turn.
+ */
+export class Peer implements RegionHost, ApplierOwner {
+  readonly regionId: number;
+  readonly peerId: PeerId;
+  readonly raft: Raft;
+  readonly proposals = new Proposals();
+  readonly reads = new Reads();
+  readonly #context: PeerContext;
+  readonly #keeper: LogKeeper;
+  #region: RegionMeta | null = null;
+  #machine: RegionMachine | null = null;
+  #applier: Applier | null = null;
+  #soft: SoftState = { role: "follower", leader: nobody, transferee: nobody };
+  /** Of the office that the soft state speaks of. */
+  #term: Term = 0;
+  #leadingTerm: Term = 0;
+  #lastToken = 0;
+  readonly #pending = new Map<number, Pending>();
+  #answers: (() => void)[] = [];
+  #changes: PlacedChange[] = [];
+  /** Ticks since this peer left office with proposals under way. */
+  #idleTicks = 0;
+  /** Where those live who wrote to this peer, and whom its region does not name. */
+  readonly #heardFrom = new Map<PeerId, number>();
+  #closed = false;
+  readonly #drop = (proposal: number, why: ProposalEnd): void => this.machine.dropped(proposal, why);
+
+  constructor(context: PeerContext, parts: PeerParts) {
+    this.#context = context;
+    const { regionId, peerId, region, state, restored } = parts;
+    this.regionId = regionId;
+    this.peerId = peerId;
+    assert(region !== null || isEmpty(restored.conf), "who waits for a snapshot is no member yet");
+    const { random } = context.world;
+    this.raft = new Raft({ id: peerId, random, limits: context.options.raft }, restored);
+    this.#keeper = new LogKeeper(context, this);
+    if (region !== null) this.#host(region, state);
+  }
+
+  // What a region's machine, and whoever serves it, sees.
+
+  get store(): VersionedStore {
+    return this.#context.engine;
+  }
+
+  get clock(): Clock {
+    return this.#context.world.clock;
+  }
+
+  get initialised(): boolean {
+    return this.#region !== null;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get region(): RegionMeta {
+    assert(this.#region !== null, "a peer that serves has a region");
+    return this.#region;
+  }
+
+  get machine(): RegionMachine {
+    assert(this.#machine !== null, "a peer that serves has a machine");
+    return this.#machine;
+  }
+
+  get epoch(): RegionEpoch {
+    return this.#region?.epoch ?? noEpoch;
+  }
+
+  get applyState(): ApplyState {
+    return this.#applier?.state ?? noApplyState;
+  }
+
+  get leadingTerm(): Term {
+    return this.#leadingTerm;
+  }
+
+  get leaderPeer(): PeerId {
+    return this.#soft.leader;
+  }
+
+  get leaderStore(): number {
+    return this.storeOf(this.#soft.leader);
+  }
+
+  get isLeader(): boolean {
+    return this.#soft.role === "leader";
+  }
+
+  status(): Status {
+    return this.raft.status();
+  }
+
+  /** 0: nobody knows. */
+  storeOf(peerId: PeerId): number {
+    if (peerId === nobody) return 0;
+    if (peerId === this.peerId) return this.#context.storeId;
+    const known = this.#region === null ? null : peerById(this.#region, peerId);
+    return known?.storeId ?? this.#heardFrom.get(peerId) ?? 0;
+  }
+
+  propose(proposal: number, data: Uint8Array): void {
+    assert(proposal > 0, "a proposal has a number");
+    assert(data.length <= proposalBytesMax, "a proposal fits its frame");
+    const { stats, options } = this.#context;
+    stats.proposals++;
+    if (this.proposals.count + this.#pending.size >= options.proposalsMax) {
+      stats.proposalsRefused++;
+      this.#answerLater(() => this.machine.dropped(proposal, "busy"));
+      return;
+    }
+    const token = this.#token({ kind: "proposal", proposal });
+    this.raft.step({ kind: "propose", token, data: wrapData(this.region.epoch.version, data) });
+    this.#context.dirty(this);
+  }
+
+  readIndex(done: (ok: boolean) => void): void {
+    const { stats, options } = this.#context;
+    stats.reads++;
+    if (this.reads.count + this.#pending.size >= options.readsMax) {
+      stats.readsRefused++;
+      this.#answerLater(() => done(false));
+      return;
+    }
+    this.raft.step({ kind: "readIndex", token: this.#token({ kind: "read", done }) });
+    this.#context.dirty(this);
+  }
+
+  // What the store's administration asks.
+
+  changePeers(changes: readonly PeerChange[], done: (outcome: ChangeOutcome) => void): void {
+    const change = confChangeOf(this.region, changes);
+    const after = regionAfterPeers(this.region, change);
+    if (typeof after === "string") {
+      this.#answerLater(() => done({ kind: "refused", reason: after }));
+      return;
+    }
+    this.raft.step({ kind: "conf", token: this.#token({ kind: "conf", done }), change });
+    this.#context.dirty(this);
+  }
+
+  transfer(to: PeerId): void {
+    this.raft.step({ kind: "transfer", to });
+    this.#context.dirty(this);
+  }
+
+  campaign(): void {
+    this.raft.step({ kind: "campaign", force: false });
+    this.#context.dirty(this);
+  }
+
+  // What comes from the store.
+
+  message(from: number, message: Message): void {
+    if (this.storeOf(message.from) === 0) this.#heardFrom.set(message.from, from);
+    this.raft.step({ kind: "message", message });
+    this.#context.dirty(this);
+  }
+
+  unreachable(storeId: number): void {
+    if (!this.isLeader) return;
+    for (const { peerId, storeId: at } of this.region.peers) {
+      if (at === storeId && peerId !== this.peerId) this.raft.step({ kind: "unreachable", peer: peerId });
+    }
+    this.#context.dirty(this);
+  }
+
+  tick(): void {
+    if (this.isLeader) this.#leaveJoint();
+    this.raft.step({ kind: "tick" });
+    this.#loseHope();
+    this.#keeper.tick();
+    if (this.raft.hasReady()) this.#context.dirty(this);
+  }
+
+  /** The tasks of a submit are durable. */
+  appended(task: AppendTask): void {
+    if (this.#closed) return;
+    this.#send(task.sendAfter);
+    this.raft.step({ kind: "appended", seq: task.seq });
+    this.#context.dirty(this);
+  }
+
+  /** Everything that is to be done, but applying. */
+  carryOut(batch: LaneBatch): void {
+    const answers = this.#answers;
+    this.#answers = [];
+    for (let i = 0; i < answers.length; i++) (answers[i] as () => void)();
+    if (!this.raft.hasReady()) return;
+    const ready = this.raft.ready();
+    if (ready.soft !== null) this.#softChanged(ready.soft);
+    this.#settleTokens(ready);
+    this.#send(ready.sendNow);
+    if (ready.append !== null) batch.add(this, ready.append);
+    if (ready.apply.length > 0) this.#applier?.push(ready.apply);
+    for (const fetch of ready.fetches) this.#fetch(fetch);
+    for (const to of ready.snapshotsWanted) this.#context.snapshotWanted(this, to);
+    if (this.raft.hasReady()) this.#context.dirty(this);
+  }
+
+  /** Entries wait to be applied. */
+  get applies(): boolean {
+    return !this.#closed && (this.#applier?.pending ?? false);
+  }
+
+  /** Applies one run; false: the engine has no room. */
+  applyStep(): boolean {
+    assert(this.#applier !== null, "only a peer with a region applies");
+    const done = this.#applier.step();
+    if (!done) this.#context.stats.runsDelayed++;
+    return done;
+  }
+
+  /** Nothing more is done or answered for it. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#leadingTerm = 0;
+    const machine = this.#machine;
+    if (machine !== null) this.proposals.giveUp(this.#drop);
+    for (const pending of this.#pending.values()) {
+      if (pending.kind === "proposal") machine?.dropped(pending.proposal, "not-leader");
+      else if (pending.kind === "read") pending.done(false);
+      else pending.done({ kind: "unknown", reason: "this peer was closed" });
+    }
+    this.#pending.clear();
+    for (const { done } of this.#changes) done({ kind: "unknown", reason: "this peer was closed" });
+    this.#changes = [];
+    this.reads.refuse();
+    machine?.close();
+  }
+
+  // Of what is applied.
+
+  proposalAt(index: LogIndex, term: Term): number {
+    return this.proposals.take(index, term, this.#drop);
+  }
+
+  applied(run: AppliedRun): void {
+    const { stats } = this.#context;
+    stats.runs++;
+    stats.entriesApplied += run.entries;
+    this.#keeper.applied(run);
+    const before = this.region;
+    if (run.conf !== null) {
+      this.#region = run.conf;
+      this.raft.step({ kind: "confApplied", conf: voterConfiguration(run.conf) });
+    }
+    this.raft.step({ kind: "applied", index: run.index });
+    this.#context.dirty(this);
+    if (run.told) this.machine.applied();
+    this.reads.applied(run.index);
+    if (run.conf !== null && run.conf !== before) this.#regionChanged(run);
+    if (run.conf !== null) this.#settleChanges(run, run.conf === before);
+    if (this.#closed) return;
+    if (this.isLeader && this.#leadingTerm === 0 && run.term === this.#term) {
+      this.#leadingTerm = this.#term;
+      this.machine.lead(this.#term);
+      this.#context.changed(this);
+    }
+  }
+
+  #host(region: RegionMeta, state: ApplyState): void {
+    this.#region = region;
+    this.#applier = new Applier(this.#context.engine, this, this.#context.options, state);
+    this.#machine = this.#context.makeMachine(this);
+  }
+
+  #softChanged(soft: SoftState): void {
+    this.#soft = soft;
+    if (soft.role === "leader") this.#term = this.raft.status().term;
+    else if (this.#leadingTerm !== 0) {
+      this.#leadingTerm = 0;
+      this.#idleTicks = 0;
+      this.machine.stepDown();
+    }
+    this.#context.changed(this);
+  }
+
+  #settleTokens(ready: Ready): void {
+    for (const { token, index, term } of ready.proposed) {
+      const pending = this.#settled(token);
+      if (pending?.kind === "proposal") this.proposals.placed(index, term, pending.proposal, this.#drop);
+      else if (pending?.kind === "conf") this.#changes.push({ index, term, done: pending.done });
+    }
+    for (const { token, why } of ready.dropped) {
+      const pending = this.#settled(token);
+      if (pending?.kind === "proposal") this.machine.dropped(pending.proposal, endOf(why));
+      else if (pending?.kind === "read") pending.done(false);
+      else pending?.done({ kind: "refused", reason: refusalOf(why) });
+    }
+    for (const { token, index } of ready.reads) {
+      const pending = this.#settled(token);
+      if (pending?.kind !== "read") continue;
+      if (this.applyState.index >= index) pending.done(true);
+      else this.reads.wait(index, pending.done);
+    }
+  }
+
+  /** Null: of nobody who waits. */
+  #settled(token: number): Pending | null {
+    const pending = this.#pending.get(token) ?? null;
+    this.#pending.delete(token);
+    return pending;
+  }
+
+  #send(messages: readonly Message[]): void {
+    for (let i = 0; i < messages.length; i++) this.#context.send(this, messages[i] as Message);
+  }
+
+  #fetch({ to, low, high, bytesMax }: Fetch): void {
+    const { log } = this.#context;
+    const base = log.group(this.regionId)?.start.index ?? 0;
+    const entries = low <= base ? "compacted" : readEntries(log, this.regionId, low, high, bytesMax);
+    this.raft.step({ kind: "fetched", to, low, entries });
+  }
+
+  #regionChanged(run: AppliedRun): void {
+    const { peerId, region } = this;
+    if (peerById(region, peerId) === null) {
+      this.#context.removed(this, run.ticket);
+      return;
+    }
+    this.machine.regionChanged();
+    this.#context.changed(this);
+  }
+
+  /** `refused`: the entry did nothing. */
+  #settleChanges(run: AppliedRun, refused: boolean): void {
+    const { index, term } = run;
+    const settled = this.#changes.filter((change) => change.index <= index || change.term < term);
+    this.#changes = this.#changes.filter((change) => !settled.includes(change));
+    for (const change of settled) {
+      if (change.index !== index || change.term !== term) {
+        change.done({ kind: "refused", reason: "another leader's entry took its place" });
+      } else if (refused) {
+        change.done({ kind: "refused", reason: "the region's peers had changed when it was applied" });
+      } else change.done({ kind: "done", region: this.region });
+    }
+  }
+
+  /** A joint configuration is left as soon as it is entered. */
+  #leaveJoint(): void {
+    if (this.#leadingTerm === 0 || !isJointRegion(this.region) || this.#changes.length > 0) return;
+    // Token 0 is nobody's. While another change is under way this one is dropped, and tried again with the next tick.
+    this.raft.step({ kind: "conf", token: 0, change: leaveJointOf(this.region) });
+  }
+
+  /** Whoever waits for a proposal of a former office is not kept waiting for ever. */
+  #loseHope(): void {
+    if (this.isLeader || (this.proposals.count === 0 && this.#changes.length === 0)) return;
+    this.#idleTicks++;
+    if (this.#idleTicks < this.#context.options.proposalTicks) return;
+    this.#idleTicks = 0;
+    this.proposals.giveUp(this.#drop);
+    const changes = this.#changes;
+    this.#changes = [];
+    for (const { done } of changes) done({ kind: "unknown", reason: "this peer does not lead any more" });
+  }
+
+  #token(pending: Pending): number {
+    const token = ++this.#lastToken;
+    this.#pending.set(token, pending);
+    return token;
+  }
+
+  #answerLater(answer: () => void): void {
+    this.#answers.push(answer);
+    this.#context.dirty(this);
+  }
+}
+
+function endOf(why: DropReason): ProposalEnd {
+  return why === "uncommittedFull" ? "busy" : "not-leader";
+}
+
+function refusalOf(why: DropReason): string {
+  switch (why) {
+    case "confPending":
+      return "another change of peers is under way";
+    case "confIllegal":
+      return "it does not apply to the peers as they are";
+    case "uncommittedFull":
+      return "too much is proposed and not committed";
+    case "transferring":
+      return "leadership is being handed over";
+    case "notLeader":
+    case "removed":
+      return "this peer does not lead";
+  }
+}
