@@ -1,24 +1,29 @@
 // HOT: every memtable is sorted once for its flush, and its new records once per scan.
 import { readKeyLength, recordHeaderBytes } from "../bytes/record.ts";
+import { WideWords } from "../bytes/wide-words.ts";
 import { compareRecords } from "./record-order.ts";
 
-/** Runs of this length are sorted by insertion before they are merged. */
-const insertionRunMax = 8;
-/** Bytes of key in a prefix; with five bits of family before them, as much as a double holds exactly. */
-const prefixKeyBytes = 6;
-const prefixFamilyMax = 31;
+/** So few are sorted by insertion. */
+const insertionMax = 12;
+/** Bytes of key that are looked at in one go. */
+const windowBytes = 32;
+/** As many bits as a number holds exactly. */
+const prefixBitsMax = 53;
+/** Where a record has its family. */
+const familyAt = 7;
+const twoTo32 = 0x1_0000_0000;
 
 /**
- * Sorts offsets of record images into record order, in place. No two may have equal (family, key, version).
+ * Sorts offsets of record images into record order, in place. No two may have equal (family, key, version), and
+ * those of one key must come in the order of their versions, as they arrive in a memtable.
  *
- * A bottom-up merge sort by a real comparator. Each record's first bytes after the common prefix of all
- * keys are kept as one number, which decides most comparisons without touching the records; only ties read
- * them, so long common prefixes (zero-padded counters) cost a comparison more, never a worse order of
- * growth. Runs that are in order already are not merged: sorted input takes linear time.
+ * The first bytes of family and key in which records differ are packed into a number, each in as few bits as its range
+ * over all records needs, with the index of the record behind it: a 64 bit integer per record, and those are sorted
+ * by the machine's own sort, without a comparator and without touching the records. Where the number does not
+ * reach to the end of the longest key, records with the same number are sorted again by what follows.
  */
 export function sortRecords(bytes: Uint8Array, view: DataView, offsets: Uint32Array): void {
-  if (offsets.length < 2) return;
-  new RecordSort(bytes, view, offsets).run();
+  sortFrom({ bytes, view, from: 0 }, offsets);
 }
 
 /** Merges two sorted lists of offsets into a new one; cheap when one of them is short. */
@@ -63,115 +68,164 @@ function lowerBound(
   return low;
 }
 
-class RecordSort {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #offsets: Uint32Array;
-  readonly #prefixes: Float64Array;
-  /** Indexes into `#offsets` and `#prefixes`. */
-  #from: Uint32Array;
-  #to: Uint32Array;
+interface Records {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** Before this position all keys are alike. Position 0 is the family, the key follows. */
+  readonly from: number;
+}
 
-  constructor(bytes: Uint8Array, view: DataView, offsets: Uint32Array) {
-    this.#bytes = bytes;
-    this.#view = view;
-    this.#offsets = offsets.slice();
-    this.#prefixes = new Float64Array(offsets.length);
-    this.#from = offsets;
-    this.#to = new Uint32Array(offsets.length);
-    const skip = this.#commonPrefixLength();
-    for (let i = 0; i < offsets.length; i++) this.#prefixes[i] = this.#prefixAt(offsets[i] as number, skip);
+/** How the bytes of a stretch of positions are packed: those in which no two records differ take no room. */
+interface Packing {
+  readonly positions: readonly number[];
+  /** The least byte at the position. */
+  readonly lows: readonly number[];
+  /** How many different codes there are. */
+  readonly radices: readonly number[];
+  /** From here on some keys are over already, which comes before every byte. */
+  readonly shortest: number;
+  /** No key reaches beyond what is packed. */
+  readonly complete: boolean;
+  /** The position behind it. */
+  readonly next: number;
+}
+
+function sortFrom(records: Records, offsets: Uint32Array): void {
+  const count = offsets.length;
+  if (count <= insertionMax) return insertionSort(records, offsets);
+  const indexBits = 32 - Math.clz32(count - 1);
+  const packing = packingOf(records, offsets, 2 ** Math.min(prefixBitsMax, 64 - indexBits));
+  const wide = new WideWords(count);
+  packInto(wide, records, offsets, packing);
+  wide.sort();
+  const { words, lowAt } = wide;
+  const arrived = offsets.slice();
+  const mask = 2 ** indexBits - 1;
+  for (let i = 0; i < count; i++) {
+    const index = (words[2 * i + lowAt] as number) & mask;
+    offsets[i] = arrived[count - 1 - index] as number;
   }
+  if (!packing.complete) sortTies({ ...records, from: packing.next }, offsets, wide, indexBits);
+}
 
-  run(): void {
-    const target = this.#from;
-    const count = target.length;
-    for (let i = 0; i < count; i++) target[i] = i;
-    for (let i = 0; i < count; i += insertionRunMax) this.#insertion(i, Math.min(i + insertionRunMax, count));
-    for (let width = insertionRunMax; width < count; width *= 2) this.#mergeRuns(width);
-    const sorted = this.#from;
-    for (let i = 0; i < count; i++) this.#to[i] = this.#offsets[sorted[i] as number] as number;
-    target.set(this.#to);
+/** Of records with one number the one that arrived last comes first: where the key is complete, it is the newest. */
+// oxlint-disable-next-line max-params
+function sortTies(records: Records, offsets: Uint32Array, wide: WideWords, indexBits: number): void {
+  const { words, lowAt, highAt } = wide;
+  let start = 0;
+  for (let i = 1; i <= offsets.length; i++) {
+    const same =
+      i < offsets.length &&
+      words[2 * i + highAt] === words[2 * start + highAt] &&
+      (words[2 * i + lowAt] as number) >>> indexBits === (words[2 * start + lowAt] as number) >>> indexBits;
+    if (same) continue;
+    if (i - start > 1) sortFrom(records, offsets.subarray(start, i).reverse());
+    start = i;
   }
+}
 
-  #mergeRuns(width: number): void {
-    const count = this.#from.length;
-    for (let start = 0; start < count; start += 2 * width) {
-      const middle = Math.min(start + width, count);
-      this.#merge(start, middle, Math.min(middle + width, count));
+/** As many positions from `from` on as `limit` different numbers allow, one in which records differ at least. */
+function packingOf(records: Records, offsets: Uint32Array, limit: number): Packing {
+  const lows = new Uint8Array(windowBytes);
+  const highs = new Uint8Array(windowBytes);
+  for (let from = records.from; ; from += windowBytes) {
+    const { shortest, longest } = rangesFrom(records, offsets, from, { lows, highs });
+    const packing = packed(from, shortest, longest, { lows, highs, limit });
+    if (packing.positions.length > 0 || packing.complete) return packing;
+  }
+}
+
+interface Ranges {
+  readonly lows: Uint8Array;
+  readonly highs: Uint8Array;
+}
+
+/** The least and the greatest byte at each position of the window, and how far keys reach. */
+// oxlint-disable-next-line max-params
+function rangesFrom(
+  { bytes, view }: Records,
+  offsets: Uint32Array,
+  from: number,
+  { lows, highs }: Ranges,
+): { shortest: number; longest: number } {
+  lows.fill(255);
+  highs.fill(0);
+  let shortest = Number.MAX_SAFE_INTEGER;
+  let longest = 0;
+  for (let i = 0; i < offsets.length; i++) {
+    const offset = offsets[i] as number;
+    const length = 1 + readKeyLength(view, offset);
+    if (length < shortest) shortest = length;
+    if (length > longest) longest = length;
+    const end = Math.min(length - from, windowBytes);
+    const start = offset + recordHeaderBytes - 1 + from;
+    for (let at = 0; at < end; at++) {
+      const byte = from + at === 0 ? (bytes[offset + familyAt] as number) : (bytes[start + at] as number);
+      if (byte < (lows[at] as number)) lows[at] = byte;
+      if (byte > (highs[at] as number)) highs[at] = byte;
     }
-    const merged = this.#to;
-    this.#to = this.#from;
-    this.#from = merged;
   }
+  return { shortest, longest };
+}
 
-  #merge(start: number, middle: number, end: number): void {
-    const from = this.#from;
-    const to = this.#to;
-    if (middle >= end || this.#compare(from[middle - 1] as number, from[middle] as number) < 0) {
-      to.set(from.subarray(start, end), start);
-      return;
-    }
-    let left = start;
-    let right = middle;
-    for (let i = start; i < end; i++) {
-      const takeLeft =
-        right >= end ||
-        (left < middle && this.#compare(from[left] as number, from[right] as number) < 0);
-      to[i] = from[takeLeft ? left++ : right++] as number;
-    }
+// oxlint-disable-next-line max-params
+function packed(
+  from: number,
+  shortest: number,
+  longest: number,
+  { lows, highs, limit }: Ranges & { readonly limit: number },
+): Packing {
+  const packing = { positions: [] as number[], lows: [] as number[], radices: [] as number[], shortest };
+  let product = 1;
+  let next = from;
+  for (; next < longest && next < from + windowBytes; next++) {
+    const low = lows[next - from] as number;
+    const radix = (highs[next - from] as number) - low + (next < shortest ? 1 : 2);
+    if (product * radix > limit) break;
+    product *= radix;
+    if (radix === 1) continue;
+    packing.positions.push(next);
+    packing.lows.push(low);
+    packing.radices.push(radix);
   }
+  return { ...packing, complete: next >= longest, next };
+}
 
-  #insertion(start: number, end: number): void {
-    const run = this.#from;
-    for (let i = start + 1; i < end; i++) {
-      const moving = run[i] as number;
-      let at = i;
-      while (at > start && this.#compare(run[at - 1] as number, moving) > 0) {
-        run[at] = run[at - 1] as number;
-        at--;
+/** Per record the packed number, and behind it how many arrived later. */
+// oxlint-disable-next-line max-params
+function packInto(wide: WideWords, { bytes, view }: Records, offsets: Uint32Array, packing: Packing): void {
+  const { words, lowAt, highAt } = wide;
+  const { positions, lows, radices, shortest } = packing;
+  const count = offsets.length;
+  const indexBits = 32 - Math.clz32(count - 1);
+  const lowRange = twoTo32 / 2 ** indexBits;
+  for (let i = 0; i < count; i++) {
+    const offset = offsets[i] as number;
+    const length = 1 + readKeyLength(view, offset);
+    let number = 0;
+    for (let p = 0; p < positions.length; p++) {
+      const position = positions[p] as number;
+      let code = 0;
+      if (position < length) {
+        const at = position === 0 ? offset + familyAt : offset + recordHeaderBytes - 1 + position;
+        code = (bytes[at] as number) - (lows[p] as number) + (position < shortest ? 0 : 1);
       }
-      run[at] = moving;
+      number = number * (radices[p] as number) + code;
     }
+    const high = Math.floor(number / lowRange);
+    words[2 * i + highAt] = high;
+    words[2 * i + lowAt] = ((number - high * lowRange) << indexBits) | (count - 1 - i);
   }
+}
 
-  #compare(a: number, b: number): number {
-    const byPrefix = (this.#prefixes[a] as number) - (this.#prefixes[b] as number);
-    if (byPrefix !== 0) return byPrefix;
-    const aOffset = this.#offsets[a] as number;
-    return compareRecords(
-      this.#bytes, this.#view, aOffset,
-      this.#bytes, this.#view, this.#offsets[b] as number,
-    );
-  }
-
-  /** How many key bytes all records begin with, whatever their families: a prefix has the family first. */
-  #commonPrefixLength(): number {
-    const bytes = this.#bytes;
-    const first = this.#offsets[0] as number;
-    let length = readKeyLength(this.#view, first);
-    for (let i = 1; i < this.#offsets.length; i++) {
-      const offset = this.#offsets[i] as number;
-      length = Math.min(length, readKeyLength(this.#view, offset));
-      let at = recordHeaderBytes;
-      while (at < recordHeaderBytes + length && bytes[offset + at] === bytes[first + at]) at++;
-      length = at - recordHeaderBytes;
+function insertionSort({ bytes, view }: Records, offsets: Uint32Array): void {
+  for (let i = 1; i < offsets.length; i++) {
+    const moving = offsets[i] as number;
+    let at = i;
+    while (at > 0 && compareRecords(bytes, view, offsets[at - 1] as number, bytes, view, moving) > 0) {
+      offsets[at] = offsets[at - 1] as number;
+      at--;
     }
-    return length;
-  }
-
-  /**
-   * Family and six key bytes after the common prefix as a number, short keys padded with zeros. Monotone:
-   * a smaller number is an earlier record; equal ones are told apart by the records themselves.
-   */
-  #prefixAt(offset: number, skip: number): number {
-    const bytes = this.#bytes;
-    const end = offset + recordHeaderBytes + readKeyLength(this.#view, offset);
-    const start = offset + recordHeaderBytes + skip;
-    let prefix = Math.min(bytes[offset + 7] as number, prefixFamilyMax);
-    for (let at = start; at < start + prefixKeyBytes; at++) {
-      prefix = prefix * 256 + (at < end ? (bytes[at] as number) : 0);
-    }
-    return prefix;
+    offsets[at] = moving;
   }
 }
