@@ -11,6 +11,7 @@ import { raftActs, raftCore, raftElections, raftMembers } from "./raft-core.ts";
 import { rpc } from "./rpc.ts";
 import { txnModel } from "./txn-model.ts";
 import { raftLog } from "./raft-log.ts";
+import { raftStore } from "./raft-store.ts";
 
 /** What we promise to survive. A mixed batch of seeds draws from these by weight. */
 export const scenarios: readonly Scenario[] = [
@@ -29,4 +30,5 @@ export const scenarios: readonly Scenario[] = [
   rpc,
   txnModel,
   raftLog,
+  raftStore,
 ];

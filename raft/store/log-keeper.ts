@@ -61,13 +61,15 @@ export class LogKeeper {
     const index = Math.min(this.durableIndex, this.#floor());
     if (index <= base) return;
     const { log, stats } = this.#context;
-    const { raft, regionId } = this.#peer;
+    const { raft, regionId, peerId } = this.#peer;
     const term = raft.termAt(index);
     this.#cutting = true;
     stats.compactions++;
     log.submit([{ op: "compact", group: regionId, start: { index, term } }], false, () => {
       this.#cutting = false;
-      if (!this.#peer.closed) raft.step({ kind: "compacted", index });
+      if (this.#peer.closed) return;
+      raft.step({ kind: "compacted", index });
+      this.#context.watch?.compacted(regionId, peerId, index);
     });
   }
 

@@ -5,6 +5,7 @@ import type { Trace } from "../../core/env/trace.ts";
 import type { PeerId } from "../entry.ts";
 import type { Message } from "../message.ts";
 import type { Peer } from "./peer.ts";
+import type { PeerWatch } from "./peer-watch.ts";
 import type { RaftLog } from "./raft-log.ts";
 import type { RegionMachineMaker } from "./region-machine.ts";
 import type { StoreOptions } from "./store-options.ts";
@@ -26,6 +27,7 @@ export interface PeerContext {
   readonly options: StoreOptions;
   readonly stats: StoreStats;
   readonly makeMachine: RegionMachineMaker;
+  readonly watch: PeerWatch | null;
   /** It has something to do in the next turn. */
   dirty(peer: Peer): void;
   send(peer: Peer, message: Message): void;

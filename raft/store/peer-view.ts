@@ -1,5 +1,6 @@
 import type { PeerId, Term } from "../entry.ts";
 import type { RegionMeta } from "../region.ts";
+import type { ApplyState } from "./local-records.ts";
 import type { RegionMachine } from "./region-machine.ts";
 
 /** A replica that has its region's records, as those see it who serve requests to it. */
@@ -13,4 +14,5 @@ export interface PeerView {
   /** As far as known; 0: nobody knows. */
   readonly leaderStore: number;
   readonly leaderPeer: PeerId;
+  readonly applyState: ApplyState;
 }

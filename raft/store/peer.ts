@@ -3,8 +3,9 @@ import { assert } from "../../core/assert.ts";
 import type { VersionedStore } from "../../core/engine/versioned-store.ts";
 import type { Clock } from "../../core/env/clock.ts";
 import { isEmpty } from "../conf-state.ts";
-import { type LogIndex, type PeerId, type Term, nobody } from "../entry.ts";
+import { type Entry, type LogIndex, type PeerId, type Term, nobody } from "../entry.ts";
 import type { RegionEpoch } from "../epoch.ts";
+import type { Input } from "../input.ts";
 import type { Message } from "../message.ts";
 import type { Restored } from "../raft-options.ts";
 import { Raft, type Status } from "../raft.ts";
@@ -92,6 +93,7 @@ export class Peer implements RegionHost, ApplierOwner {
     this.raft = new Raft({ id: peerId, random, limits: context.options.raft }, restored);
     this.#keeper = new LogKeeper(context, this);
     if (region !== null) this.#host(region, state);
+    context.watch?.started(regionId, peerId, this.raft);
   }
 
   // What a region's machine, and whoever serves it, sees.
@@ -169,7 +171,7 @@ export class Peer implements RegionHost, ApplierOwner {
       return;
     }
     const token = this.#token({ kind: "proposal", proposal });
-    this.raft.step({ kind: "propose", token, data: wrapData(this.region.epoch.version, data) });
+    this.#step({ kind: "propose", token, data: wrapData(this.region.epoch.version, data) });
     this.#context.dirty(this);
   }
 
@@ -181,7 +183,7 @@ export class Peer implements RegionHost, ApplierOwner {
       this.#answerLater(() => done(false));
       return;
     }
-    this.raft.step({ kind: "readIndex", token: this.#token({ kind: "read", done }) });
+    this.#step({ kind: "readIndex", token: this.#token({ kind: "read", done }) });
     this.#context.dirty(this);
   }
 
@@ -194,17 +196,17 @@ export class Peer implements RegionHost, ApplierOwner {
       this.#answerLater(() => done({ kind: "refused", reason: after }));
       return;
     }
-    this.raft.step({ kind: "conf", token: this.#token({ kind: "conf", done }), change });
+    this.#step({ kind: "conf", token: this.#token({ kind: "conf", done }), change });
     this.#context.dirty(this);
   }
 
   transfer(to: PeerId): void {
-    this.raft.step({ kind: "transfer", to });
+    this.#step({ kind: "transfer", to });
     this.#context.dirty(this);
   }
 
   campaign(): void {
-    this.raft.step({ kind: "campaign", force: false });
+    this.#step({ kind: "campaign", force: false });
     this.#context.dirty(this);
   }
 
@@ -212,21 +214,21 @@ export class Peer implements RegionHost, ApplierOwner {
 
   message(from: number, message: Message): void {
     if (this.storeOf(message.from) === 0) this.#heardFrom.set(message.from, from);
-    this.raft.step({ kind: "message", message });
+    this.#step({ kind: "message", message });
     this.#context.dirty(this);
   }
 
   unreachable(storeId: number): void {
     if (!this.isLeader) return;
     for (const { peerId, storeId: at } of this.region.peers) {
-      if (at === storeId && peerId !== this.peerId) this.raft.step({ kind: "unreachable", peer: peerId });
+      if (at === storeId && peerId !== this.peerId) this.#step({ kind: "unreachable", peer: peerId });
     }
     this.#context.dirty(this);
   }
 
   tick(): void {
     if (this.isLeader) this.#leaveJoint();
-    this.raft.step({ kind: "tick" });
+    this.#step({ kind: "tick" });
     this.#loseHope();
     this.#keeper.tick();
     if (this.raft.hasReady()) this.#context.dirty(this);
@@ -235,8 +237,9 @@ export class Peer implements RegionHost, ApplierOwner {
   /** The tasks of a submit are durable. */
   appended(task: AppendTask): void {
     if (this.#closed) return;
+    this.#context.watch?.persisted(this.regionId, this.peerId, task);
     this.#send(task.sendAfter);
-    this.raft.step({ kind: "appended", seq: task.seq });
+    this.#step({ kind: "appended", seq: task.seq });
     this.#context.dirty(this);
   }
 
@@ -251,7 +254,7 @@ export class Peer implements RegionHost, ApplierOwner {
     this.#settleTokens(ready);
     this.#send(ready.sendNow);
     if (ready.append !== null) batch.add(this, ready.append);
-    if (ready.apply.length > 0) this.#applier?.push(ready.apply);
+    if (ready.apply.length > 0) this.#push(ready.apply);
     for (const fetch of ready.fetches) this.#fetch(fetch);
     for (const to of ready.snapshotsWanted) this.#context.snapshotWanted(this, to);
     if (this.raft.hasReady()) this.#context.dirty(this);
@@ -274,6 +277,7 @@ export class Peer implements RegionHost, ApplierOwner {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#context.watch?.ended(this.regionId, this.peerId);
     this.#leadingTerm = 0;
     const machine = this.#machine;
     if (machine !== null) this.proposals.giveUp(this.#drop);
@@ -303,9 +307,9 @@ export class Peer implements RegionHost, ApplierOwner {
     const before = this.region;
     if (run.conf !== null) {
       this.#region = run.conf;
-      this.raft.step({ kind: "confApplied", conf: voterConfiguration(run.conf) });
+      this.#step({ kind: "confApplied", conf: voterConfiguration(run.conf) });
     }
-    this.raft.step({ kind: "applied", index: run.index });
+    this.#step({ kind: "applied", index: run.index });
     this.#context.dirty(this);
     if (run.told) this.machine.applied();
     this.reads.applied(run.index);
@@ -364,14 +368,30 @@ export class Peer implements RegionHost, ApplierOwner {
   }
 
   #send(messages: readonly Message[]): void {
-    for (let i = 0; i < messages.length; i++) this.#context.send(this, messages[i] as Message);
+    const { watch } = this.#context;
+    for (let i = 0; i < messages.length; i++) {
+      const message = messages[i] as Message;
+      watch?.released(this.regionId, this.peerId, message);
+      this.#context.send(this, message);
+    }
+  }
+
+  #step(input: Input): void {
+    this.raft.step(input);
+    this.#context.watch?.stepped(this.regionId, this.peerId);
+  }
+
+  #push(entries: readonly Entry[]): void {
+    const { watch } = this.#context;
+    if (watch !== null) for (const entry of entries) watch.applied(this.regionId, this.peerId, entry);
+    this.#applier?.push(entries);
   }
 
   #fetch({ to, low, high, bytesMax }: Fetch): void {
     const { log } = this.#context;
     const base = log.group(this.regionId)?.start.index ?? 0;
     const entries = low <= base ? "compacted" : readEntries(log, this.regionId, low, high, bytesMax);
-    this.raft.step({ kind: "fetched", to, low, entries });
+    this.#step({ kind: "fetched", to, low, entries });
   }
 
   #regionChanged(run: AppliedRun): void {
@@ -402,7 +422,7 @@ export class Peer implements RegionHost, ApplierOwner {
   #leaveJoint(): void {
     if (this.#leadingTerm === 0 || !isJointRegion(this.region) || this.#changes.length > 0) return;
     // Token 0 is nobody's. While another change is under way this one is dropped, and tried again with the next tick.
-    this.raft.step({ kind: "conf", token: 0, change: leaveJointOf(this.region) });
+    this.#step({ kind: "conf", token: 0, change: leaveJointOf(this.region) });
   }
 
   /** Whoever waits for a proposal of a former office is not kept waiting for ever. */

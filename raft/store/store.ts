@@ -17,6 +17,7 @@ import { noteKey, storeGroup } from "./log-notes.ts";
 import { Peer, noApplyState } from "./peer.ts";
 import type { PeerContext, StoreWorld } from "./peer-context.ts";
 import type { PeerView } from "./peer-view.ts";
+import type { PeerWatch } from "./peer-watch.ts";
 import { Post } from "./post.ts";
 import type { RaftLog } from "./raft-log.ts";
 import type { RegionMachineMaker } from "./region-machine.ts";
@@ -37,6 +38,8 @@ export interface StoreParts {
   readonly makeMachine: RegionMachineMaker;
   /** The disk refused something: this store does and says nothing more, and its process should end. */
   readonly onFatal: (error: Error) => void;
+  /** Of the simulator. */
+  readonly watch?: PeerWatch;
 }
 
 /** Called when a peer is there, has another region, another leader or office, or is gone (null). */
@@ -55,6 +58,7 @@ export class Store implements PeerContext {
   readonly options: StoreOptions;
   readonly stats = new StoreStats();
   readonly makeMachine: RegionMachineMaker;
+  readonly watch: PeerWatch | null;
   readonly admin: RaftAdmin;
   readonly #onFatal: (error: Error) => void;
   readonly #post: Post;
@@ -84,6 +88,7 @@ export class Store implements PeerContext {
     this.log = parts.log;
     this.options = storeOptions(parts.options);
     this.makeMachine = parts.makeMachine;
+    this.watch = parts.watch ?? null;
     this.#onFatal = parts.onFatal;
     this.#post = new Post(parts.transport, this.storeId, this.stats, {
       peer: (regionId) => this.#peers.get(regionId) ?? null,
@@ -330,7 +335,8 @@ export class Store implements PeerContext {
       }
       this.#tombstones.set(regionId, { peerId, region, index: applyState.index, term: applyState.term });
       // Whether what was read survives a power loss nobody knows: it is said again.
-      if (this.log.group(regionId) !== null) this.#writeTombstone(regionId, peerId, region, applyState);
+      if (this.log.group(regionId) === null) continue;
+      this.#destroyAfter(regionId, this.engine.apply(this.#tombstoneBatch(peerId, region, applyState)));
     }
     for (const regionId of this.log.groups()) {
       if (regionId !== storeGroup && !this.#peers.has(regionId)) this.#recoverGroup(regionId);
@@ -399,17 +405,19 @@ export class Store implements PeerContext {
   /** `peer` is no member of its region any more, as `region` says. */
   #bury(peer: Peer, region: RegionMeta): void {
     const { regionId, peerId, applyState } = peer;
+    const batch = this.#tombstoneBatch(peerId, region, applyState);
+    // The engine is full: whoever told of it will tell again.
+    if (!this.engine.hasRoom(batch.byteLength)) return;
     this.#tombstones.set(regionId, { peerId, region, index: applyState.index, term: applyState.term });
     this.#drop(peer);
-    this.#writeTombstone(regionId, peerId, region, applyState);
+    this.#destroyAfter(regionId, this.engine.apply(batch));
   }
 
-  // oxlint-disable-next-line max-params
-  #writeTombstone(regionId: number, peerId: PeerId, region: RegionMeta, state: ApplyState): void {
+  #tombstoneBatch(peerId: PeerId, region: RegionMeta, state: ApplyState): VersionedBatch {
     const batch = new VersionedBatch();
     putRegionState(batch, this.engine, { state: "tombstone", peerId, region });
-    putApplyState(batch, this.engine, regionId, state);
-    this.#destroyAfter(regionId, this.engine.apply(batch));
+    putApplyState(batch, this.engine, region.id, state);
+    return batch;
   }
 
   /** The log goes when the tombstone is durable (R13): a peer without its log is not one that was removed. */

@@ -148,6 +148,8 @@ export class RaftObserver {
     if (hard.term === known.term && known.vote !== 0 && hard.vote !== known.vote) {
       this.#fail("term", `${id} has forgotten its vote in term ${hard.term}`);
     }
+    // The commit is a hint that needs no sync: a crash may take it back.
+    this.#hards.set(id, hard);
   }
 
   #leads(peer: ObservedPeer, { id, term }: Status): void {

@@ -1,0 +1,202 @@
+import type { PeerChange } from "../raft/store/peer-change.ts";
+import { type RegionMeta, peerOnStore } from "../raft/region.ts";
+import type { Dice } from "../sim/dice.ts";
+import type { CrashKind } from "../sim/incarnation.ts";
+import type { World } from "../sim/world.ts";
+import type { DeedName } from "./raft-store-plan.ts";
+import type { StoreNode, StoreSeat, StoreStage } from "./raft-store-seat.ts";
+
+/** Whoever leads a region, as far as it knows itself. */
+export interface Office {
+  readonly seat: StoreSeat;
+  readonly node: StoreNode;
+  readonly term: number;
+  readonly region: RegionMeta;
+}
+
+/** The leader of the highest term. */
+export function leaderOf(seats: readonly StoreSeat[], region: number): Office | null {
+  let found: Office | null = null;
+  for (const seat of seats) {
+    const { node } = seat;
+    if (node === null || !seat.machine.up) continue;
+    const view = node.store.region(region);
+    if (view === null || view.leadingTerm <= (found?.term ?? 0)) continue;
+    found = { seat, node, term: view.leadingTerm, region: view.region };
+  }
+  return found;
+}
+
+/** What operators do at the worst of times, and misfortunes that hit several machines, besides what the swarm does. */
+export class StoreNemesis {
+  readonly #stage: StoreStage;
+  readonly #world: World;
+  readonly #seats: readonly StoreSeat[];
+  readonly #dice: Dice;
+  #stopped = false;
+  #lastPeer = 1_000;
+  changes = 0;
+  transfers = 0;
+
+  constructor(stage: StoreStage, seats: readonly StoreSeat[]) {
+    this.#stage = stage;
+    this.#world = stage.world;
+    this.#seats = seats;
+    this.#dice = stage.world.dice("deeds");
+  }
+
+  start(): void {
+    if (this.#stage.plan.deeds.length > 0) this.#later();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const seat of this.#seats) seat.held = false;
+    this.#heal();
+  }
+
+  #later(): void {
+    const { deeds, deedGapMsMax } = this.#stage.plan;
+    this.#world.after(this.#dice.skewed(1, Math.ceil(deedGapMsMax)) * 1_000, () => {
+      if (this.#stopped) return;
+      this.#do(this.#dice.pick(deeds));
+      this.#later();
+    });
+  }
+
+  // oxlint-disable-next-line max-lines-per-function -- one case per deed
+  #do(deed: DeedName): void {
+    const dice = this.#dice;
+    const region = dice.between(1, this.#stage.plan.regions);
+    const victim = dice.pick(this.#seats);
+    const office = leaderOf(this.#seats, region);
+    const leader = office?.seat ?? victim;
+    const kind = dice.pick<CrashKind>(["process", "power"]);
+    const lengthMs = dice.skewed(1, Math.ceil(this.#stage.plan.deedLengthMsMax));
+    switch (deed) {
+      case "transfer":
+        if (office !== null) this.#transfer(office, region);
+        return;
+      case "change-peers":
+        if (office !== null) this.changePeers(office, this.#draw(office.region));
+        return;
+      case "campaign":
+        void victim.enter(({ store }) => store.admin.campaign(region));
+        return;
+      case "isolate-leader":
+        return this.#cut(`isolate ${leader.machine.name}`, lengthMs, (a, b) => a === leader || b === leader);
+      case "isolate":
+        return this.#cut(`isolate ${victim.machine.name}`, lengthMs, (a, b) => a === victim || b === victim);
+      case "ring":
+        return this.#cut("ring", lengthMs, (a, b) => !this.#areNeighbours(a, b));
+      case "one-way": {
+        const deaf = dice.chance(1, 2);
+        const what = `${leader.machine.name} is ${deaf ? "deaf" : "mute"}`;
+        return this.#cut(what, lengthMs, (a, b) => (deaf ? b : a) === leader);
+      }
+      case "split": {
+        const left = this.#seats.filter(() => dice.chance(1, 2));
+        const names = left.map(({ machine }) => machine.name).join(",");
+        return this.#cut(`split ${names} from the others`, lengthMs, (a, b) => left.includes(a) !== left.includes(b));
+      }
+      case "crash-leader":
+        return this.#crash([leader], kind, lengthMs);
+      case "crash-all":
+        return this.#crash(this.#seats, "process", 0);
+      case "power-off-all":
+        return this.#crash(this.#seats, "power", 0);
+      case "lag":
+        return this.#crash([victim], kind, 4 * lengthMs);
+      case "pause-leader":
+        this.#world.story(`pause ${leader.machine.name} for ${lengthMs} ms`);
+        return leader.machine.pause(lengthMs);
+      case "heal":
+        return this.#heal();
+      default:
+        return;
+    }
+  }
+
+  /** Asks the leader; how it ends is nobody's promise. */
+  changePeers({ region, seat }: Office, changes: readonly PeerChange[]): void {
+    if (changes.length === 0) return;
+    const text = changes.map(({ op, peerId, storeId }) => `${op} ${peerId}@${storeId}`).join(", ");
+    this.#world.story(`region ${region.id}: ${text}, asked of ${seat.machine.name}`);
+    void seat.enter(({ store }) => {
+      store.admin.changePeers(region.id, changes, ({ kind }) => {
+        if (kind === "done") this.changes++;
+      });
+    });
+  }
+
+  #transfer({ region, seat }: Office, id: number): void {
+    const others = region.peers.filter(({ storeId }) => storeId !== seat.storeId);
+    if (others.length === 0) return;
+    const to = this.#dice.pick(others).storeId;
+    void seat.enter(({ store }) => {
+      store.admin.transferLeader(id, to, ({ kind }) => {
+        if (kind === "done") this.transfers++;
+      });
+    });
+  }
+
+  /** A new peer on a store that has none, as learner first; or one goes; or roles change. */
+  #draw(region: RegionMeta): PeerChange[] {
+    const dice = this.#dice;
+    const voters = region.peers.filter(({ role }) => role === "voter");
+    const learners = region.peers.filter(({ role }) => role === "learner");
+    const free = this.#seats.filter(({ storeId }) => peerOnStore(region, storeId) === null);
+    const promoted = learners.map(({ peerId, storeId }): PeerChange => ({ op: "promote", peerId, storeId }));
+    if (promoted.length > 0 && dice.chance(1, 2)) {
+      const demoted = voters.length > 2 && dice.chance(1, 3) ? voters.slice(0, 1) : [];
+      return [...promoted, ...demoted.map((peer): PeerChange => ({ op: "demote", ...peer }))];
+    }
+    if (free.length > 0 && region.peers.length < 0 && dice.chance(2, 3)) {
+      return [{ op: "addLearner", peerId: ++this.#lastPeer, storeId: dice.pick(free).storeId }];
+    }
+    const mayGo = [...learners, ...(voters.length > 1 ? voters : [])];
+    if (mayGo.length === 0) return [];
+    const { peerId, storeId } = dice.pick(mayGo);
+    return [{ op: "remove", peerId, storeId }];
+  }
+
+  #crash(seats: readonly StoreSeat[], kind: CrashKind, heldMs: number): void {
+    const names = seats.map(({ machine }) => machine.name).join(", ");
+    this.#world.story(`${kind} of ${names}${heldMs > 0 ? `, down for ${heldMs} ms` : ""}`);
+    for (const seat of seats) {
+      if (heldMs > 0) seat.held = true;
+      seat.machine.crash(kind);
+    }
+    if (heldMs === 0) return;
+    this.#world.after(heldMs * 1_000, () => {
+      for (const seat of seats) seat.held = false;
+    });
+  }
+
+  #areNeighbours(a: StoreSeat, b: StoreSeat): boolean {
+    const distance = Math.abs(this.#seats.indexOf(a) - this.#seats.indexOf(b));
+    return distance === 1 || distance === this.#seats.length - 1;
+  }
+
+  // oxlint-disable-next-line max-params -- what, how long, and between whom
+  #cut(what: string, lengthMs: number, separated: (from: StoreSeat, to: StoreSeat) => boolean): void {
+    this.#world.story(`${what} for ${lengthMs} ms`);
+    for (const from of this.#seats) {
+      for (const to of this.#seats) {
+        if (from === to || !separated(from, to)) continue;
+        const link = this.#world.network.link(from.machine.name, to.machine.name);
+        link.block();
+        this.#world.count("net.one-way-loss");
+        this.#world.after(lengthMs * 1_000, () => link.unblock());
+      }
+    }
+  }
+
+  #heal(): void {
+    for (const from of this.#seats) {
+      for (const to of this.#seats) {
+        if (from !== to) this.#world.network.link(from.machine.name, to.machine.name).unblock();
+      }
+    }
+  }
+}

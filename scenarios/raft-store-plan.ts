@@ -1,0 +1,157 @@
+import type { EngineOptions } from "../core/engine/options.ts";
+import type { NetOptions } from "../net/rpc/options.ts";
+import { type RaftLimits, raftLimitsDefault } from "../raft/raft-options.ts";
+import type { StoreOptions } from "../raft/store/store-options.ts";
+import type { RaftLogOptions } from "../raft/store/log-writer.ts";
+import type { Dice } from "../sim/dice.ts";
+import type { NetworkFaults } from "../sim/network/network-faults.ts";
+import type { World } from "../sim/world.ts";
+import { drawEngineOptions } from "./engine-sizes.ts";
+
+/** What one seed's stores are like, and what is done to them. */
+export interface StorePlan {
+  readonly stores: number;
+  readonly regions: number;
+  /** Replicas that a region begins with. */
+  readonly voters: number;
+  readonly store: StoreOptions;
+  /** Of a healthy group, about: from the loss of its leader to another one. */
+  readonly electionMs: number;
+  readonly faultsMs: number;
+  readonly clients: number;
+  readonly keysPerRegion: number;
+  /** Between two requests of a client, at most. */
+  readonly gapMsMax: number;
+  readonly fillerMax: number;
+  /** Kinds of what operators and misfortune do, drawn from this list; empty: nothing. */
+  readonly deeds: readonly DeedName[];
+  readonly deedGapMsMax: number;
+  readonly deedLengthMsMax: number;
+  readonly engine: Partial<EngineOptions>;
+  readonly log: RaftLogOptions;
+  readonly net: Partial<NetOptions>;
+  /** How the network of this seed is at its best; what is too slow for its timers is made faster. */
+  readonly links: Partial<NetworkFaults>;
+}
+
+export const deedNames = [
+  "transfer",
+  "change-peers",
+  "change-peers",
+  "campaign",
+  "isolate-leader",
+  "isolate",
+  "ring",
+  "one-way",
+  "split",
+  "crash-leader",
+  "crash-all",
+  "power-off-all",
+  "lag",
+  "pause-leader",
+  "heal",
+] as const;
+export type DeedName = (typeof deedNames)[number];
+
+const mebibyte = 1024 * 1024;
+
+export function drawStorePlan(world: World): StorePlan {
+  const dice = world.dice("plan");
+  const { faultFree, network, disk } = world.options;
+  const links = drawLinks(network.faults);
+  const roundTripUs = 2 * (links.latencyUsMax + links.jitterUsMax);
+  const electionTicks = dice.pick([5, 10]);
+  const heartbeatTicks = dice.pick([1, 2]);
+  const slowestUs = roundTripUs + 2 * Math.min(disk.faults.syncUsMax, 50_000);
+  const tickUs = Math.max(dice.pick([10_000, 50_000, 100_000]), Math.ceil((3 * slowestUs) / electionTicks));
+  const electionMs = Math.ceil((2 * electionTicks * tickUs) / 1_000);
+  const stores = dice.pick([3, 3, 3, 4, 5]);
+  const kinds = deedNames.filter(() => dice.chance(1, 2));
+  const quiet = faultFree || dice.chance(1, 10);
+  return {
+    stores,
+    regions: dice.pick([1, 1, 2, 3]),
+    voters: dice.pick([3, 3, 3, 3, 1]),
+    store: drawStoreOptions(dice, tickUs, drawLimits(dice, electionTicks, heartbeatTicks)),
+    electionMs,
+    faultsMs: Math.min(60_000, electionMs * dice.between(8, 60)),
+    clients: dice.between(1, 4),
+    keysPerRegion: dice.between(2, 5),
+    gapMsMax: dice.pick([1, 10, electionMs / 4, electionMs]),
+    fillerMax: dice.pick([0, 0, 200, 2_000]),
+    deeds: quiet ? [] : kinds,
+    deedGapMsMax: electionMs * dice.pick([1, 3, 8]),
+    deedLengthMsMax: electionMs * dice.pick([1, 3, 8]),
+    engine: drawEngineOptions(world, dice),
+    log: {
+      segmentBytes: dice.pick([2_048, 16_384, mebibyte]),
+      groupBytesMax: dice.pick([1, 1_024, 65_536]),
+      waitedSyncUs: dice.pick([0, 250]),
+      livePercentMin: dice.pick([1, 25, 50]),
+    },
+    net: drawNet(dice, roundTripUs),
+    links,
+  };
+}
+
+function drawStoreOptions(dice: Dice, tickUs: number, raft: RaftLimits): StoreOptions {
+  const logKeepEntries = dice.pick([10_000]);
+  return {
+    raft,
+    tickUs,
+    applyEntriesMax: dice.pick([1, 3, 1_024]),
+    applyBytesMax: dice.pick([1, 1_000, mebibyte]),
+    proposalsMax: dice.pick([1, 4, 4_096]),
+    readsMax: dice.pick([1, 4, 4_096]),
+    proposalTicks: dice.pick([3 * raft.electionTicks, 100]),
+    logKeepEntries,
+    logEntriesMax: logKeepEntries + dice.pick([1, 10, 1_000]),
+    transferTicks: 2 * raft.electionTicks,
+  };
+}
+
+type Links = Pick<NetworkFaults, "windowBytes" | "segmentBytesMax" | "latencyUsMin" | "latencyUsMax" | "jitterUsMax">;
+
+/** Narrow links are the matter of `rpc`; here a message of entries passes in reason. */
+function drawLinks(faults: Readonly<NetworkFaults>): Links {
+  const latencyUsMax = Math.min(faults.latencyUsMax, 20_000);
+  return {
+    windowBytes: Math.max(faults.windowBytes, 65_536),
+    segmentBytesMax: Math.max(faults.segmentBytesMax, 1_024),
+    latencyUsMax,
+    latencyUsMin: Math.min(faults.latencyUsMin, latencyUsMax),
+    jitterUsMax: Math.min(faults.jitterUsMax, 20_000),
+  };
+}
+
+function drawLimits(dice: Dice, electionTicks: number, heartbeatTicks: number): RaftLimits {
+  const tiny = dice.chance(1, 2);
+  return {
+    ...raftLimitsDefault,
+    electionTicks,
+    heartbeatTicks,
+    messageBytesMax: tiny ? dice.pick([60, 500, 4_000]) : raftLimitsDefault.messageBytesMax,
+    inflightMessagesMax: dice.pick([1, 4, 256]),
+    uncommittedBytesMax: tiny ? dice.pick([4_000, 40_000]) : raftLimitsDefault.uncommittedBytesMax,
+    ringBytesMax: dice.pick([0, 1_000, raftLimitsDefault.ringBytesMax]),
+    applyBytesMax: dice.pick([1, 1_000, raftLimitsDefault.applyBytesMax]),
+  };
+}
+
+function drawNet(dice: Dice, roundTripUs: number): Partial<NetOptions> {
+  const roundTripMs = Math.ceil(roundTripUs / 1_000);
+  const pingMs = Math.max(dice.pick([50, 200, 1_000]), 2 * roundTripMs);
+  return {
+    pingMs,
+    silenceMs: pingMs * 4 + 4 * roundTripMs,
+    backoffMsMin: dice.pick([1, 20]),
+    backoffMsMax: dice.pick([100, 2_000]),
+    controlMessagesMax: dice.pick([8, 256]),
+    appendBytesMax: dice.pick([20_000, 8 * mebibyte]),
+    writeBytes: dice.pick([2_000, 65_536, 256 * 1024]),
+    chunkBytes: dice.pick([100, 5_000, 64 * 1024]),
+    windowBytes: dice.pick([1_000, 20_000, mebibyte]),
+    streamStallMs: 2_000 + 20 * roundTripMs,
+    streamIdleMs: 20_000 + 100 * roundTripMs,
+  };
+}
