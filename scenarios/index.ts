@@ -5,6 +5,7 @@ import { crashPairs } from "./crash-pairs.ts";
 import { crashPoints } from "./crash-points.ts";
 import { diskPressure } from "./disk-pressure.ts";
 import { engineModel } from "./engine-model.ts";
+import { engineVersions } from "./engine-versions.ts";
 import { facadeModel } from "./facade-model.ts";
 import { gatewayClients } from "./gateway-clients.ts";
 import { raftActs, raftCore, raftElections, raftMembers } from "./raft-core.ts";
@@ -17,6 +18,7 @@ import { raftStore } from "./raft-store.ts";
 export const scenarios: readonly Scenario[] = [
   gatewayClients,
   engineModel,
+  engineVersions,
   crashPoints,
   coordinator,
   crashPairs,

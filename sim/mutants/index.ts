@@ -3,6 +3,7 @@ import { checkpointMutants } from "./checkpoint.ts";
 import { backpressureMutants } from "./backpressure.ts";
 import { compactionMutants } from "./compaction.ts";
 import { coordinatorMutants } from "./coordinator.ts";
+import { engineVersionsMutants } from "./engine-versions.ts";
 import { facadeMutants } from "./facade.ts";
 import { gatewayMutants } from "./gateway.ts";
 import { kvMutants } from "./kv.ts";
@@ -46,6 +47,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "flush and compaction", mutants: compactionMutants },
   { topic: "dead records and hidden tables", mutants: pressureMutants },
   { topic: "checkpoints, export and ingestion", mutants: checkpointMutants },
+  { topic: "versions that are given", mutants: engineVersionsMutants },
   { topic: "reads", mutants: readMutants },
   { topic: "range deletes", mutants: rangeDeleteMutants },
   { topic: "scans and the block cache", mutants: scanMutants },
