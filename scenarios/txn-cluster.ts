@@ -170,7 +170,7 @@ export class TxnCluster {
     this.#applyDue(region, Infinity);
     for (const { peer: proposer, token } of dropped) {
       if (this.#dice.chance(1, 2)) region.waiting.delete(token);
-      proposer.abandon(token);
+      this.#drop(region, proposer, token);
     }
     peer.stepDown();
     this.#drain(region, peer);
@@ -234,7 +234,13 @@ export class TxnCluster {
     return { kind: "region-error", error: { kind: "epoch-not-match", regions } };
   }
 
+  #drop(region: SimRegion, peer: RegionLeader, token: number): void {
+    peer.drop(token);
+    this.#answer(region, token, { kind: "region-error", error: { kind: "not-leader" } });
+  }
+
   #drain(region: SimRegion, peer: RegionLeader): void {
+    peer.settle();
     for (const output of peer.outputs.splice(0)) this.#perform(region, peer, output);
   }
 
@@ -282,7 +288,7 @@ export class TxnCluster {
 
   #propose(region: SimRegion, peer: RegionLeader, { token, command }: LeaderOutput & { kind: "propose" }): void {
     if (region.leading !== peer) {
-      peer.abandon(token);
+      this.#drop(region, peer, token);
       return this.#drain(region, peer);
     }
     const last = region.log.at(-1)?.dueUs ?? 0;
@@ -302,7 +308,7 @@ export class TxnCluster {
   #apply(region: SimRegion, { peer, token, command, version }: Entry): void {
     if (version !== region.version) {
       this.#answer(region, token, this.#staleEpoch(region.range));
-      peer.abandon(token);
+      peer.drop(token);
       return this.#drain(region, peer);
     }
     const { response, writes } = execute(viewOf(region, this.store), command);

@@ -16,11 +16,13 @@ class LeaderStage {
 
   /** Kinds and tokens of what is to be done now. */
   take(): string[] {
+    this.leader.settle();
     return this.leader.outputs.splice(0).map((output) => `${output.kind} ${output.token}`);
   }
 
   /** Applies the next proposal among the outputs. */
   apply(): void {
+    this.leader.settle();
     const at = this.leader.outputs.findIndex(({ kind }) => kind === "propose");
     const [output] = this.leader.outputs.splice(at, 1);
     if (output?.kind !== "propose") throw new RangeError("nothing is proposed");
@@ -54,7 +56,7 @@ test("a read of a claimed key waits until the claims that it met are over, and f
   expect(stage.take()).toEqual(["timestamp 1", "timestamp 3", "respond 4"]);
   leader.timestamp(1, 20);
   stage.apply();
-  expect(stage.take()).toEqual(["respond 2", "respond 1"]);
+  expect(stage.take()).toEqual(["respond 1", "respond 2"]);
 });
 
 test("operations on one key are proposed in the order of their timestamps", () => {
@@ -106,7 +108,7 @@ test("writes into a range that a one-phase transaction has read wait for it, and
   stage.apply();
   leader.timestamp(3, 21);
   stage.apply();
-  expect(stage.take()).toEqual(["respond 1", "timestamp 2", "respond 3"]);
+  expect(stage.take()).toEqual(["respond 1", "respond 3", "timestamp 2"]);
 });
 
 test("what finds a newer version takes another timestamp by itself", () => {
@@ -121,6 +123,37 @@ test("what finds a newer version takes another timestamp by itself", () => {
   leader.timestamp(1, 30);
   stage.apply();
   expect(leader.outputs).toMatchObject([{ kind: "respond", response: { outcome: { integer: 8n }, commitTs: 30 } }]);
+});
+
+test("operations on a hot key go on together: one after the other in the log, none waits for another's round", () => {
+  const stage = new LeaderStage();
+  const { leader } = stage;
+  for (const token of [1, 2, 3, 4]) leader.request(token, increment("n", 10 + token));
+  leader.request(5, get("n", 90));
+  expect(stage.take()).toEqual(["timestamp 1", "timestamp 2", "timestamp 3", "timestamp 4"]);
+  for (const token of [1, 2, 3, 4]) leader.timestamp(token, 20 + token);
+  expect(leader.outputs.map(({ kind, token }) => `${kind} ${token}`)).toEqual(
+    [1, 2, 3, 4].map((token) => `propose ${token}`),
+  );
+  leader.request(6, increment("n", 15));
+  for (let i = 0; i < 4; i++) stage.apply();
+  // The read waited for the four that were there when it came, and not for the fifth.
+  expect(stage.take()).toEqual(["timestamp 6", ...[1, 2, 3, 4, 5].map((token) => `respond ${token}`)]);
+  leader.drop(6);
+  expect(leader.table.claimCount).toBe(0);
+});
+
+test("what was dropped neither goes on nor keeps anybody waiting", () => {
+  const stage = new LeaderStage();
+  const { leader } = stage;
+  leader.request(1, increment("n", 10));
+  leader.request(2, get("n", 30));
+  leader.request(3, get("n", 30));
+  stage.take();
+  leader.drop(2);
+  leader.drop(1);
+  leader.timestamp(1, 20);
+  expect(stage.take()).toEqual(["respond 3"]);
 });
 
 test("the mirror of locks is what was applied, and what was loaded", () => {

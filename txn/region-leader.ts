@@ -1,3 +1,4 @@
+// HOT: every command of a region passes here.
 import { unreachable } from "../core/assert.ts";
 import { LockTable } from "./lock-table.ts";
 import { keysOf } from "./percolator/atomic.ts";
@@ -8,19 +9,23 @@ import type { View, Write } from "./percolator/view.ts";
 
 /** `token` is what the request came with. */
 export type LeaderOutput =
-  /** Fetch one timestamp, now or later than now, never one that was fetched before. */
+  /**
+   * Fetch one timestamp, now or later than now, never one that was fetched before. Those of several outputs may be
+   * fetched together, and are given out in the order of the outputs.
+   */
   | { readonly kind: "timestamp"; readonly token: number }
-  /** Append it to the region's log; when it is applied, answer by `applied`. */
+  /** Append it to the region's log, in the order of the outputs; when it is applied, answer by `applied`. */
   | { readonly kind: "propose"; readonly token: number; readonly command: Command }
   | { readonly kind: "respond"; readonly token: number; readonly response: Response }
   /** Not executed, and it will not be: another leader is to be asked. */
   | { readonly kind: "not-leader"; readonly token: number };
 
 interface Parked {
-  readonly token: number;
   readonly command: Command;
-  /** Claims that were there when it came. Of an operation that could not claim: null. */
-  readonly waitsFor: Set<number> | null;
+  /** What a read looks at; of an operation that could not claim: null. */
+  readonly ranges: readonly KeyRange[] | null;
+  /** A read waits for claims up to this one. */
+  readonly upTo: number;
 }
 
 type Stamped = Atomic | OnePhase;
@@ -28,7 +33,8 @@ type Stamped = Atomic | OnePhase;
 /**
  * What the leader of a region does with transaction commands: which wait, which go to the log, which take a timestamp
  * first. Pure: requests, timestamps and applications go in, `outputs` are to be taken out. A read is handed in when it
- * may be answered from the applied state (ReadIndex done, epoch checked).
+ * may be answered from the applied state (ReadIndex done, epoch checked). After any number of inputs, `settle` looks
+ * once at what waits.
  */
 export class RegionLeader {
   readonly outputs: LeaderOutput[] = [];
@@ -36,12 +42,15 @@ export class RegionLeader {
   readonly #view: View;
   /** Operations whose timestamp or application is awaited. */
   readonly #stamped = new Map<number, { readonly term: number; readonly command: Stamped }>();
-  #parked: Parked[] = [];
+  /** In the order of their coming. */
+  readonly #parked = new Map<number, Parked>();
+  #released = false;
   /** 0: not the leader. */
   #term = 0;
 
+  /** `view`: the applied state; it may change in place. */
   constructor(view: View) {
-    this.#view = view;
+    this.#view = this.table.over(view);
   }
 
   lead(term: number): void {
@@ -52,7 +61,8 @@ export class RegionLeader {
   stepDown(): void {
     this.#term = 0;
     this.table.clearClaims();
-    for (const { token } of this.#parked.splice(0)) this.outputs.push({ kind: "not-leader", token });
+    for (const token of this.#parked.keys()) this.outputs.push({ kind: "not-leader", token });
+    this.#parked.clear();
   }
 
   request(token: number, command: Command): void {
@@ -93,18 +103,19 @@ export class RegionLeader {
     if (stamped === undefined) return;
     // Leadership that was lost and won again in between has answered reads without knowing the claim.
     if (stamped.term !== this.#term) {
-      this.abandon(token);
+      this.drop(token);
+      this.outputs.push({ kind: "not-leader", token });
       return;
     }
     if (!this.table.stamp(token, ts)) this.outputs.push({ kind: "timestamp", token });
     else this.outputs.push({ kind: "propose", token, command: { ...stamped.command, commitTs: ts } });
   }
 
-  /** The proposal was dropped, or its timestamp did not come: it did not happen and will not. */
-  abandon(token: number): void {
+  /** It was not proposed, or its proposal is gone: it did not happen and will not, and whoever asked is told so. */
+  drop(token: number): void {
     this.#stamped.delete(token);
+    this.#parked.delete(token);
     this.#release(token);
-    this.outputs.push({ kind: "not-leader", token });
   }
 
   /** Writes of any command that was applied, in the order of the log. */
@@ -116,7 +127,6 @@ export class RegionLeader {
   applied(token: number, response: Response): void {
     const stamped = this.#stamped.get(token);
     if (stamped !== undefined && isRetry(response) && stamped.term === this.#term) {
-      this.table.unstamp(token);
       this.outputs.push({ kind: "timestamp", token });
       return;
     }
@@ -125,46 +135,56 @@ export class RegionLeader {
     this.outputs.push({ kind: "respond", token, response });
   }
 
+  /** What waits for claims that are no more goes on, in the order of its coming. */
+  settle(): void {
+    if (!this.#released) return;
+    this.#released = false;
+    for (const [token, { command, ranges, upTo }] of this.#parked) {
+      if (ranges === null) {
+        if (this.#claim(token, command as Stamped)) this.#parked.delete(token);
+      } else if (!this.#isClaimed(ranges, upTo)) {
+        this.#parked.delete(token);
+        this.#answer(token, command);
+      }
+    }
+  }
+
   #read(token: number, command: Command, ranges: readonly KeyRange[]): void {
-    const waitsFor = new Set(ranges.flatMap((range) => this.table.claimsOn(range)));
-    if (waitsFor.size > 0) this.#parked.push({ token, command, waitsFor });
+    const upTo = this.table.lastOrder;
+    if (this.#isClaimed(ranges, upTo)) this.#parked.set(token, { command, ranges, upTo });
     else this.#answer(token, command);
   }
 
+  #isClaimed(ranges: readonly KeyRange[], upTo: number): boolean {
+    return ranges.some((range) => this.table.isClaimed(range, upTo));
+  }
+
   #answer(token: number, command: Command): void {
-    const { response } = execute(this.table.over(this.#view), command);
+    const { response } = execute(this.#view, command);
     this.outputs.push({ kind: "respond", token, response });
   }
 
   #admit(token: number, command: Stamped): void {
-    const claim = { keys: keysOfStamped(command), reads: readRanges(command) };
-    if (this.table.claim(token, claim)) {
-      this.#stamped.set(token, { term: this.#term, command });
-      this.outputs.push({ kind: "timestamp", token });
-    } else {
-      this.#parked.push({ token, command, waitsFor: null });
-    }
+    if (!this.#claim(token, command)) this.#parked.set(token, { command, ranges: null, upTo: 0 });
+  }
+
+  #claim(token: number, command: Stamped): boolean {
+    const reads = command.kind === "atomic" ? [] : command.reads;
+    if (!this.table.claim(token, { keys: keysOfStamped(command), reads })) return false;
+    this.#stamped.set(token, { term: this.#term, command });
+    this.outputs.push({ kind: "timestamp", token });
+    return true;
   }
 
   #release(token: number): void {
     this.table.release(token);
-    for (const parked of this.#parked.splice(0)) {
-      const { command, waitsFor } = parked;
-      waitsFor?.delete(token);
-      if (command.kind === "atomic" || command.kind === "one-phase") this.#admit(parked.token, command);
-      else if (waitsFor === null || waitsFor.size === 0) this.#answer(parked.token, command);
-      else this.#parked.push(parked);
-    }
+    this.#released = true;
   }
 }
 
 function keysOfStamped(command: Stamped): readonly Uint8Array[] {
   if (command.kind === "atomic") return keysOf(command.mutation);
   return [...command.mutations, ...command.checks].map(({ key }) => key);
-}
-
-function readRanges(command: Stamped): readonly KeyRange[] {
-  return command.kind === "atomic" ? [] : command.reads;
 }
 
 function isRetry(response: Response): boolean {

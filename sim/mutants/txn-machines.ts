@@ -159,12 +159,14 @@ export const txnMachineMutants: readonly Mutant[] = [
     name: "txn-term-not-checked",
     file: "txn/region-leader.ts",
     find: `    if (stamped.term !== this.#term) {
-      this.abandon(token);
+      this.drop(token);
+      this.outputs.push({ kind: "not-leader", token });
       return;
     }
     if (!this.table.stamp(token, ts)) this`,
     replace: `    if (this.#term === 0) {
-      this.abandon(token);
+      this.drop(token);
+      this.outputs.push({ kind: "not-leader", token });
       return;
     }
     if (stamped.term === this.#term && !this.table.stamp(token, ts)) this`,
@@ -175,8 +177,8 @@ export const txnMachineMutants: readonly Mutant[] = [
   {
     name: "txn-reads-do-not-wait-for-claims",
     file: "txn/region-leader.ts",
-    find: `    if (waitsFor.size > 0) this.#parked`,
-    replace: `    if (waitsFor.size > 1_000) this.#parked`,
+    find: `    if (this.#isClaimed(ranges, upTo)) this.#parked`,
+    replace: `    if (this.#isClaimed(ranges, -1)) this.#parked`,
     oracles: seen,
     scenario,
     why: "A read above the timestamp of an operation that is not applied yet misses it.",
@@ -184,10 +186,8 @@ export const txnMachineMutants: readonly Mutant[] = [
   {
     name: "txn-claimed-after-its-timestamp",
     file: "txn/lock-table.ts",
-    find: `      if (keys.some((key) => contains(range, key))) tokens.push(token);`,
-    replace: `      if (this.#claims.get(token)?.isStamped === true && keys.some((key) => contains(range, key))) {
-        tokens.push(token);
-      }`,
+    find: `some(([, { orders }]) => oldest(orders) <= order);`,
+    replace: `some(([, { orders, stampedTs }]) => stampedTs > 0 && oldest(orders) <= order);`,
     oracles: seen,
     scenario,
     why: "A read is not held up by an operation whose timestamp is on its way, and is below it.",
@@ -195,7 +195,7 @@ export const txnMachineMutants: readonly Mutant[] = [
   {
     name: "txn-log-order-unlike-timestamps",
     file: "txn/lock-table.ts",
-    find: `    if (ts <= held.aboveTs) return false;
+    find: `    for (const key of held.keys) if (ts <= this.#claimsOf(key).stampedTs) return false;
 `,
     replace: "",
     oracles: seen,
@@ -205,8 +205,9 @@ export const txnMachineMutants: readonly Mutant[] = [
   {
     name: "txn-read-ranges-not-claimed",
     file: "txn/lock-table.ts",
-    find: `      if (writesInto(claim, other) || writesInto(other, claim)) return false;`,
-    replace: `      if (writesInto(claim, other) && other.keys.length === 0) return false;`,
+    find: `    for (const reader of this.#readers.values()) if (isWrittenBy(reader, keys)) return false;
+`,
+    replace: "",
     oracles: seen,
     scenario,
     why: "A serializable transaction of one phase is overtaken by a write below its timestamp into what it read.",
@@ -214,8 +215,8 @@ export const txnMachineMutants: readonly Mutant[] = [
   {
     name: "txn-mirror-misses-removals",
     file: "txn/lock-table.ts",
-    find: `if (write.kind === "lock") this.#locks.set(write.key, write.lock);`,
-    replace: `if (write.kind === "lock" && write.lock !== null) this.#locks.set(write.key, write.lock);`,
+    find: `if (write.kind === "lock") this.#locks.set(write.key, owned(write.lock));`,
+    replace: `if (write.kind === "lock" && write.lock !== null) this.#locks.set(write.key, owned(write.lock));`,
     oracles: ["mirror", "stuck", "liveness", "runaway"],
     scenario,
     why: "The leader keeps locks in memory that are gone, and reads wait for nobody.",

@@ -29,6 +29,11 @@ export class KeyMap<V> {
     }
   }
 
+  clear(): void {
+    this.#keys.length = 0;
+    this.#values.length = 0;
+  }
+
   /** Entries of `range` in order, at most `limit`. */
   slice(range: KeyRange, limit: number): readonly (readonly [Uint8Array, V])[] {
     const entries: (readonly [Uint8Array, V])[] = [];
