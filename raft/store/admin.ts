@@ -1,7 +1,8 @@
 import type { Clock } from "../../core/env/clock.ts";
 import { peerOnStore } from "../region.ts";
 import type { PeerChange } from "./peer-change.ts";
-import type { ChangeOutcome, Peer } from "./peer.ts";
+import type { Peer } from "./peer.ts";
+import type { ChangeDone } from "./requests.ts";
 import type { StoreOptions } from "./store-options.ts";
 
 /** How a hand-over of leadership ended. */
@@ -33,7 +34,7 @@ export class RaftAdmin {
    * One step of a configuration, or, with more than one voter's difference, into a joint one, which the leader leaves
    * by itself. A new peer comes as a learner.
    */
-  changePeers(regionId: number, changes: readonly PeerChange[], done: (outcome: ChangeOutcome) => void): void {
+  changePeers(regionId: number, changes: readonly PeerChange[], done: ChangeDone): void {
     const peer = this.#find(regionId);
     if (peer !== null) peer.changePeers(changes, done);
     else this.#clock.soon(() => done({ kind: "refused", reason: `region ${regionId} is not here` }));

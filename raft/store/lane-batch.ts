@@ -1,6 +1,7 @@
 // HOT: every append task of every group passes here.
 import type { AppendTask } from "../ready.ts";
 import type { LogChange } from "./log-change.ts";
+import { noteKey } from "./log-notes.ts";
 import type { Peer } from "./peer.ts";
 import { toLogEntry } from "./restored.ts";
 
@@ -23,7 +24,10 @@ export class LaneBatch {
     const group = peer.regionId;
     if (snapshot !== null) {
       const start = { index: snapshot.index, term: snapshot.term };
+      // SnapDone: from here on the log is the snapshot's, and nothing is left to be finished.
       this.changes.push({ op: "snapshot", group, start, meta: snapshot.context });
+      this.changes.push({ op: "note", group, key: noteKey.peer, value: null });
+      this.changes.push({ op: "note", group, key: noteKey.snapshotIntent, value: null });
     }
     if (entries.length > 0) this.changes.push({ op: "entries", group, entries: entries.map(toLogEntry) });
     if (hard !== null) this.changes.push({ op: "hard", group, hard });

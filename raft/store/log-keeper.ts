@@ -78,6 +78,8 @@ export class LogKeeper {
     const { logKeepEntries, logEntriesMax } = this.#context.options;
     const { applied, last, peers } = this.#peer.status();
     let floor = applied - logKeepEntries;
+    const held = this.#context.heldIndex(this.#peer);
+    if (held !== null) floor = Math.min(floor, held);
     for (const { match, state, pendingSnapshot, recentlyActive } of peers) {
       // What it has when its snapshot is there; the log must go on from there.
       if (state === "snapshot") floor = Math.min(floor, pendingSnapshot);

@@ -2,12 +2,14 @@ import type { VersionedStore } from "../../core/engine/versioned-store.ts";
 import type { Clock } from "../../core/env/clock.ts";
 import type { Random } from "../../core/env/random.ts";
 import type { Trace } from "../../core/env/trace.ts";
-import type { PeerId } from "../entry.ts";
+import type { LogIndex, PeerId } from "../entry.ts";
 import type { Message } from "../message.ts";
+import type { RegionMeta } from "../region.ts";
 import type { Peer } from "./peer.ts";
 import type { PeerWatch } from "./peer-watch.ts";
 import type { RaftLog } from "./raft-log.ts";
 import type { RegionMachineMaker } from "./region-machine.ts";
+import type { SnapshotIntent } from "./snapshot-intent.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
 
@@ -33,10 +35,16 @@ export interface PeerContext {
   send(peer: Peer, message: Message): void;
   /** Its region, its leader or its office is another one. */
   changed(peer: Peer): void;
-  /** It is no member any more, and its batch that says so is in the engine under `ticket`. */
-  removed(peer: Peer, ticket: number): void;
+  /** It is no member any more, as it was `before`; its batch that says so is in the engine under `ticket`. */
+  removed(peer: Peer, before: RegionMeta, ticket: number): void;
   /** A follower needs what the log no longer holds. */
   snapshotWanted(peer: Peer, to: PeerId): void;
+  /** Null, or where the log must go on from for those who get a snapshot. */
+  heldIndex(peer: Peer): LogIndex | null;
+  /** `intent` replaces the peer's records; it hears of `installed`. */
+  install(peer: Peer, intent: SnapshotIntent): void;
+  /** What came in was used, or is of no use. */
+  snapshotSettled(peer: Peer, name: string): void;
   /** The disk refused: nothing is done or said any more. */
   fail(error: Error): void;
 }

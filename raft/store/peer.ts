@@ -9,8 +9,9 @@ import type { Input } from "../input.ts";
 import type { Message } from "../message.ts";
 import type { Restored } from "../raft-options.ts";
 import { Raft, type Status } from "../raft.ts";
-import type { AppendTask, DropReason, Fetch, Ready, SoftState } from "../ready.ts";
+import type { AppendTask, Fetch, SoftState } from "../ready.ts";
 import { type RegionMeta, peerById } from "../region.ts";
+import type { SnapshotMeta } from "../snapshot-meta.ts";
 import { isJointRegion, voterConfiguration } from "../voter-configuration.ts";
 import { Applier, type ApplierOwner, type AppliedRun } from "./applier.ts";
 import { wrapData } from "./entry-envelope.ts";
@@ -19,27 +20,11 @@ import type { ApplyState } from "./local-records.ts";
 import { LogKeeper } from "./log-keeper.ts";
 import { type PeerChange, confChangeOf, leaveJointOf, regionAfterPeers } from "./peer-change.ts";
 import type { PeerContext } from "./peer-context.ts";
-import { Proposals } from "./proposals.ts";
-import { Reads } from "./reads.ts";
-import type { ProposalEnd, RegionHost, RegionMachine } from "./region-machine.ts";
+import { type SnapshotIntent, regionOfSnapshot } from "./snapshot-intent.ts";
+import type { RegionHost, RegionMachine } from "./region-machine.ts";
+import { type ChangeDone, Requests } from "./requests.ts";
 import { readEntries } from "./restored.ts";
 import { proposalBytesMax } from "./store-options.ts";
-
-/** How a change of peers ended. "unknown": it may still happen. */
-export type ChangeOutcome =
-  | { readonly kind: "done"; readonly region: RegionMeta }
-  | { readonly kind: "refused" | "unknown"; readonly reason: string };
-
-type Pending =
-  | { readonly kind: "proposal"; readonly proposal: number }
-  | { readonly kind: "read"; readonly done: (ok: boolean) => void }
-  | { readonly kind: "conf"; readonly done: (outcome: ChangeOutcome) => void };
-
-interface PlacedChange {
-  readonly index: LogIndex;
-  readonly term: Term;
-  readonly done: (outcome: ChangeOutcome) => void;
-}
 
 const noEpoch: RegionEpoch = { version: 0, confVer: 0 };
 export const noApplyState: ApplyState = { index: 0, term: 0, high: 0, low: 0 };
@@ -61,8 +46,6 @@ export class Peer implements RegionHost, ApplierOwner {
   readonly regionId: number;
   readonly peerId: PeerId;
   readonly raft: Raft;
-  readonly proposals = new Proposals();
-  readonly reads = new Reads();
   readonly #context: PeerContext;
   readonly #keeper: LogKeeper;
   #region: RegionMeta | null = null;
@@ -72,16 +55,18 @@ export class Peer implements RegionHost, ApplierOwner {
   /** Of the office that the soft state speaks of. */
   #term: Term = 0;
   #leadingTerm: Term = 0;
-  #lastToken = 0;
-  readonly #pending = new Map<number, Pending>();
-  #answers: (() => void)[] = [];
-  #changes: PlacedChange[] = [];
   /** Ticks since this peer left office with proposals under way. */
   #idleTicks = 0;
   /** Where those live who wrote to this peer, and whom its region does not name. */
   readonly #heardFrom = new Map<PeerId, number>();
   #closed = false;
-  readonly #drop = (proposal: number, why: ProposalEnd): void => this.machine.dropped(proposal, why);
+  /** A snapshot whose files are there, until the machine has said whether it is of use. */
+  #offer: SnapshotIntent | null = null;
+  /** While a snapshot is installed: it, and append tasks that wait behind it. */
+  #installing: { readonly intent: SnapshotIntent; readonly tasks: AppendTask[]; isDone: boolean } | null = null;
+  /** Under this name came what was installed last. */
+  #installed = "";
+  readonly #requests = new Requests((proposal, why) => this.#machine?.dropped(proposal, why));
 
   constructor(context: PeerContext, parts: PeerParts) {
     this.#context = context;
@@ -106,8 +91,19 @@ export class Peer implements RegionHost, ApplierOwner {
     return this.#context.world.clock;
   }
 
+  /** It knows what its region is. */
   get initialised(): boolean {
     return this.#region !== null;
+  }
+
+  /** It has its region's records, as of what is applied. */
+  get serves(): boolean {
+    return this.#machine !== null && !this.#closed;
+  }
+
+  /** The region that is about to be here; null: no snapshot is being installed. */
+  get installing(): RegionMeta | null {
+    return this.#installing === null ? null : regionOfSnapshot(this.#installing.intent.snapshot);
   }
 
   get closed(): boolean {
@@ -165,12 +161,12 @@ export class Peer implements RegionHost, ApplierOwner {
     assert(data.length <= proposalBytesMax, "a proposal fits its frame");
     const { stats, options } = this.#context;
     stats.proposals++;
-    if (this.proposals.count + this.#pending.size >= options.proposalsMax) {
+    if (this.#requests.proposalCount >= options.proposalsMax) {
       stats.proposalsRefused++;
-      this.#answerLater(() => this.machine.dropped(proposal, "busy"));
+      this.#answerLater(() => this.#machine?.dropped(proposal, "busy"));
       return;
     }
-    const token = this.#token({ kind: "proposal", proposal });
+    const token = this.#requests.add({ kind: "proposal", proposal });
     this.#step({ kind: "propose", token, data: wrapData(this.region.epoch.version, data) });
     this.#context.dirty(this);
   }
@@ -178,25 +174,25 @@ export class Peer implements RegionHost, ApplierOwner {
   readIndex(done: (ok: boolean) => void): void {
     const { stats, options } = this.#context;
     stats.reads++;
-    if (this.reads.count + this.#pending.size >= options.readsMax) {
+    if (this.#requests.readCount >= options.readsMax) {
       stats.readsRefused++;
       this.#answerLater(() => done(false));
       return;
     }
-    this.#step({ kind: "readIndex", token: this.#token({ kind: "read", done }) });
+    this.#step({ kind: "readIndex", token: this.#requests.add({ kind: "read", done }) });
     this.#context.dirty(this);
   }
 
   // What the store's administration asks.
 
-  changePeers(changes: readonly PeerChange[], done: (outcome: ChangeOutcome) => void): void {
+  changePeers(changes: readonly PeerChange[], done: ChangeDone): void {
     const change = confChangeOf(this.region, changes);
     const after = regionAfterPeers(this.region, change);
     if (typeof after === "string") {
       this.#answerLater(() => done({ kind: "refused", reason: after }));
       return;
     }
-    this.#step({ kind: "conf", token: this.#token({ kind: "conf", done }), change });
+    this.#step({ kind: "conf", token: this.#requests.add({ kind: "change", done }), change });
     this.#context.dirty(this);
   }
 
@@ -215,6 +211,26 @@ export class Peer implements RegionHost, ApplierOwner {
   message(from: number, message: Message): void {
     if (this.storeOf(message.from) === 0) this.#heardFrom.set(message.from, from);
     this.#step({ kind: "message", message });
+    this.#context.dirty(this);
+  }
+
+  input(input: Input): void {
+    if (this.#closed) return;
+    this.#step(input);
+    this.#context.dirty(this);
+  }
+
+  /** A snapshot's files are complete. */
+  offer(from: number, message: Message, intent: SnapshotIntent): void {
+    assert(this.#offer === null && this.#installing === null, "snapshots of a region come one at a time");
+    this.#offer = intent;
+    this.message(from, message);
+  }
+
+  /** The records are the snapshot's, durably: the log follows. */
+  installed(): void {
+    assert(this.#installing !== null, "what is installed was begun");
+    this.#installing.isDone = true;
     this.#context.dirty(this);
   }
 
@@ -238,6 +254,7 @@ export class Peer implements RegionHost, ApplierOwner {
   appended(task: AppendTask): void {
     if (this.#closed) return;
     this.#context.watch?.persisted(this.regionId, this.peerId, task);
+    if (task.snapshot !== null) this.#publish(task.snapshot);
     this.#send(task.sendAfter);
     this.#step({ kind: "appended", seq: task.seq });
     this.#context.dirty(this);
@@ -245,15 +262,18 @@ export class Peer implements RegionHost, ApplierOwner {
 
   /** Everything that is to be done, but applying. */
   carryOut(batch: LaneBatch): void {
-    const answers = this.#answers;
-    this.#answers = [];
-    for (let i = 0; i < answers.length; i++) (answers[i] as () => void)();
-    if (!this.raft.hasReady()) return;
+    this.#requests.answer();
+    this.#handHeld(batch);
+    if (!this.raft.hasReady()) {
+      this.#decline();
+      return;
+    }
     const ready = this.raft.ready();
     if (ready.soft !== null) this.#softChanged(ready.soft);
-    this.#settleTokens(ready);
+    this.#requests.settle(ready, this.applyState.index);
     this.#send(ready.sendNow);
-    if (ready.append !== null) batch.add(this, ready.append);
+    if (ready.append !== null) this.#hand(batch, ready.append);
+    this.#decline();
     if (ready.apply.length > 0) this.#push(ready.apply);
     for (const fetch of ready.fetches) this.#fetch(fetch);
     for (const to of ready.snapshotsWanted) this.#context.snapshotWanted(this, to);
@@ -279,24 +299,15 @@ export class Peer implements RegionHost, ApplierOwner {
     this.#closed = true;
     this.#context.watch?.ended(this.regionId, this.peerId);
     this.#leadingTerm = 0;
-    const machine = this.#machine;
-    if (machine !== null) this.proposals.giveUp(this.#drop);
-    for (const pending of this.#pending.values()) {
-      if (pending.kind === "proposal") machine?.dropped(pending.proposal, "not-leader");
-      else if (pending.kind === "read") pending.done(false);
-      else pending.done({ kind: "unknown", reason: "this peer was closed" });
-    }
-    this.#pending.clear();
-    for (const { done } of this.#changes) done({ kind: "unknown", reason: "this peer was closed" });
-    this.#changes = [];
-    this.reads.refuse();
-    machine?.close();
+    this.#decline();
+    this.#requests.close();
+    this.#machine?.close();
   }
 
   // Of what is applied.
 
   proposalAt(index: LogIndex, term: Term): number {
-    return this.proposals.take(index, term, this.#drop);
+    return this.#requests.proposalAt(index, term);
   }
 
   applied(run: AppliedRun): void {
@@ -312,9 +323,12 @@ export class Peer implements RegionHost, ApplierOwner {
     this.#step({ kind: "applied", index: run.index });
     this.#context.dirty(this);
     if (run.told) this.machine.applied();
-    this.reads.applied(run.index);
-    if (run.conf !== null && run.conf !== before) this.#regionChanged(run);
-    if (run.conf !== null) this.#settleChanges(run, run.conf === before);
+    this.#requests.applied(run.index);
+    if (run.conf !== null && run.conf !== before) this.#regionChanged(before, run.ticket);
+    if (run.conf !== null) {
+      const { index, term, conf } = run;
+      this.#requests.changed({ index, term, region: conf, isRefused: conf === before });
+    }
     if (this.#closed) return;
     if (this.isLeader && this.#leadingTerm === 0 && run.term === this.#term) {
       this.#leadingTerm = this.#term;
@@ -335,36 +349,9 @@ export class Peer implements RegionHost, ApplierOwner {
     else if (this.#leadingTerm !== 0) {
       this.#leadingTerm = 0;
       this.#idleTicks = 0;
-      this.machine.stepDown();
+      this.#machine?.stepDown();
     }
     this.#context.changed(this);
-  }
-
-  #settleTokens(ready: Ready): void {
-    for (const { token, index, term } of ready.proposed) {
-      const pending = this.#settled(token);
-      if (pending?.kind === "proposal") this.proposals.placed(index, term, pending.proposal, this.#drop);
-      else if (pending?.kind === "conf") this.#changes.push({ index, term, done: pending.done });
-    }
-    for (const { token, why } of ready.dropped) {
-      const pending = this.#settled(token);
-      if (pending?.kind === "proposal") this.machine.dropped(pending.proposal, endOf(why));
-      else if (pending?.kind === "read") pending.done(false);
-      else pending?.done({ kind: "refused", reason: refusalOf(why) });
-    }
-    for (const { token, index } of ready.reads) {
-      const pending = this.#settled(token);
-      if (pending?.kind !== "read") continue;
-      if (this.applyState.index >= index) pending.done(true);
-      else this.reads.wait(index, pending.done);
-    }
-  }
-
-  /** Null: of nobody who waits. */
-  #settled(token: number): Pending | null {
-    const pending = this.#pending.get(token) ?? null;
-    this.#pending.delete(token);
-    return pending;
   }
 
   #send(messages: readonly Message[]): void {
@@ -394,77 +381,83 @@ export class Peer implements RegionHost, ApplierOwner {
     this.#step({ kind: "fetched", to, low, entries });
   }
 
-  #regionChanged(run: AppliedRun): void {
+  #regionChanged(before: RegionMeta, ticket: number): void {
     const { peerId, region } = this;
     if (peerById(region, peerId) === null) {
-      this.#context.removed(this, run.ticket);
+      this.#context.removed(this, before, ticket);
       return;
     }
     this.machine.regionChanged();
     this.#context.changed(this);
   }
 
-  /** `refused`: the entry did nothing. */
-  #settleChanges(run: AppliedRun, refused: boolean): void {
-    const { index, term } = run;
-    const settled = this.#changes.filter((change) => change.index <= index || change.term < term);
-    this.#changes = this.#changes.filter((change) => !settled.includes(change));
-    for (const change of settled) {
-      if (change.index !== index || change.term !== term) {
-        change.done({ kind: "refused", reason: "another leader's entry took its place" });
-      } else if (refused) {
-        change.done({ kind: "refused", reason: "the region's peers had changed when it was applied" });
-      } else change.done({ kind: "done", region: this.region });
-    }
-  }
-
   /** A joint configuration is left as soon as it is entered. */
   #leaveJoint(): void {
-    if (this.#leadingTerm === 0 || !isJointRegion(this.region) || this.#changes.length > 0) return;
+    if (this.#leadingTerm === 0 || !isJointRegion(this.region) || this.#requests.changing) return;
     // Token 0 is nobody's. While another change is under way this one is dropped, and tried again with the next tick.
     this.#step({ kind: "conf", token: 0, change: leaveJointOf(this.region) });
   }
 
   /** Whoever waits for a proposal of a former office is not kept waiting for ever. */
   #loseHope(): void {
-    if (this.isLeader || (this.proposals.count === 0 && this.#changes.length === 0)) return;
+    if (this.isLeader || !this.#requests.placed) return;
     this.#idleTicks++;
     if (this.#idleTicks < this.#context.options.proposalTicks) return;
     this.#idleTicks = 0;
-    this.proposals.giveUp(this.#drop);
-    const changes = this.#changes;
-    this.#changes = [];
-    for (const { done } of changes) done({ kind: "unknown", reason: "this peer does not lead any more" });
+    this.#requests.giveUp("this peer does not lead any more");
   }
 
-  #token(pending: Pending): number {
-    const token = ++this.#lastToken;
-    this.#pending.set(token, pending);
-    return token;
+  // Snapshots.
+
+  #hand(batch: LaneBatch, task: AppendTask): void {
+    if (this.#installing !== null) this.#installing.tasks.push(task);
+    else if (task.snapshot === null) batch.add(this, task);
+    else this.#install(task);
+  }
+
+  /** Tasks that waited for the snapshot before them. */
+  #handHeld(batch: LaneBatch): void {
+    if (this.#installing?.isDone !== true) return;
+    const { tasks, intent } = this.#installing;
+    this.#installing = null;
+    this.#installed = intent.name;
+    for (const task of tasks) batch.add(this, task);
+  }
+
+  /** The machine takes the snapshot: what is here now ends. */
+  #install(task: AppendTask): void {
+    const intent = this.#offer;
+    assert(intent !== null && intent.snapshot.index === task.snapshot?.index, "a snapshot's files came before it");
+    this.#offer = null;
+    this.#installing = { intent, tasks: [task], isDone: false };
+    this.#requests.giveUp("a snapshot took its place");
+    this.#requests.refuseReads();
+    this.#machine?.close();
+    this.#machine = null;
+    this.#applier = null;
+    this.#context.changed(this);
+    this.#context.install(this, intent);
+  }
+
+  #decline(): void {
+    if (this.#offer === null) return;
+    const { name } = this.#offer;
+    this.#offer = null;
+    this.#context.snapshotSettled(this, name);
+  }
+
+  /** Records and log are the snapshot's, durably (R9). */
+  #publish(snapshot: SnapshotMeta): void {
+    const region = regionOfSnapshot(snapshot);
+    assert(region !== null, "a snapshot's region was looked at when it came");
+    const [high, low] = snapshot.historyHash;
+    this.#host(region, { index: snapshot.index, term: snapshot.term, high, low });
+    this.#context.snapshotSettled(this, this.#installed);
+    this.#context.changed(this);
   }
 
   #answerLater(answer: () => void): void {
-    this.#answers.push(answer);
+    this.#requests.answerLater(answer);
     this.#context.dirty(this);
-  }
-}
-
-function endOf(why: DropReason): ProposalEnd {
-  return why === "uncommittedFull" ? "busy" : "not-leader";
-}
-
-function refusalOf(why: DropReason): string {
-  switch (why) {
-    case "confPending":
-      return "another change of peers is under way";
-    case "confIllegal":
-      return "it does not apply to the peers as they are";
-    case "uncommittedFull":
-      return "too much is proposed and not committed";
-    case "transferring":
-      return "leadership is being handed over";
-    case "notLeader":
-    case "removed":
-      return "this peer does not lead";
   }
 }

@@ -76,9 +76,9 @@ export class Post {
     }
     if (peer.peerId < message.to) {
       // A store has one peer of a region, and ids are given out once: the one that is here was removed.
-      if (!peer.initialised) this.#office.replace(peer, message.to);
+      if (peer.installing !== null) this.#stats.messagesDropped++;
+      else if (!peer.initialised) this.#office.replace(peer, message.to);
       else if (epoch.confVer > peer.epoch.confVer) this.#office.bury(peer, peer.region);
-      this.#stats.messagesDropped++;
       return;
     }
     if (peer.peerId > message.to) this.#stats.messagesDropped++;
@@ -136,7 +136,7 @@ export class Post {
     }
     const { peerId, region }: GcPeer = read.value;
     const peer = this.#office.peer(region.id);
-    if (peer === null || peer.peerId !== peerId || !peer.initialised) return;
+    if (peer === null || peer.peerId !== peerId || !peer.initialised || peer.installing !== null) return;
     const newer = region.epoch.confVer > peer.epoch.confVer;
     if (newer && peerById(region, peerId) === null) this.#office.bury(peer, region);
   }

@@ -9,6 +9,7 @@ import { beginIncarnation } from "./ident.ts";
 import { MemoryDisk, MemoryEngine } from "./memory-engine.test-support.ts";
 import { isStoreMessage } from "./message-type.ts";
 import { RaftLog, raftLogOptionsDefault } from "./raft-log.ts";
+import { RecordTransfer, enterSnapshotDirectory, plainRanges } from "./record-transfer.ts";
 import type { RegionMachine } from "./region-machine.ts";
 import type { StoreOptions } from "./store-options.ts";
 import { Store } from "./store.ts";
@@ -40,6 +41,7 @@ export class StoreNode {
       env.disk.mkdir(directory);
       env.disk.syncDirNow("/");
     }
+    const snapshots = enterSnapshotDirectory(env.disk, "/", "snapshots");
     this.log = await RaftLog.open(env, directory, raftLogOptionsDefault, (error) => this.store?.fail(error));
     const ident = await beginIncarnation(this.log, "c", this.storeId);
     this.engine = new MemoryEngine(this.disk, env.clock);
@@ -49,6 +51,7 @@ export class StoreNode {
       engine: this.engine,
       log: this.log,
       transport: this.transport,
+      transfer: new RecordTransfer(env, this.engine, snapshots, plainRanges),
       storeId: this.storeId,
       options: { tickUs: 20_000, ...this.#options },
       makeMachine: (host): RegionMachine => new ToyMachine(host),
@@ -74,8 +77,8 @@ export class StoreNode {
     return machine instanceof ToyMachine ? machine : null;
   }
 
-  words(regionId: number, key: string): string {
-    return this.engine === null ? "" : readToy(this.engine, regionId, key);
+  words(key: string): string {
+    return this.engine === null ? "" : readToy(this.engine, key);
   }
 
   #transport(env: Env, incarnation: number): Transport {
@@ -89,7 +92,12 @@ export class StoreNode {
         },
         onUnreachable: (storeId) => this.store?.unreachable(storeId),
       },
-      streams: null,
+      streams: {
+        begin: (from, manifest, done) => {
+          if (this.store === null) done("it is not open yet");
+          else this.store.streams.begin(from, manifest, done);
+        },
+      },
     });
   }
 }

@@ -6,12 +6,12 @@ import { DiskError } from "../../core/env/disk.ts";
 import { NokvError } from "../../core/errors.ts";
 import type { Hello } from "../../net/rpc/hello.ts";
 import type { Transport } from "../../net/rpc/transport.ts";
-import type { PeerId } from "../entry.ts";
+import type { LogIndex, PeerId } from "../entry.ts";
 import type { Restored } from "../raft-options.ts";
 import { type RegionMeta, peerOnStore, regionProblem } from "../region.ts";
 import { voterConfiguration } from "../voter-configuration.ts";
 import { RaftAdmin } from "./admin.ts";
-import { LaneBatch } from "./lane-batch.ts";
+import { Graveyard } from "./graveyard.ts";
 import { type ApplyState, putApplyState, putRegionState, readApplyStates, readRegionStates } from "./local-records.ts";
 import { noteKey, storeGroup } from "./log-notes.ts";
 import { Peer, noApplyState } from "./peer.ts";
@@ -21,11 +21,17 @@ import type { PeerWatch } from "./peer-watch.ts";
 import { Post } from "./post.ts";
 import type { RaftLog } from "./raft-log.ts";
 import type { RegionMachineMaker } from "./region-machine.ts";
+import { Turns } from "./turns.ts";
 import { blank, restore, restoreUninitialised } from "./restored.ts";
+import { type SnapshotIntent, encodeIntent, regionOfSnapshot } from "./snapshot-intent.ts";
+import { SnapshotReceiver } from "./snapshot-receiver.ts";
+import { finishSnapshots, stateOfSnapshot } from "./snapshot-recovery.ts";
+import { SnapshotSenders } from "./snapshot-senders.ts";
+import type { SnapshotTransfer } from "./snapshot-transfer.ts";
 import { type StoreOptions, storeOptions } from "./store-options.ts";
 import { StoreStats } from "./store-stats.ts";
 import { decodePeerNote, encodePeerNote } from "./peer-note.ts";
-import { type Tombstone, bootstrapIndex, bootstrapTerm } from "./tombstone.ts";
+import { bootstrapIndex, bootstrapTerm } from "./tombstone.ts";
 
 export interface StoreParts {
   readonly world: StoreWorld;
@@ -33,6 +39,8 @@ export interface StoreParts {
   /** Its failures must be told to `Store.fail`. */
   readonly log: RaftLog;
   readonly transport: Transport;
+  /** How regions leave the engine and come into it whole. */
+  readonly transfer: SnapshotTransfer;
   readonly storeId: number;
   readonly options: Partial<StoreOptions>;
   readonly makeMachine: RegionMachineMaker;
@@ -60,26 +68,19 @@ export class Store implements PeerContext {
   readonly makeMachine: RegionMachineMaker;
   readonly watch: PeerWatch | null;
   readonly admin: RaftAdmin;
+  /** For the transport: who takes streams. */
+  readonly streams: SnapshotReceiver;
+  readonly #transfer: SnapshotTransfer;
+  readonly #senders: SnapshotSenders;
   readonly #onFatal: (error: Error) => void;
   readonly #post: Post;
   readonly #peers = new Map<number, Peer>();
-  readonly #tombstones = new Map<number, Tombstone>();
-  /** Of regions whose log is about to go. */
-  readonly #burials = new Set<number>();
+  readonly #graveyard: Graveyard;
+  readonly #turns: Turns;
   readonly #listeners: RegionListener[] = [];
-  /** With something to do in the next turn. */
-  #dirty = new Set<Peer>();
   #changed = new Map<number, Peer | null>();
-  /** With entries to apply. */
-  readonly #applying = new Set<Peer>();
-  #batch = new LaneBatch();
-  /** Submits that are not told yet, oldest first. */
-  readonly #flying: LaneBatch[] = [];
-  #scheduled = false;
-  #waitsForRoom = false;
   #stopped = false;
   #timer: Timer | null = null;
-  readonly #turnBound = (): void => this.#turn();
 
   private constructor(parts: StoreParts) {
     this.storeId = parts.storeId;
@@ -90,9 +91,38 @@ export class Store implements PeerContext {
     this.makeMachine = parts.makeMachine;
     this.watch = parts.watch ?? null;
     this.#onFatal = parts.onFatal;
+    this.#transfer = parts.transfer;
+    this.#graveyard = new Graveyard({
+      engine: this.engine,
+      log: this.log,
+      transfer: parts.transfer,
+      fail: (error) => this.fail(error),
+      stopped: () => this.#stopped,
+    });
+    this.#turns = new Turns({
+      clock: this.world.clock,
+      engine: this.engine,
+      log: this.log,
+      stats: this.stats,
+      guard: (run) => this.#guard(run),
+      after: () => this.#tellChanges(),
+    });
+    this.#senders = new SnapshotSenders(parts.transport, parts.transfer, this.stats);
+    this.streams = new SnapshotReceiver(
+      {
+        storeId: this.storeId,
+        recipient: (regionId, peerId) => this.#recipient(regionId, peerId),
+        regions: () => this.#ranges(),
+        offer: (peer, from, message, intent) => {
+          this.stats.snapshotsIn++;
+          peer.offer(from, message, intent);
+        },
+      },
+      parts.transfer,
+    );
     this.#post = new Post(parts.transport, this.storeId, this.stats, {
       peer: (regionId) => this.#peers.get(regionId) ?? null,
-      tombstone: (regionId) => this.#tombstones.get(regionId) ?? null,
+      tombstone: (regionId) => this.#graveyard.tombstone(regionId),
       make: (regionId, peerId) => this.#makeUninitialised(regionId, peerId),
       replace: (peer, peerId) => this.#replaceUninitialised(peer, peerId),
       bury: (peer, region) => this.#bury(peer, region),
@@ -106,15 +136,14 @@ export class Store implements PeerContext {
    */
   static async open(parts: StoreParts): Promise<Store> {
     const store = new Store(parts);
+    await finishSnapshots(store, parts.transfer);
     store.#recover();
-    await Promise.resolve();
     store.#tickLater();
     return store;
   }
 
   /** A frame from another store: `isStoreMessage(type)`. `body` is valid only during the call. */
   receive(from: Hello, type: number, body: Uint8Array): void {
-    if (this.#stopped) return;
     this.#guard(() => this.#post.receive(from.storeId, type, body));
   }
 
@@ -131,7 +160,7 @@ export class Store implements PeerContext {
 
   /** Ascending by region. */
   regions(): PeerView[] {
-    return this.#sorted().filter((peer) => peer.initialised);
+    return this.#sorted().filter((peer) => peer.serves);
   }
 
   onRegionChange(listener: RegionListener): void {
@@ -146,7 +175,7 @@ export class Store implements PeerContext {
     const own = peerOnStore(region, this.storeId);
     assert(own !== null, "a store bootstraps a region that it has a peer of");
     assert(regionProblem(region) === null, "a region that begins is sound");
-    if (this.#tombstones.has(region.id) || this.#hosted(region.id) !== null) return;
+    if (this.#graveyard.tombstone(region.id) !== null || this.#hosted(region.id) !== null) return;
     await new Promise<void>((resolve) => this.#bootstrapLog(region, own.peerId, resolve));
     const state = { index: bootstrapIndex, term: bootstrapTerm, high: 0, low: 0 };
     const batch = new VersionedBatch();
@@ -184,101 +213,45 @@ export class Store implements PeerContext {
   // What peers tell.
 
   dirty(peer: Peer): void {
-    this.#dirty.add(peer);
-    this.#schedule();
+    this.#turns.dirty(peer);
   }
 
   changed(peer: Peer): void {
     this.#changed.set(peer.regionId, peer);
-    this.#schedule();
+    this.#turns.schedule();
   }
 
-  removed(peer: Peer, ticket: number): void {
-    const { regionId, peerId, region, applyState } = peer;
-    this.#tombstones.set(regionId, { peerId, region, index: applyState.index, term: applyState.term });
+  removed(peer: Peer, before: RegionMeta, ticket: number): void {
+    const { peerId, region, applyState } = peer;
     this.#drop(peer);
-    this.#destroyAfter(regionId, ticket);
+    this.#graveyard.buried({ peerId, own: before, state: applyState }, region, ticket);
   }
 
   send(peer: Peer, message: Parameters<Post["send"]>[1]): void {
-    this.#post.send(peer, message);
+    if (message.kind === "snapshot") this.#senders.send(peer, message);
+    else this.#post.send(peer, message);
   }
 
   snapshotWanted(peer: Peer, to: PeerId): void {
-    peer.raft.step({ kind: "snapshotStatus", peer: to, ok: false });
+    this.#senders.wanted(peer, to);
   }
 
-  // The turn.
-
-  #schedule(): void {
-    if (this.#scheduled || this.#stopped) return;
-    this.#scheduled = true;
-    this.world.clock.soon(this.#turnBound);
+  heldIndex(peer: Peer): LogIndex | null {
+    return this.#senders.heldIndex(peer);
   }
 
-  #turn(): void {
-    this.#scheduled = false;
-    if (this.#stopped) return;
-    this.stats.turns++;
-    this.#guard(() => {
-      const dirty = [...this.#dirty].toSorted(byRegion);
-      this.#dirty = new Set();
-      for (const peer of dirty) this.#carryOut(peer);
-      if (this.#batch.urgent) this.#submit();
-      this.#apply();
-      this.#tellChanges();
+  /** SnapIntent, the records, and then, by the peer's own task, SnapDone (R7, R8). */
+  install(peer: Peer, intent: SnapshotIntent): void {
+    const { regionId } = peer;
+    const value = encodeIntent(intent);
+    this.log.submit([{ op: "note", group: regionId, key: noteKey.snapshotIntent, value }], true, () => {
+      if (!this.#stopped) this.#replaceRecords(peer, intent);
     });
   }
 
-  #carryOut(peer: Peer): void {
-    if (peer.closed) return;
-    peer.carryOut(this.#batch);
-    if (peer.applies) this.#applying.add(peer);
-  }
-
-  #submit(): void {
-    const batch = this.#batch;
-    this.#batch = new LaneBatch();
-    const newest = this.#flying.at(-1);
-    if (batch.changes.length === 0) {
-      // They wait for what is under way, and for nothing else.
-      if (newest !== undefined) newest.tasks.push(...batch.tasks);
-      else this.world.clock.soon(() => this.#written(batch));
-      return;
-    }
-    this.stats.submits++;
-    if (batch.mustSync) this.stats.syncs++;
-    this.stats.entriesAppended += batch.entryCount;
-    this.#flying.push(batch);
-    this.log.submit(batch.changes, batch.mustSync, () => {
-      assert(this.#flying.shift() === batch, "submits are told in their order");
-      this.#written(batch);
-    });
-  }
-
-  #written(batch: LaneBatch): void {
-    if (this.#stopped) return;
-    for (const { peer, task } of batch.tasks) peer.appended(task);
-  }
-
-  /** One run of each region; more in the next turn. */
-  #apply(): void {
-    if (this.#waitsForRoom) return;
-    for (const peer of [...this.#applying].toSorted(byRegion)) {
-      if (!peer.applies) {
-        this.#applying.delete(peer);
-        continue;
-      }
-      if (peer.applyStep()) continue;
-      this.#waitsForRoom = true;
-      this.engine.whenRoom(() => {
-        this.#waitsForRoom = false;
-        this.#schedule();
-      });
-      return;
-    }
-    for (const peer of this.#applying) if (!peer.applies) this.#applying.delete(peer);
-    if (this.#applying.size > 0) this.#schedule();
+  snapshotSettled({ regionId }: Peer, name: string): void {
+    this.streams.settled(regionId, name);
+    this.#transfer.sweep(this.streams.names());
   }
 
   #tellChanges(): void {
@@ -286,7 +259,7 @@ export class Store implements PeerContext {
     const changed = [...this.#changed].toSorted(([a], [b]) => a - b);
     this.#changed = new Map();
     for (const [regionId, peer] of changed) {
-      const view = peer === null || peer.closed || !peer.initialised ? null : peer;
+      const view = peer === null || !peer.serves ? null : peer;
       for (const listener of this.#listeners) listener(regionId, view);
     }
   }
@@ -299,18 +272,19 @@ export class Store implements PeerContext {
   }
 
   #tick(): void {
-    if (this.#stopped) return;
-    this.stats.ticks++;
     this.#guard(() => {
+      this.stats.ticks++;
       for (const peer of this.#sorted()) peer.tick();
       this.admin.tick();
-      if (this.#batch.tasks.length > 0) this.#submit();
+      this.#senders.tick();
+      this.#turns.flush();
     });
     this.#tickLater();
   }
 
   /** What the disk refuses ends the store; everything else is a defect and ends more. */
   #guard(run: () => void): void {
+    if (this.#stopped) return;
     try {
       run();
     } catch (error) {
@@ -333,10 +307,7 @@ export class Store implements PeerContext {
         this.#addRegion(peerId, region, applyState);
         continue;
       }
-      this.#tombstones.set(regionId, { peerId, region, index: applyState.index, term: applyState.term });
-      // Whether what was read survives a power loss nobody knows: it is said again.
-      if (this.log.group(regionId) === null) continue;
-      this.#destroyAfter(regionId, this.engine.apply(this.#tombstoneBatch(peerId, region, applyState)));
+      this.#graveyard.restore({ peerId, own: region, state: applyState });
     }
     for (const regionId of this.log.groups()) {
       if (regionId !== storeGroup && !this.#peers.has(regionId)) this.#recoverGroup(regionId);
@@ -345,11 +316,11 @@ export class Store implements PeerContext {
 
   /** A group of the log that the engine has no region for. */
   #recoverGroup(regionId: number): void {
-    if (this.#burials.has(regionId)) return;
+    if (this.#graveyard.holds(regionId)) return;
     const note = this.log.group(regionId)?.notes.get(noteKey.peer);
     const peerId = note === undefined ? 0 : decodePeerNote(note);
     // The log of a region that did not begin: nobody has heard of it.
-    if (peerId === 0) this.#destroyLog(regionId);
+    if (peerId === 0) this.#graveyard.destroyLog(regionId);
     else this.#addUninitialised(regionId, peerId, restoreUninitialised(this.log, regionId));
   }
 
@@ -375,63 +346,54 @@ export class Store implements PeerContext {
 
   #makeUninitialised(regionId: number, peerId: PeerId): Peer | null {
     // Until the log of the peer before it is gone, its entries would pass for this one's.
-    if (this.#burials.has(regionId)) return null;
+    if (this.#graveyard.holds(regionId)) return null;
     const value = encodePeerNote(peerId);
     // Before its first vote, in the same log: whoever finds that one knows whose it is.
     this.log.submit([{ op: "note", group: regionId, key: noteKey.peer, value }], false, () => {});
     return this.#addUninitialised(regionId, peerId, blank);
   }
 
-  #replaceUninitialised({ regionId, peerId: old }: Peer, peerId: PeerId): void {
-    assert(peerId > old, "a later peer takes the place of an earlier one");
-    const peer = this.#peers.get(regionId);
-    if (peer !== undefined) this.#drop(peer);
-    this.#burials.add(regionId);
-    const value = encodePeerNote(peerId);
-    // Together: between the two a message to the old one would make it again, without the vote that it gave.
-    this.log.submit(
-      [
-        { op: "destroy", group: regionId },
-        { op: "note", group: regionId, key: noteKey.peer, value },
-      ],
-      true,
-      () => {
-        this.#burials.delete(regionId);
-        if (!this.#stopped) this.#addUninitialised(regionId, peerId, blank);
-      },
-    );
+  #replaceUninitialised(peer: Peer, peerId: PeerId): void {
+    assert(peerId > peer.peerId, "a later peer takes the place of an earlier one");
+    const { regionId } = peer;
+    this.#drop(peer);
+    this.#graveyard.replaceUninitialised(regionId, peerId, () => this.#addUninitialised(regionId, peerId, blank));
   }
 
   /** `peer` is no member of its region any more, as `region` says. */
   #bury(peer: Peer, region: RegionMeta): void {
-    const { regionId, peerId, applyState } = peer;
-    const batch = this.#tombstoneBatch(peerId, region, applyState);
-    // The engine is full: whoever told of it will tell again.
-    if (!this.engine.hasRoom(batch.byteLength)) return;
-    this.#tombstones.set(regionId, { peerId, region, index: applyState.index, term: applyState.term });
-    this.#drop(peer);
-    this.#destroyAfter(regionId, this.engine.apply(batch));
+    const { peerId, applyState, region: own } = peer;
+    // Where the engine is full: whoever told of it will tell again.
+    if (this.#graveyard.bury({ peerId, own, state: applyState }, region)) this.#drop(peer);
   }
 
-  #tombstoneBatch(peerId: PeerId, region: RegionMeta, state: ApplyState): VersionedBatch {
-    const batch = new VersionedBatch();
-    putRegionState(batch, this.engine, { state: "tombstone", peerId, region });
-    putApplyState(batch, this.engine, region.id, state);
-    return batch;
-  }
-
-  /** The log goes when the tombstone is durable (R13): a peer without its log is not one that was removed. */
-  #destroyAfter(regionId: number, ticket: number): void {
-    this.#burials.add(regionId);
-    this.engine.whenDurable(ticket, (error) => {
+  #replaceRecords(peer: Peer, intent: SnapshotIntent): void {
+    const { snapshot, name, files } = intent;
+    const region = regionOfSnapshot(snapshot);
+    assert(region !== null, "a snapshot's region was looked at when it came");
+    const batch = stateOfSnapshot(this.engine, intent, region);
+    this.#transfer.replace(name, files, region, batch, (error) => {
       if (error !== null) this.fail(error);
-      else if (!this.#stopped) this.#destroyLog(regionId);
+      else if (!this.#stopped) peer.installed();
     });
   }
 
-  #destroyLog(regionId: number): void {
-    this.#burials.add(regionId);
-    this.log.submit([{ op: "destroy", group: regionId }], true, () => void this.#burials.delete(regionId));
+  #recipient(regionId: number, peerId: PeerId): Peer | string {
+    if (this.#stopped) return "the store is closed";
+    const peer = this.#peers.get(regionId) ?? null;
+    if (peer !== null && peer.peerId === peerId) return peer.installing === null ? peer : "one is being installed";
+    return peer === null ? "it has not heard of its region" : `peer ${peer.peerId} of the region is here`;
+  }
+
+  /** What has records here, or is about to have some, or whose records are about to go. */
+  #ranges(): RegionMeta[] {
+    const ranges: RegionMeta[] = [];
+    for (const peer of this.#sorted()) {
+      if (peer.initialised) ranges.push(peer.region);
+      const { installing } = peer;
+      if (installing !== null) ranges.push(installing);
+    }
+    return [...ranges, ...this.#graveyard.ranges()];
   }
 
   /** Throws `NOKV_CORRUPTION`. */
@@ -455,17 +417,16 @@ export class Store implements PeerContext {
 
   #drop(peer: Peer): void {
     this.#peers.delete(peer.regionId);
-    this.#applying.delete(peer);
-    this.#dirty.delete(peer);
+    this.#turns.forget(peer);
     this.#changed.set(peer.regionId, null);
     this.stats.peersRemoved++;
     peer.close();
-    this.#schedule();
+    this.#turns.schedule();
   }
 
   #hosted(regionId: number): Peer | null {
     const peer = this.#peers.get(regionId);
-    return peer !== undefined && peer.initialised && !peer.closed ? peer : null;
+    return peer?.serves === true ? peer : null;
   }
 
   #sorted(): Peer[] {

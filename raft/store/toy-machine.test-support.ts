@@ -35,14 +35,14 @@ export class ToyMachine implements RegionMachine {
     for (const { data, stale, proposal, index } of entries) {
       hash.number(index);
       const [key = "", word = ""] = decoder.decode(data).split("=");
-      if (!stale) seen.set(key, `${seen.get(key) ?? readToy(store, this.host.region.id, key)}${word},`);
+      if (!stale) seen.set(key, `${seen.get(key) ?? readToy(store, key)}${word},`);
       hash.bytes(encoder.encode(seen.get(key) ?? ""));
       const done = this.#waiting.get(proposal);
       this.#waiting.delete(proposal);
       if (done !== undefined) this.#answers.push(() => done(stale ? "stale" : "applied"));
     }
     for (const [key, words] of seen) {
-      const name = toyKey(this.host.region.id, key);
+      const name = toyKey(key);
       batch.set(columnFamily.txn, name, store.nextVersion(), encoder.encode(words));
     }
   }
@@ -80,11 +80,11 @@ export class ToyMachine implements RegionMachine {
 }
 
 /** Every word that was said to `key`, in order. */
-export function readToy(store: VersionedStore, regionId: number, key: string): string {
-  const value = store.newest(columnFamily.txn, toyKey(regionId, key), versionMax)?.value ?? null;
+export function readToy(store: VersionedStore, key: string): string {
+  const value = store.newest(columnFamily.txn, toyKey(key), versionMax)?.value ?? null;
   return value === null ? "" : decoder.decode(value);
 }
 
-function toyKey(regionId: number, key: string): Uint8Array {
-  return encoder.encode(`${regionId}/${key}`);
+function toyKey(key: string): Uint8Array {
+  return encoder.encode(key);
 }

@@ -1,0 +1,125 @@
+import { ByteReader, MalformedError } from "../../core/bytes/byte-reader.ts";
+import { DiskError } from "../../core/env/disk.ts";
+import type { Hello } from "../../net/rpc/hello.ts";
+import type { StreamManifest } from "../../net/rpc/stream-messages.ts";
+import type { StreamAcceptor, StreamSink } from "../../net/rpc/stream-receiver.ts";
+import { readMessage } from "../message-codec.ts";
+import type { Message } from "../message.ts";
+import { type RegionMeta, peerById, rangesOverlap, regionProblem } from "../region.ts";
+import type { SnapshotMeta } from "../snapshot-meta.ts";
+import type { Peer } from "./peer.ts";
+import { type SnapshotIntent, regionOfSnapshot } from "./snapshot-intent.ts";
+import type { IncomingSnapshot, SnapshotTransfer } from "./snapshot-transfer.ts";
+
+/** Whom a snapshot is for, and who is in its way. */
+export interface SnapshotHost {
+  readonly storeId: number;
+  /** The peer that it is for, made if it may be; a string: why there is none. */
+  recipient(regionId: number, peerId: number): Peer | string;
+  /** With records of their own here. */
+  regions(): readonly RegionMeta[];
+  /** Its files are complete: the machine decides whether it is still of use. */
+  offer(peer: Peer, fromStore: number, message: Message, intent: SnapshotIntent): void;
+}
+
+interface Offered {
+  readonly message: Message;
+  readonly snapshot: SnapshotMeta;
+  readonly region: RegionMeta;
+}
+
+/** Takes the files of snapshots, of each region one at a time, and hands them over when they are complete. */
+export class SnapshotReceiver implements StreamAcceptor {
+  readonly #host: SnapshotHost;
+  readonly #transfer: SnapshotTransfer;
+  readonly #incoming = new Map<number, string>();
+  #last = 0;
+
+  constructor(host: SnapshotHost, transfer: SnapshotTransfer) {
+    this.#host = host;
+    this.#transfer = transfer;
+  }
+
+  begin(from: Hello, manifest: StreamManifest, done: (sink: StreamSink | string) => void): void {
+    const offered = this.#judge(manifest);
+    if (typeof offered === "string") return done(offered);
+    const regionId = offered.region.id;
+    if (this.#incoming.has(regionId)) return done("another snapshot of the region is coming in");
+    const name = `${regionId}-${++this.#last}`;
+    try {
+      const files = this.#transfer.receive(name, manifest.files);
+      this.#incoming.set(regionId, name);
+      done(this.#sink(from.storeId, { ...offered, name, manifest, files }));
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      done(`no room for it: ${error.message}`);
+    }
+  }
+
+  /** Of snapshots that are coming in, or being installed. */
+  names(): string[] {
+    return [...this.#incoming.values()];
+  }
+
+  /** The files of that name are of no more use, or were used. */
+  settled(regionId: number, name: string): void {
+    if (this.#incoming.get(regionId) === name) this.#incoming.delete(regionId);
+  }
+
+  #judge(manifest: StreamManifest): Offered | string {
+    let received: ReturnType<typeof readMessage>;
+    try {
+      received = readMessage(new ByteReader(manifest.meta));
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      return error.message;
+    }
+    const { message, regionId } = received;
+    const { snapshot } = message;
+    const region = snapshot === null ? null : regionOfSnapshot(snapshot);
+    if (message.kind !== "snapshot" || snapshot === null || region === null) return "it is no snapshot";
+    if (region.id !== regionId || regionProblem(region) !== null) return "its region is none";
+    const own = peerById(region, message.to);
+    if (own === null || own.storeId !== this.#host.storeId) return "its region has no such peer here";
+    const peer = this.#host.recipient(regionId, message.to);
+    if (typeof peer === "string") return peer;
+    if (peer.applyState.index >= snapshot.index) return "it is older than what is here";
+    return this.#overlap(region) ?? { message, snapshot, region };
+  }
+
+  /** A range has one owner on a store: whoever is in the way leaves by its own log, or this snapshot is of the past. */
+  #overlap(region: RegionMeta): string | null {
+    const other = this.#host.regions().find((known) => known.id !== region.id && rangesOverlap(known, region));
+    return other === undefined ? null : `region ${other.id} has some of its range here`;
+  }
+
+  #sink(
+    fromStore: number,
+    coming: Offered & { readonly name: string; manifest: StreamManifest; files: IncomingSnapshot },
+  ): StreamSink {
+    const { message, snapshot, region, name, manifest, files } = coming;
+    return {
+      start: { file: 0, offset: 0 },
+      write: (file, offset, bytes, done) => files.write(file, offset, bytes, done),
+      finish: (done) => {
+        files.finish((ok) => {
+          const peer = ok ? this.#host.recipient(region.id, message.to) : "its files are damaged";
+          const fault = typeof peer === "string" ? peer : this.#overlap(region);
+          if (typeof peer === "string" || fault !== null) {
+            files.discard();
+            this.settled(region.id, name);
+            done(false);
+            return;
+          }
+          const intent = { peerId: message.to, name, files: manifest.files, snapshot };
+          this.#host.offer(peer, fromStore, message, intent);
+          done(true);
+        });
+      },
+      abandon: () => {
+        files.discard();
+        this.settled(region.id, name);
+      },
+    };
+  }
+}

@@ -1,0 +1,121 @@
+import { ByteWriter } from "../../core/bytes/byte-writer.ts";
+import type { Transport } from "../../net/rpc/transport.ts";
+import type { LogIndex, PeerId } from "../entry.ts";
+import { writeMessage } from "../message-codec.ts";
+import type { Message } from "../message.ts";
+import type { SnapshotMeta } from "../snapshot-meta.ts";
+import { voterConfiguration } from "../voter-configuration.ts";
+import type { Peer } from "./peer.ts";
+import { contextOf } from "./snapshot-intent.ts";
+import type { OutgoingSnapshot, SnapshotTransfer } from "./snapshot-transfer.ts";
+import type { StoreStats } from "./store-stats.ts";
+
+/** One snapshot for one follower, from the wish until it is there or given up. */
+interface Sending {
+  readonly peer: Peer;
+  readonly to: PeerId;
+  readonly snapshot: SnapshotMeta;
+  files: OutgoingSnapshot | null;
+  /** Its message has left the machine. */
+  streaming: boolean;
+  /** Ticks until it is given up, as long as it is not streaming. */
+  ticksLeft: number;
+}
+
+/** A wish that could not be met is put again after so many ticks. */
+const retryTicks = 10;
+const startTicks = 100;
+
+/** Snapshots that this store sends: taken at an apply point, streamed, and their machines told how it went. */
+export class SnapshotSenders {
+  readonly #transport: Transport;
+  readonly #transfer: SnapshotTransfer;
+  readonly #stats: StoreStats;
+  readonly #sendings = new Map<string, Sending>();
+  readonly #refused: { readonly peer: Peer; readonly to: PeerId; ticksLeft: number }[] = [];
+  #lastId = 0;
+
+  constructor(transport: Transport, transfer: SnapshotTransfer, stats: StoreStats) {
+    this.#transport = transport;
+    this.#transfer = transfer;
+    this.#stats = stats;
+  }
+
+  /** The log of `peer` must go on from here for those who get a snapshot; none: null. */
+  heldIndex(peer: Peer): LogIndex | null {
+    let held: LogIndex | null = null;
+    for (const sending of this.#sendings.values()) {
+      if (sending.peer === peer) held = Math.min(held ?? sending.snapshot.index, sending.snapshot.index);
+    }
+    return held;
+  }
+
+  /** In one call: the records and what they are as of (R7; the index is what is applied, not what is committed). */
+  wanted(peer: Peer, to: PeerId): void {
+    const key = keyOf(peer, to);
+    if (this.#sendings.has(key)) return;
+    const { region, applyState } = peer;
+    const { index, term, high, low } = applyState;
+    const conf = voterConfiguration(region);
+    const snapshot = { index, term, conf, historyHash: [high, low] as const, context: contextOf(region) };
+    const sending: Sending = { peer, to, snapshot, files: null, streaming: false, ticksLeft: startTicks };
+    this.#sendings.set(key, sending);
+    this.#transfer.exportAt(region, (files) => {
+      if (this.#sendings.get(key) !== sending) {
+        if (typeof files !== "string") files.release();
+      } else if (typeof files === "string" || peer.closed) {
+        if (typeof files !== "string") files.release();
+        this.#sendings.delete(key);
+        this.#refused.push({ peer, to, ticksLeft: retryTicks });
+      } else {
+        sending.files = files;
+        peer.input({ kind: "snapshot", to, snapshot });
+      }
+    });
+  }
+
+  /** The machine lets it go. */
+  send(peer: Peer, message: Message): void {
+    const key = keyOf(peer, message.to);
+    const sending = this.#sendings.get(key);
+    const storeId = peer.storeOf(message.to);
+    const snapshot = message.snapshot;
+    if (sending === undefined || sending.files === null || sending.snapshot !== snapshot || storeId === 0) {
+      this.#refused.push({ peer, to: message.to, ticksLeft: retryTicks });
+      return;
+    }
+    const { files } = sending;
+    sending.streaming = true;
+    this.#stats.snapshotsOut++;
+    const writer = new ByteWriter();
+    writeMessage(writer, peer.regionId, peer.epoch, message);
+    const manifest = { snapshotId: ++this.#lastId, meta: writer.toBytes(), files: files.files };
+    const source = { manifest, read: files.read.bind(files) };
+    this.#transport.stream(storeId, source, ({ kind }) => {
+      files.release();
+      if (this.#sendings.get(key) === sending) this.#sendings.delete(key);
+      if (kind === "done") peer.input({ kind: "snapshotStatus", peer: message.to, ok: true });
+      else this.#refused.push({ peer, to: message.to, ticksLeft: retryTicks });
+    });
+  }
+
+  tick(): void {
+    for (const [key, sending] of this.#sendings) {
+      // The machine thought better of it: it leads no more, or the follower has come on by itself.
+      if (sending.streaming || --sending.ticksLeft > 0) continue;
+      sending.files?.release();
+      this.#sendings.delete(key);
+      this.#refused.push({ peer: sending.peer, to: sending.to, ticksLeft: 1 });
+    }
+    for (let i = this.#refused.length - 1; i >= 0; i--) {
+      const refused = this.#refused[i];
+      if (refused === undefined || --refused.ticksLeft > 0) continue;
+      this.#refused.splice(i, 1);
+      refused.peer.input({ kind: "snapshotStatus", peer: refused.to, ok: false });
+    }
+  }
+}
+
+function keyOf(peer: Peer, to: PeerId): string {
+  return `${peer.regionId}/${peer.peerId}/${to}`;
+}
