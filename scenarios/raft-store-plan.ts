@@ -95,7 +95,7 @@ export function drawStorePlan(world: World): StorePlan {
 }
 
 function drawStoreOptions(dice: Dice, tickUs: number, raft: RaftLimits): StoreOptions {
-  const logKeepEntries = dice.pick([10_000]);
+  const logKeepEntries = dice.pick([1, 5, 30, 10_000]);
   return {
     raft,
     tickUs,

@@ -2,10 +2,12 @@ import { type Engine, openEngine } from "../core/engine/engine.ts";
 import type { Env } from "../core/env/env.ts";
 import type { NetHooks } from "../net/rpc/net-world.ts";
 import { netOptions } from "../net/rpc/options.ts";
+import type { StreamAcceptor } from "../net/rpc/stream-receiver.ts";
 import { Transport } from "../net/rpc/transport.ts";
 import { beginIncarnation } from "../raft/store/ident.ts";
 import { isStoreMessage } from "../raft/store/message-type.ts";
 import { RaftLog } from "../raft/store/raft-log.ts";
+import { RecordTransfer, enterSnapshotDirectory, plainRanges } from "../raft/store/record-transfer.ts";
 import { Store } from "../raft/store/store.ts";
 import { type RegionMeta, peerOnStore } from "../raft/region.ts";
 import type { Dice } from "../sim/dice.ts";
@@ -132,7 +134,7 @@ export class StoreSeat {
       options: netOptions(plan.net),
       resolve: (id, done) => done({ host: `store-${id}`, port: storePort }),
       hooks: hooksOf(() => store),
-      streams: null,
+      streams: streamsOf(() => store),
     });
     const { witness } = this.#stage;
     store = await Store.open({
@@ -140,6 +142,7 @@ export class StoreSeat {
       engine,
       log,
       transport,
+      transfer: new RecordTransfer(env, engine, enterSnapshotDirectory(env.disk, "/", "snapshots"), plainRanges),
       storeId: this.storeId,
       options: plan.store,
       makeMachine: (host) => new ToyMachine({ world, witness, store: this.machine.name }, host),
@@ -187,5 +190,16 @@ function hooksOf(storeOf: () => Store | null): NetHooks {
       if (isStoreMessage(type)) storeOf()?.receive(from, type, body);
     },
     onUnreachable: (storeId) => storeOf()?.unreachable(storeId),
+  };
+}
+
+/** A transport is there before its store. */
+function streamsOf(store: () => Store | null): StreamAcceptor {
+  return {
+    begin: (from, manifest, done) => {
+      const ready = store();
+      if (ready === null) done("it is not open yet");
+      else ready.streams.begin(from, manifest, done);
+    },
   };
 }
