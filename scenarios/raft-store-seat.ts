@@ -55,7 +55,8 @@ export class StoreSeat {
   node: StoreNode | null = null;
   /** No process is started there. */
   held = false;
-  fatals = 0;
+  /** Of the newest process that said who it is. */
+  #incarnation = 0;
   readonly #stage: StoreStage;
   readonly #dice: Dice;
 
@@ -116,7 +117,6 @@ export class StoreSeat {
     const onFatal = (error: Error): void => {
       if (fatal) return;
       fatal = true;
-      this.fatals++;
       this.#explain("fatal", error);
       stop();
     };
@@ -128,6 +128,10 @@ export class StoreSeat {
       else store.fail(error);
     });
     const ident = await beginIncarnation(log, clusterId, this.storeId);
+    if (ident.incarnation <= this.#incarnation) {
+      world.fail("incarnation", `${this.machine.name} is ${ident.incarnation} after ${this.#incarnation}`);
+    }
+    this.#incarnation = ident.incarnation;
     const watch = observers.watch(log);
     const transport = new Transport(env, {
       identity: { clusterId, storeId: this.storeId, incarnation: ident.incarnation, role: "store", features: 0 },

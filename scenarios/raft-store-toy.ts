@@ -163,6 +163,8 @@ export class ToyMachine implements RegionMachine {
 
   close(): void {
     this.#closed = true;
+    const { world, store } = this.#parts;
+    if (this.#reads > 0) world.fail("reply", `${store}: a peer is closed, and ${this.#reads} reads have no answer`);
     const open = [...this.#waiting.values(), ...this.#answers.map(({ waiting }) => waiting)];
     this.#waiting.clear();
     this.#answers = [];

@@ -10,7 +10,7 @@ import { SyncPace } from "../../core/wal/sync-pace.ts";
 import { spaceRetriesMax, spaceRetryUs } from "../../core/wal/wal-config.ts";
 import { changeBytes, encodeChange, type LogChange } from "./log-change.ts";
 import { LogFile } from "./log-file.ts";
-import type { LogIndex } from "./log-index.ts";
+import type { LogIndex, Place } from "./log-index.ts";
 
 export interface RaftLogOptions {
   /** A segment that is longer is followed by another. */
@@ -173,21 +173,34 @@ export class LogWriter {
     if (changeCount === 0) return this.#told();
     this.#reserve(frameHeaderBytes + bytes);
     const file = this.active;
+    const { number, sizeBytes } = file;
+    const places: Place[] = [];
     let at = frameHeaderBytes;
     for (const submit of submits) {
       for (let i = 0; i < submit.changes.length; i++) {
         const change = submit.changes[i] as LogChange;
         const end = encodeChange(change, this.#bytes, this.#view, at);
-        this.#index.apply(change, { segment: file.number, offset: file.sizeBytes + at, bytes: end - at });
+        places.push({ segment: number, offset: sizeBytes + at, bytes: end - at });
         at = end;
       }
     }
     this.#head(at - frameHeaderBytes, frameType.edit, changeCount);
     const mustSync = submits.some((submit) => submit.mustSync);
     this.#write(at, () => {
+      // Not before: on a full disk the write may come much later, and until then reads find what was there.
+      this.#apply(submits, places);
       if (mustSync) this.#sync(() => this.#told());
       else this.#told();
     });
+  }
+
+  #apply(submits: readonly Submit[], places: readonly Place[]): void {
+    let next = 0;
+    for (const { changes } of submits) {
+      for (let i = 0; i < changes.length; i++) {
+        this.#index.apply(changes[i] as LogChange, places[next++] as Place);
+      }
+    }
   }
 
   #takeGroup(): Group {

@@ -11,6 +11,7 @@ import { manifestMutants } from "./manifest.ts";
 import type { Mutant } from "./mutant.ts";
 import { raftElectionMutants, raftReplicationMutants } from "./raft.ts";
 import { raftLogMutants } from "./raft-log.ts";
+import { raftRuntimeMutants } from "./raft-runtime.ts";
 import { netMutants } from "./net.ts";
 import { netStreamMutants } from "./net-streams.ts";
 import { readCacheMutants } from "./read-caches.ts";
@@ -62,6 +63,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "streams between nodes", mutants: netStreamMutants },
   { topic: "codecs, looking and verifying", mutants: toolMutants },
   { topic: "the log of a store", mutants: raftLogMutants },
+  { topic: "the runtime of a store", mutants: raftRuntimeMutants },
   { topic: "transactions in a region", mutants: txnMutants },
   { topic: "transactions between clients and leaders", mutants: txnMachineMutants },
   { topic: "the original's own, elsewhere not planted", mutants: originalMutants },
