@@ -3,7 +3,7 @@ import type { Mutant } from "./mutant.ts";
 const scenario = "raft-store";
 const applier = "raft/store/applier.ts";
 const proposals = "raft/store/proposals.ts";
-const wrongState = ["history", "history-hash", "replicas", "linearizability", "durability", "exception"];
+const wrongState = ["twice", "history", "history-hash", "replicas", "linearizability", "durability", "exception"];
 const wrongReply = ["definite", "reply", "durability", "linearizability"];
 
 /** What a store does around the protocol: what it applies, answers, keeps and says. */
@@ -87,8 +87,8 @@ export const raftRuntimeMutants: readonly Mutant[] = [
   {
     name: "store-keeps-overwritten-proposals",
     file: proposals,
-    find: `this.count > 0 && last !== undefined && last.index >= index;`,
-    replace: `this.count < 0 && last !== undefined && last.index >= index;`,
+    find: `    while (this.count > 0 && (this.#placed[this.#placed.length - 1] as Placed).index >= index) {`,
+    replace: `    while (this.count > 1 && (this.#placed[this.#placed.length - 1] as Placed).index >= index) {`,
     oracles: [...wrongReply, "liveness"],
     scenario,
     why: "Whoever proposed in an earlier office waits for ever, or gets the answer of another.",
