@@ -7,6 +7,7 @@ import type { Compactor } from "./compactor.ts";
 import { closed, undetermined, unlock } from "./failure.ts";
 import type { Flusher } from "./flusher.ts";
 import type { TableSet } from "./table-set.ts";
+import type { Transfer } from "./transfer.ts";
 import type { Verifier } from "./verify-open.ts";
 import type { WritePath } from "./write-path.ts";
 
@@ -18,6 +19,7 @@ export interface ClosingParts {
   readonly flusher: Flusher;
   readonly compactor: Compactor;
   readonly verifier: Verifier;
+  readonly transfer: Transfer;
   readonly points: PointBudget;
   readonly lock: DiskLock;
   /** What poisoned the store; null: nothing so far. */
@@ -37,6 +39,7 @@ export async function closeParts(parts: ClosingParts): Promise<void> {
   await idle(flusher.lane);
   await idle(compactor.lane);
   await parts.verifier.idle();
+  await parts.transfer.idle();
   await sealed;
   if (failure() === null) await closeManifest(parts);
   await new Promise<void>((resolve) => manifest.whenIdle(resolve));

@@ -119,7 +119,7 @@ export class Engine implements VersionedStore {
     });
     this.#flusher = new Flusher(context);
     this.#compactor = new Compactor(context);
-    this.transfer = new Transfer(this, context, this.#compactor);
+    this.transfer = new Transfer(this, context, this.#compactor, this.#flusher);
     this.#verifier = new Verifier(context, () => this.#checkOpen());
     this.#pins.onUnpinned = () => this.#compactor.pinsMoved();
     this.#write.start(this.#writeListener());
@@ -379,6 +379,11 @@ export class Engine implements VersionedStore {
     throw invalidArgument('this database gives versions itself: open it with versions "given"');
   }
 
+  /** Throws `NOKV_INVALID_ARGUMENT` where versions are the engine's own. */
+  checkGiven(): void {
+    this.#given();
+  }
+
   #versionedWrites(): VersionedWrites {
     return new VersionedWrites({
       clock: this.#env.clock,
@@ -433,6 +438,7 @@ export class Engine implements VersionedStore {
       flusher: this.#flusher,
       compactor: this.#compactor,
       verifier: this.#verifier,
+      transfer: this.transfer,
       points: this.#points,
       lock: this.#lock,
       failure: () => this.#failure,

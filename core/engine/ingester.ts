@@ -49,7 +49,7 @@ export class Ingester {
 
   async ingest(range: KeyRange, directory: string): Promise<Ingestion> {
     const clip = clipOf(range, Number.MAX_SAFE_INTEGER);
-    const prepared = preparedTables(this.#context, directory, clip);
+    const prepared = preparedTables(this.#context, directory, [clip]);
     if (prepared.length === 0) return { tables: 0, records: 0, bytes: 0 };
     const newest = prepared.reduce((version, table) => Math.max(version, table.maxVersion), 0);
     // Whatever is written from now on is newer than what comes in; whatever was, is in tables after the flush.

@@ -69,6 +69,13 @@ export class Memtables {
     return this.#immutables[0] ?? null;
   }
 
+  /** The newest ticket in a memtable that waits for its flush; 0: there is none. */
+  get newestSealed(): number {
+    let newest = 0;
+    for (const { segment } of this.#immutables) newest = Math.max(newest, segment.lastVersion);
+    return newest;
+  }
+
   /** The segment that the log begins with once `flushed`, the oldest, is in a table. */
   segmentAfter(flushed: MemorySegment): WalSegment {
     assert(flushed === this.oldestImmutable, "memtables are flushed from the oldest");

@@ -5,6 +5,7 @@ import { NokvError } from "../errors.ts";
 import type { OpenTables, TablePool } from "../lsm/open-tables.ts";
 import type { RemoveJob, RemoveResult } from "../lsm/remove-job.ts";
 import { type TableMeta, tablePath } from "../lsm/table-meta.ts";
+import type { Version } from "../lsm/version.ts";
 import type { ManifestChange, ManifestWriter } from "../manifest/writer.ts";
 import { type ValueFileMeta, valueFilePath } from "../vlog/value-file.ts";
 import type { ValueFiles } from "../vlog/value-files.ts";
@@ -18,6 +19,13 @@ export type ChangeOutcome =
   | { readonly kind: "poisoned"; readonly error: NokvError };
 
 export type ChangeDone = (outcome: ChangeOutcome) => void;
+
+/** The tables of one moment, and their files. */
+export interface HeldTables {
+  readonly version: Version;
+  /** `done` when files that went out of use meanwhile are removed. */
+  release(done: () => void): void;
+}
 
 interface Change {
   readonly manifest: ManifestChange;
@@ -37,6 +45,10 @@ export class TableSet {
   readonly #queue: Change[] = [];
   #busy = false;
   #current: OpenTables;
+  /** Tables of which somebody needs the file, by number, and by how many. */
+  readonly #heldFiles = new Map<number, number>();
+  /** Out of use, and held. */
+  #retireLater: TableMeta[] = [];
   removeFailures = 0;
 
   /** `failed` hears that the directory can not be trusted any more. */
@@ -75,6 +87,14 @@ export class TableSet {
     return this.#pool.openCount;
   }
 
+  /** What reads see now, for jobs that open tables by their names. */
+  hold(): HeldTables {
+    const tables = this.#current.retain();
+    const { version } = tables;
+    for (const { number } of version.tables()) this.#heldFiles.set(number, (this.#heldFiles.get(number) ?? 0) + 1);
+    return { version, release: (done) => this.#letGo(tables, done) };
+  }
+
   change(manifest: ManifestChange, done: ChangeDone): void {
     this.#queue.push({ manifest, done });
     this.#pump();
@@ -83,6 +103,20 @@ export class TableSet {
   /** No table is read any more. */
   close(): void {
     this.#current.release();
+  }
+
+  #letGo(tables: OpenTables, done: () => void): void {
+    for (const { number } of tables.version.tables()) {
+      const holders = (this.#heldFiles.get(number) ?? 0) - 1;
+      assert(holders >= 0, "files are let go as often as they are held");
+      if (holders > 0) this.#heldFiles.set(number, holders);
+      else this.#heldFiles.delete(number);
+    }
+    tables.release();
+    const due = this.#retireLater.filter(({ number }) => !this.#heldFiles.has(number));
+    this.#retireLater = this.#retireLater.filter(({ number }) => this.#heldFiles.has(number));
+    if (due.length === 0) done();
+    else this.retire(due, done);
   }
 
   #pump(): void {
@@ -149,10 +183,13 @@ export class TableSet {
 
   /**
    * Removes tables that a durable manifest no longer names, by a job. Readers that still hold one keep their open
-   * file, and with it the bytes; the next opening removes what could not be removed now.
+   * file, and with it the bytes; the next opening removes what could not be removed now. What is held goes later.
    */
   retire(tables: readonly TableMeta[], done: () => void): void {
-    const paths = tables.map((table) => tablePath(this.#directory.path, table.number));
+    const free = tables.filter(({ number }) => !this.#heldFiles.has(number));
+    this.#retireLater.push(...tables.filter(({ number }) => this.#heldFiles.has(number)));
+    if (free.length === 0) return done();
+    const paths = free.map((table) => tablePath(this.#directory.path, table.number));
     this.#env.jobs.run({ kind: "remove", paths } as RemoveJob, (error, result) => {
       // A defect is not for callers: it ends the program.
       if (error !== null && !(error instanceof DiskError)) throw error;

@@ -6,7 +6,7 @@ import type { Clip } from "../lsm/clipped-cursor.ts";
 import type { CopyJob, CopyResult } from "../lsm/copy-job.ts";
 import { outputTablesMax } from "../lsm/compaction-picker.ts";
 import { type DropRules, versionMs } from "../lsm/drop-rules.ts";
-import { bound, endsBefore, rangesOverlap, type TableMeta, tablePath } from "../lsm/table-meta.ts";
+import { bound, rangesOverlap, type TableMeta, tablePath } from "../lsm/table-meta.ts";
 import { TableReader } from "../lsm/table-reader.ts";
 import { levelsMax, type Version } from "../lsm/version.ts";
 import { noValueRules, type ValueRules } from "../vlog/value-separator.ts";
@@ -15,6 +15,7 @@ import { type BackgroundContext, jobFailure, tableOptions } from "./background.t
 import { enterEmptyDirectory } from "./directory.ts";
 import { invalidArgument, refusal } from "./failure.ts";
 import { ownFile } from "./file-names.ts";
+import { isWithin, reaches } from "./range-cut.ts";
 import type { KeyRange } from "./range-estimate.ts";
 
 /** Tables that were prepared for another database: `ingest` takes them. */
@@ -37,7 +38,7 @@ export interface ExportWish {
 }
 
 /** Keeps everything. */
-const keepAll: DropRules = { pins: [], horizonVersion: 0, nowMs: 0, bottom: false };
+export const keepAll: DropRules = { pins: [], horizonVersion: 0, nowMs: 0, bottom: false };
 
 export function clipOf(range: KeyRange, upToVersion: number): Clip {
   const { family, start, end } = range;
@@ -104,8 +105,8 @@ function readableAt(version: number): DropRules {
   return { pins: [version], horizonVersion: version, nowMs: versionMs(version), bottom: true };
 }
 
-/** The prepared tables in `directory`, checked against the range that they are to go into. */
-export function preparedTables(context: BackgroundContext, directory: string, clip: Clip): TableMeta[] {
+/** The prepared tables in `directory`, each checked to lie within one of `clips`, which they are to go into. */
+export function preparedTables(context: BackgroundContext, directory: string, clips: readonly Clip[]): TableMeta[] {
   const { disk } = context.env;
   const prepared: TableMeta[] = [];
   try {
@@ -121,13 +122,13 @@ export function preparedTables(context: BackgroundContext, directory: string, cl
     if (error instanceof DiskError) throw refusal(error, `reading ${directory} failed`);
     throw error;
   }
-  for (const table of prepared) checkPrepared(directory, table, clip);
+  for (const table of prepared) checkPrepared(directory, table, clips);
   return prepared;
 }
 
-function checkPrepared(directory: string, table: TableMeta, clip: Clip): void {
+function checkPrepared(directory: string, table: TableMeta, clips: readonly Clip[]): void {
   const path = tablePath(directory, table.number);
-  if (compareKeys(table.smallest, clip.from) < 0 || !endsBefore(table, clip.to)) {
+  if (!clips.some((clip) => isWithin(table, clip))) {
     throw invalidArgument(`${path} holds keys outside the range that it is to go into`);
   }
   if (table.valueRefs.length > 0) {
@@ -188,6 +189,3 @@ export function runCopy(context: BackgroundContext, job: CopyJob, what: string):
   });
 }
 
-function reaches(table: TableMeta, clip: Clip): boolean {
-  return !endsBefore(table, clip.from) && compareKeys(table.smallest, clip.to) < 0;
-}

@@ -1,4 +1,6 @@
-import { recordBytes } from "../bytes/record.ts";
+import { assert } from "../assert.ts";
+import { recordBytes, versionMax } from "../bytes/record.ts";
+import type { Batch } from "./batch.ts";
 
 /** One write of a `VersionedBatch`. */
 export interface VersionedWrite {
@@ -33,4 +35,18 @@ export class VersionedBatch {
     this.writes.push(write);
     this.byteLength += recordBytes(write.key.length, write.value?.length ?? 0);
   }
+}
+
+/** Makes `images` the record images of a batch. The highest version; 0: there is none. */
+export function encodeVersioned(batch: VersionedBatch, images: Batch): number {
+  images.clear();
+  let newest = 0;
+  for (const { family, key, version, value, expiresAtMs } of batch.writes) {
+    assert(Number.isSafeInteger(version) && version > 0 && version < versionMax, "a version is a number from 1 on");
+    if (value === null) images.delete(key, family);
+    else images.set(key, value, expiresAtMs, family);
+    images.stamp(version);
+    if (version > newest) newest = version;
+  }
+  return newest;
 }

@@ -1,11 +1,10 @@
 import { assert } from "../assert.ts";
-import { versionMax } from "../bytes/record.ts";
 import type { Clock } from "../env/clock.ts";
 import type { DiskError } from "../env/disk.ts";
 import { Batch } from "./batch.ts";
 import { invalidArgument, undetermined } from "./failure.ts";
 import type { Reader } from "./reader.ts";
-import type { VersionedBatch } from "./versioned-batch.ts";
+import { encodeVersioned, type VersionedBatch } from "./versioned-batch.ts";
 import { type Done, Waiters } from "./waiters.ts";
 import type { WritePath } from "./write-path.ts";
 
@@ -43,7 +42,7 @@ export class VersionedWrites {
   apply(batch: VersionedBatch): number {
     const { write } = this.#parts;
     if (batch.writes.length === 0) return write.pendingVersion;
-    const newest = this.#encode(batch);
+    const newest = encodeVersioned(batch, this.#images);
     this.#checkVersions(batch);
     return write.apply(this.#images, newest);
   }
@@ -79,21 +78,6 @@ export class VersionedWrites {
     assert(covers > this.#durable, "each sync is asked for once");
     this.#durable = covers;
     this.#waiters.tell(covers);
-  }
-
-  /** The highest version. */
-  #encode(batch: VersionedBatch): number {
-    const images = this.#images;
-    images.clear();
-    let newest = 0;
-    for (const { family, key, version, value, expiresAtMs } of batch.writes) {
-      assert(Number.isSafeInteger(version) && version > 0 && version < versionMax, "a version is a number from 1 on");
-      if (value === null) images.delete(key, family);
-      else images.set(key, value, expiresAtMs, family);
-      images.stamp(version);
-      if (version > newest) newest = version;
-    }
-    return newest;
   }
 
   #checkVersions(batch: VersionedBatch): void {
