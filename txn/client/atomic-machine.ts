@@ -19,6 +19,8 @@ export class AtomicMachine {
   readonly #mutation: Mutation;
   readonly #valueBytesMax: number;
   #sent = false;
+  /** Before the last command was made. */
+  #sentBefore = false;
 
   constructor(calls: RegionCalls, mutation: Mutation, valueBytesMax: number) {
     this.#calls = calls;
@@ -43,6 +45,7 @@ export class AtomicMachine {
       keysOf(mutation).map((key) => ({ key })),
       {
         command: () => {
+          this.#sentBefore = this.#sent;
           this.#sent = true;
           return { kind: "atomic", opId, commitTs: 0, mutation, valueBytesMax: this.#valueBytesMax };
         },
@@ -62,6 +65,7 @@ export class AtomicMachine {
           if (refusal?.kind === "too-old" || refusal?.kind === "rolled-back") outcome = { kind: "unavailable" };
           turn.fail();
         },
+        notDone: () => void (this.#sent = this.#sentBefore),
         // What was sent before may have been executed, while it still was one region.
         whole: { fits: () => true, spread: () => then(this.#sent ? { kind: "undetermined" } : { kind: "spread" }) },
       },

@@ -25,6 +25,7 @@ export class Backoff {
   readonly #deadlineMs: number;
   readonly #draw: Draw;
   readonly #attempts = new Map<WaitClass, number>();
+  #stopped = false;
 
   /** `deadlineMs` on the clock whose present is given to `next`. */
   constructor(deadlineMs: number, draw: Draw) {
@@ -33,7 +34,12 @@ export class Backoff {
   }
 
   isOver(nowMs: number): boolean {
-    return nowMs >= this.#deadlineMs;
+    return this.#stopped || nowMs >= this.#deadlineMs;
+  }
+
+  /** The deadline is now. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   /** Milliseconds to wait; null: the deadline would pass. */
@@ -44,7 +50,7 @@ export class Backoff {
     const fullMs = Math.min(maxMs, firstMs * 2 ** Math.min(attempts, 16));
     const half = Math.floor(fullMs / 2);
     const delayMs = Math.max(1, fullMs - half + this.#draw(half + 1));
-    return nowMs + delayMs >= this.#deadlineMs ? null : delayMs;
+    return this.#stopped || nowMs + delayMs >= this.#deadlineMs ? null : delayMs;
   }
 
   /** For errors: how often each class was waited for. */

@@ -47,6 +47,8 @@ export class CommitMachine {
   readonly #heartBeat: HeartBeat;
   readonly #bypass: number[] = [];
   #onePhaseSent = false;
+  /** Before the last command was made. */
+  #onePhaseSentBefore = false;
   #minCommitTs = 0;
   #attempts = 0;
   #then: ((outcome: CommitOutcome) => void) | null;
@@ -77,10 +79,12 @@ export class CommitMachine {
       items,
       {
         command: () => {
+          this.#onePhaseSentBefore = this.#onePhaseSent;
           this.#onePhaseSent = true;
           return { kind: "one-phase", startTs, commitTs: 0, mutations: this.#mutations, checks, reads };
         },
         reply: (response, turn) => this.#onePhaseReply(response, turn),
+        notDone: () => void (this.#onePhaseSent = this.#onePhaseSentBefore),
         whole: { fits: ({ range }) => reads.every((read) => covers(range, read)), spread: () => this.#prewrite() },
       },
       () => this.#finish(this.#onePhaseSent ? { kind: "undetermined" } : { kind: "aborted", refusal: null }),

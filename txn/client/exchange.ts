@@ -22,6 +22,8 @@ export type ClientInput =
   | { readonly kind: "timestamp"; readonly id: number; readonly ts: number }
   | { readonly kind: "located"; readonly id: number; readonly region: Region }
   | { readonly kind: "woken"; readonly id: number }
+  /** It did not leave, and will not: it was not executed. */
+  | { readonly kind: "unsent"; readonly id: number }
   /** No answer in time, or the connection is gone: whether it was executed is not known. */
   | { readonly kind: "lost"; readonly id: number };
 

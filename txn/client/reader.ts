@@ -26,14 +26,17 @@ export class Reader {
   readonly #resolver: LockResolver;
   readonly #readTs: number;
   readonly #pageEntriesMax: number;
+  readonly #nowTs: number;
   readonly #bypass: number[] = [];
 
-  /** `pageEntriesMax`: no answer to a scan holds more. */
-  constructor(calls: RegionCalls, readTs: number, pageEntriesMax: number) {
+  /** `pageEntriesMax`: no answer to a scan holds more. `nowTs`: by which `get` judges lifetimes. */
+  // oxlint-disable-next-line max-params -- a budget, a timestamp or two, and a limit
+  constructor(calls: RegionCalls, readTs: number, pageEntriesMax: number, nowTs = readTs) {
     this.#calls = calls;
     this.#resolver = new LockResolver(calls);
     this.#readTs = readTs;
     this.#pageEntriesMax = pageEntriesMax;
+    this.#nowTs = nowTs;
   }
 
   get(key: Uint8Array, then: GetDone): void {
@@ -43,7 +46,7 @@ export class Reader {
     this.#calls.run(
       [{ key }],
       {
-        command: (): Get => ({ kind: "get", key, readTs, nowTs: readTs, bypass: [...this.#bypass] }),
+        command: (): Get => ({ kind: "get", key, readTs, nowTs: this.#nowTs, bypass: [...this.#bypass] }),
         reply: (response, turn) => {
           if (response.kind === "value") {
             found = response.entry;

@@ -18,6 +18,8 @@ export interface ClientParts {
 export interface RegionCall<T extends Keyed> {
   readonly command: (items: readonly T[], region: Region) => Command;
   readonly reply: (response: Response, turn: Turn<T>) => void;
+  /** What `command` made last for these items was surely not executed. */
+  readonly notDone?: () => void;
   /** Given: the items must lie in one region that `fits`; else `spread` is called, and nothing more happens. */
   readonly whole?: { readonly fits: (region: Region) => boolean; readonly spread: () => void };
 }
@@ -129,8 +131,11 @@ class Fan<T extends Keyed> {
     this.#exchange.send(region, this.#order.call.command(items, region), (input) => {
       if (this.#over) return;
       if (input.kind === "response") this.#order.call.reply(input.response, this.#turn(region, items));
-      else if (input.kind === "region-error") this.#misrouted(region, input.error, items);
-      else this.#again(items, "rpc");
+      else {
+        if (input.kind !== "lost") this.#order.call.notDone?.();
+        if (input.kind === "region-error") this.#misrouted(region, input.error, items);
+        else this.#again(items, "rpc");
+      }
     });
   }
 

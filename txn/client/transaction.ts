@@ -87,6 +87,11 @@ export class Transaction {
     if (this.#writes.get(key) === null) this.#writes.set(key, { kind: "lock", key });
   }
 
+  /** `key` counts as read: a serializable transaction rests on it. */
+  guard(key: Uint8Array): void {
+    this.#reads.push(pointRange(key));
+  }
+
   /** Refuses the commit where `check` does not hold; its key is locked, so that it holds until then. */
   check(check: Check): void {
     this.#checks.push(check);
