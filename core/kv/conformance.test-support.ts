@@ -1,5 +1,5 @@
-// Goal: whatever implements `Kv` means the same by it. Method: stories in which each operation completes before the next
-// begins, and random ones that are compared with MapKv. A store's clock may be off by a second.
+// Goal: whatever implements `Kv` means the same by it. Method: stories in which each operation completes before the
+// next begins, and random ones that are compared with MapKv. A store's clock may be off by a second.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { keyOfText, keyText } from "../bytes/key-text.ts";
@@ -73,7 +73,8 @@ export class KvUser {
   scan(after: string | null, limit: number): string {
     return this.#ask((done) => {
       this.stage.kv.scan({ after: after === null ? null : keyOfText(after), limit }, (error, page) => {
-        done(page === null ? String(error?.code) : `${page.keys.map(keyText).join(" ")}${page.exhausted ? "." : "…"}`);
+        if (page === null) return done(String(error?.code));
+        done(`${page.keys.map(keyText).join(" ")}${page.exhausted ? "." : "…"}`);
       });
     });
   }
@@ -100,7 +101,7 @@ export class KvUser {
 }
 
 export function conformance(name: string, make: () => Promise<KvStage>): void {
-  describe(name, () => {
+  describe(`as a Kv: ${name}`, () => {
     stories(make);
     test("random operations agree with the map", async () => {
       await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), (steps) => compare(make, steps)), {
@@ -112,7 +113,9 @@ export function conformance(name: string, make: () => Promise<KvStage>): void {
 
 function stories(make: () => Promise<KvStage>): void {
   const story = (name: string, tell: (user: KvUser) => void): void => {
-    test(name, async () => tell(new KvUser(await make())));
+    test(`story of ${name}`, async () => {
+      expect(tell(new KvUser(await make()))).toBeUndefined();
+    });
   };
 
   story("entries", (user) => {

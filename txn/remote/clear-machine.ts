@@ -7,8 +7,8 @@ import type { TxnClient } from "./txn-client.ts";
 const pageKeys = 128;
 
 /**
- * Removes every key that is there when it begins, page by page, each page atomically. What is written meanwhile may stay
- * or go. An error after the first page says that some keys may be gone.
+ * Removes every key that is there when it begins, page by page, each page atomically. What is written meanwhile may
+ * stay or go. An error after the first page says that some keys may be gone.
  */
 export class ClearMachine {
   readonly #client: TxnClient;

@@ -28,9 +28,9 @@ const timestampMs = 1_000;
 const endOfTimeMs = Number.MAX_SAFE_INTEGER;
 
 /**
- * One operation of a client: its machines, and the way between them and the world. What the machines want done is begun
- * at once, and answers come back one by one, on turns of their own. At its deadline, or when it is cancelled, everything
- * that it waits for counts as lost, and its machines come to an end; what follows a decision goes on.
+ * One operation of a client: its machines, and the way between them and the world. What the machines want done is
+ * begun at once, and answers come back one by one, on turns of their own. At its deadline, or when it is cancelled,
+ * everything that it waits for counts as lost, and its machines come to an end; what follows a decision goes on.
  */
 export class Operation implements Expiring {
   readonly deadlineUs: number;

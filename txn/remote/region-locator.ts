@@ -16,8 +16,8 @@ interface Search {
 const routeMs = 1_000;
 
 /**
- * Asks the Coordinator where keys lie. One question is under way at a time, and its answer serves everybody who waits for
- * a key of that region.
+ * Asks the Coordinator where keys lie. One question is under way at a time, and its answer serves everybody who waits
+ * for a key of that region.
  */
 export class RegionLocator {
   readonly #coordinator: Pick<CoordinatorClient, "route">;

@@ -9,8 +9,8 @@ import { writtenBytesMax } from "./kv-input.ts";
 import type { TxnClient } from "./txn-client.ts";
 
 /**
- * Runs a list of operations as one serializable transaction: what it reads, and what was watched, is unchanged up to the
- * instant of its commit. When another transaction was in the way it begins anew, on a new snapshot, for nobody has seen
+ * Runs a list of operations as one serializable transaction: what it reads, and what was watched, is unchanged up to
+ * the instant of its commit. When another transaction was in the way it begins anew, on a new snapshot, for nobody has seen
  * anything of it yet; a change of a watched key is final.
  */
 export class TransactMachine {
