@@ -10,8 +10,8 @@ import type { TxnClient } from "./txn-client.ts";
 
 /**
  * Runs a list of operations as one serializable transaction: what it reads, and what was watched, is unchanged up to
- * the instant of its commit. When another transaction was in the way it begins anew, on a new snapshot, for nobody has seen
- * anything of it yet; a change of a watched key is final.
+ * the instant of its commit. When another transaction was in the way it begins anew, on a new snapshot, for nobody has
+ * seen anything of it yet; a change of a watched key is final.
  */
 export class TransactMachine {
   readonly #client: TxnClient;

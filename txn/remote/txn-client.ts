@@ -62,7 +62,8 @@ const beginningTs = 1;
 
 /**
  * A client of the cluster: finds regions, their leaders and the right time, tries again what can be tried again, and
- * says what became of every operation exactly once, on a later turn. Bytes that are passed in must not change until then.
+ * says what became of every operation exactly once, on a later turn. Bytes that are passed in must not change until
+ * then.
  *
  * - NOKV_BUSY: the cluster did not answer in time; it did not happen and will not.
  * - NOKV_UNDETERMINED: it may have happened, now or later.
