@@ -1,7 +1,10 @@
 // Main module of a worker thread that runs the conformance suite's jobs.
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { startConformanceJob } from "../sim/conformance/job-kinds.ts";
 import { HostDisk } from "./disk.ts";
-import { serveJobs } from "./job-service.ts";
+import { serveJobs, workerPort } from "./job-service.ts";
+import type { ThreadData } from "./job-thread.ts";
 
-if (parentPort !== null) serveJobs(parentPort, new HostDisk(), startConformanceJob);
+if (parentPort !== null) {
+  serveJobs(workerPort(parentPort, workerData as ThreadData), new HostDisk(), startConformanceJob);
+}

@@ -1,3 +1,4 @@
+import type { MessagePort } from "node:worker_threads";
 import type { Disk } from "../core/env/disk.ts";
 import type { Job, JobMachine, JobResult, JobStarter } from "../core/env/jobs.ts";
 import { type PlainError, toPlainError } from "./job-error.ts";
@@ -13,6 +14,24 @@ export interface JobReply {
   readonly id: number;
   readonly error: PlainError | null;
   readonly result: JobResult | null;
+}
+
+/** How a worker answers: by a port of its own, and by a number that goes up behind each answer. */
+export interface ReplyLine {
+  readonly replies: MessagePort;
+  readonly replyCount: Int32Array;
+}
+
+/** The port of a worker's main module: orders come from its parent. */
+export function workerPort(parent: MessagePort, { replies, replyCount }: ReplyLine): JobPort {
+  return {
+    on: (event, listener) => parent.on(event, listener),
+    postMessage: (reply) => {
+      replies.postMessage(reply);
+      Atomics.add(replyCount, 0, 1);
+      Atomics.notify(replyCount, 0);
+    },
+  };
 }
 
 /** As much of a message port as a worker needs. */

@@ -4,8 +4,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../core/assert.ts";
 import { startJob } from "../core/lsm/job-starter.ts";
 import { HostDisk } from "./disk.ts";
-import { serveJobs } from "./job-service.ts";
-import type { ThreadRole } from "./job-thread.ts";
+import { serveJobs, workerPort } from "./job-service.ts";
+import type { ThreadData } from "./job-thread.ts";
 import { lowerThreadPriority } from "./thread-priority.ts";
 
 assert(parentPort !== null, "this file is the main module of a worker thread");
@@ -13,5 +13,6 @@ assert(parentPort !== null, "this file is the main module of a worker thread");
 // none of it could be given back to the system.
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
-lowerThreadPriority((workerData as ThreadRole).nice);
-serveJobs(parentPort, new HostDisk(), startJob, collectGarbage);
+const data = workerData as ThreadData;
+lowerThreadPriority(data.nice);
+serveJobs(workerPort(parentPort, data), new HostDisk(), startJob, collectGarbage);

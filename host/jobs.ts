@@ -20,12 +20,14 @@ export function sibling(name: string): URL {
 export class HostJobs implements Jobs {
   readonly #flushes: JobThread;
   readonly #others: JobThread;
+  readonly #replyCount = new Int32Array(new SharedArrayBuffer(4));
   /** Nobody ever notifies it. */
   readonly #nothing = new Int32Array(new SharedArrayBuffer(4));
 
   constructor(url: URL = jobWorkerUrl) {
-    this.#flushes = new JobThread(url, { nice: 0 });
-    this.#others = new JobThread(url, { nice: patientNice });
+    const replyCount = this.#replyCount;
+    this.#flushes = new JobThread(url, { nice: 0, replyCount });
+    this.#others = new JobThread(url, { nice: patientNice, replyCount });
   }
 
   shared(sizeBytes: number): Uint8Array<ArrayBufferLike> {
@@ -39,6 +41,19 @@ export class HostJobs implements Jobs {
 
   giveWay(us: number): void {
     Atomics.wait(this.#nothing, 0, 0, us / 1000);
+  }
+
+  standBy(us: number): boolean {
+    // Before it is looked: an answer that comes in between ends the wait.
+    const heard = Atomics.load(this.#replyCount, 0);
+    if (this.#hear()) return true;
+    if (!this.#flushes.busy && !this.#others.busy) return false;
+    Atomics.wait(this.#replyCount, 0, heard, us / 1000);
+    return this.#hear();
+  }
+
+  #hear(): boolean {
+    return this.#flushes.hear() || this.#others.hear();
   }
 
   /** Ends the threads; what they were doing is never reported. */

@@ -3,6 +3,7 @@ import type { Disk } from "../core/env/disk.ts";
 import type { Job, JobDone, JobMachine, JobResult, Jobs, JobStarter } from "../core/env/jobs.ts";
 import { isDefect } from "./defect.ts";
 import type { Dice } from "./dice.ts";
+import { HastyDisk } from "./disk/hasty-disk.ts";
 import { type Incarnation, NodeCrashed } from "./incarnation.ts";
 import type { Life } from "./life.ts";
 
@@ -31,6 +32,9 @@ export class SimJobs implements Jobs {
   readonly #parts: SimJobsParts;
   readonly #waiting: PendingJob[] = [];
   readonly #idle: Life[] = [];
+  readonly #running: RunningJob[] = [];
+  /** What ended, and is on its way between threads. */
+  readonly #ended: EndedJob[] = [];
   readonly #shared = new WeakSet<ArrayBufferLike>();
 
   constructor(parts: SimJobsParts) {
@@ -59,6 +63,19 @@ export class SimJobs implements Jobs {
     this.#parts.incarnation.loop.charge(us);
   }
 
+  /** The workers get on while this thread stands still, by turns; the first to end is heard. */
+  standBy(us: number): boolean {
+    const { incarnation, sliceBytesMax } = this.#parts;
+    incarnation.call("jobs.stand-by", "", us, 0);
+    for (let leftUs = us; this.#ended.length === 0; leftUs -= Math.ceil(sliceBytesMax / bytesPerUs)) {
+      if (leftUs <= 0 || this.#running.length === 0) return false;
+      incarnation.loop.charge(Math.min(leftUs, Math.ceil(sliceBytesMax / bytesPerUs)));
+      for (const job of [...this.#running]) job.hasten();
+    }
+    this.#ended[0]?.tell();
+    return true;
+  }
+
   #dispatch(): void {
     while (this.#waiting.length > 0) {
       const worker = this.#idle.pop();
@@ -78,16 +95,25 @@ export class SimJobs implements Jobs {
       sliceBytes: dice.skewed(1, sliceBytesMax),
       finished: (error, result) => {
         this.#idle.push(worker);
+        this.#running.splice(this.#running.indexOf(running), 1);
         const copy = result === null ? null : plainCopy(result, this.#shared);
         const { loop, life } = incarnation;
+        const ended = {
+          tell: (): void => {
+            const at = this.#ended.indexOf(ended);
+            if (at < 0) return;
+            this.#ended.splice(at, 1);
+            incarnation.result("job-done", error === null ? "ok" : error.name, 0);
+            this.#dispatch();
+            pending.done(error, copy);
+          },
+        };
+        this.#ended.push(ended);
         const atUs = loop.presentUs(worker.processor) + dice.below(handoverUsMax);
-        loop.at(atUs, life, () => {
-          incarnation.result("job-done", error === null ? "ok" : error.name, 0);
-          this.#dispatch();
-          pending.done(error, copy);
-        });
+        loop.at(atUs, life, () => ended.tell());
       },
     });
+    this.#running.push(running);
     running.wake();
   }
 }
@@ -95,6 +121,11 @@ export class SimJobs implements Jobs {
 interface PendingJob {
   readonly job: Job;
   readonly done: JobDone;
+}
+
+interface EndedJob {
+  /** Unless it was told. */
+  tell(): void;
 }
 
 interface RunningParts {
@@ -108,12 +139,14 @@ interface RunningParts {
 /** Steps one machine; a turn of its worker per slice. */
 class RunningJob {
   readonly #running: RunningParts;
+  readonly #disk: HastyDisk;
   #machine: JobMachine | null = null;
   #scheduled = false;
   #ended = false;
 
   constructor(running: RunningParts) {
     this.#running = running;
+    this.#disk = new HastyDisk(running.parts.disk);
   }
 
   /** Also called by the job's disk, possibly while a step is under way. */
@@ -125,11 +158,22 @@ class RunningJob {
     parts.incarnation.loop.after(delayUs, worker, () => this.#turn());
   }
 
+  /** A turn now, with whatever it waited for. */
+  hasten(): void {
+    this.#disk.finishSyncs();
+    this.#step();
+  }
+
   #turn(): void {
-    const { parts, job, sliceBytes, finished } = this.#running;
     this.#scheduled = false;
+    this.#step();
+  }
+
+  #step(): void {
+    if (this.#ended) return;
+    const { parts, job, sliceBytes, finished } = this.#running;
     try {
-      this.#machine ??= parts.start(parts.disk, job, () => this.wake());
+      this.#machine ??= parts.start(this.#disk, job, () => this.wake());
       const state = this.#machine.step(sliceBytes);
       if (state === "more") this.wake();
       if (state !== "done") return;

@@ -28,6 +28,10 @@ class InlineJobs implements Jobs {
   /** Nothing runs beside this thread. */
   giveWay(): void {}
 
+  standBy(): boolean {
+    return false;
+  }
+
   #begin(job: Job, done: JobDone): void {
     let machine: JobMachine | null = null;
     const step = (): void => {

@@ -9,6 +9,7 @@ const jobs = {
   shared: (bytes: number): Uint8Array => new Uint8Array(bytes),
   run: (): void => {},
   giveWay: (): void => {},
+  standBy: () => false,
 };
 
 test("what was given back is taken again, empty; odd lengths and too many are not kept", () => {

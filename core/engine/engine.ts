@@ -159,8 +159,8 @@ export class Engine implements VersionedStore {
 
   /**
    * As `commit`, and returns when the durability level is met: nothing else of this thread runs meanwhile. Where the
-   * background is behind it takes longer, up to a second. `NOKV_BUSY` where `commit` is refused as well: memory is
-   * full, and it empties only when the caller lets other things run. `NOKV_UNDETERMINED` when nobody can tell.
+   * background is behind it takes longer, up to a second, and where memory is full as long as a flush takes. `NOKV_BUSY`
+   * where that does not help: flushes fail, or take longer than 10 seconds. `NOKV_UNDETERMINED` when nobody can tell.
    */
   commitSync(batch: Batch): void {
     this.#checkOwn();

@@ -87,6 +87,8 @@ export class Flusher {
   #keepSegment(flushed: MemorySegment, result: FlushResult): void {
     if (!isKept(result)) return this.#install(flushed, result);
     const { env, write } = this.#context;
+    // At once: a writer may stand still until this flush is over.
+    if (flushed.segment.isDurable && write.failure === null) return this.#install(flushed, result);
     write.wal.keep(flushed.segment, (error) => {
       if (error === null) return this.#install(flushed, result);
       // Whoever owns the log hears of its failure first, and stops everything.

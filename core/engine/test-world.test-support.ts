@@ -5,6 +5,7 @@ import { Failpoints } from "../../failpoints/failpoints.ts";
 import { type DiskFaults, diskFaultsNone } from "../../sim/disk/disk-faults.ts";
 import type { DiskFence, DiskOperation } from "../../sim/disk/disk-world.ts";
 import { ManualWorld } from "../../sim/disk/manual-world.ts";
+import { HastyDisk } from "../../sim/disk/hasty-disk.ts";
 import { SimDisk } from "../../sim/disk/sim-disk.ts";
 import type { Clock, Timer } from "../env/clock.ts";
 import { type Disk, DiskError, type DiskErrorCode } from "../env/disk.ts";
@@ -241,6 +242,8 @@ class TestClock implements Clock {
 class TestJobs implements Jobs {
   readonly #world: TestWorld;
   readonly #env: TestEnv;
+  /** Of each job under way: works until its end, and tells it. */
+  readonly #running = new Set<() => void>();
 
   constructor(world: TestWorld, env: TestEnv) {
     this.#world = world;
@@ -255,27 +258,52 @@ class TestJobs implements Jobs {
     this.#world.gaveWayUs += us;
   }
 
+  /** No time passes. */
+  standBy(): boolean {
+    const [finish] = this.#running;
+    finish?.();
+    return finish !== undefined;
+  }
+
   run(job: Job, done: JobDone): void {
+    const disk = new HastyDisk(this.#env.disk);
     let machine: JobMachine | null = null;
-    let stepping = false;
-    const step = (): void => {
-      if (stepping) return;
-      stepping = true;
+    let scheduled = false;
+    let ended = false;
+    const later = (): void => {
+      if (scheduled) return;
+      scheduled = true;
       this.#env.later(1, () => {
-        stepping = false;
-        try {
-          machine ??= startJob(this.#env.disk, structuredClone(job), step);
-          const state = machine.step(this.#world.jobSliceBytes);
-          if (state === "more") return step();
-          if (state === "waiting") return;
-        } catch (error) {
-          if (!(error instanceof Error) || error instanceof Crashed) throw error;
-          return done(error, null);
-        }
-        done(null, machine.result);
+        scheduled = false;
+        step();
       });
     };
-    step();
+    const end = (error: Error | null): void => {
+      ended = true;
+      this.#running.delete(finish);
+      done(error, error === null ? (machine?.result ?? null) : null);
+    };
+    const step = (): void => {
+      if (ended) return;
+      try {
+        machine ??= startJob(disk, structuredClone(job), later);
+        const state = machine.step(this.#world.jobSliceBytes);
+        if (state === "more") return later();
+        if (state === "waiting") return;
+      } catch (error) {
+        if (!(error instanceof Error) || error instanceof Crashed) throw error;
+        return end(error);
+      }
+      end(null);
+    };
+    const finish = (): void => {
+      while (!ended) {
+        disk.finishSyncs();
+        step();
+      }
+    };
+    this.#running.add(finish);
+    later();
   }
 }
 

@@ -14,6 +14,7 @@ import { Backpressure } from "./backpressure.ts";
 import type { Batch } from "./batch.ts";
 import { invalidArgument, poisoned, undetermined } from "./failure.ts";
 import { walName } from "../wal/segment-name.ts";
+import { CatchUp } from "./catch-up.ts";
 import type { FileNumbers } from "./file-numbers.ts";
 import { HotKeys } from "./hot-keys.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
@@ -84,6 +85,7 @@ export class WritePath implements WalOwner {
   #failure: DiskError | null = null;
   #closing = false;
   readonly #backpressure: Backpressure;
+  readonly #catchUp: CatchUp;
   #slowTimer: Timer | null = null;
   /** The next group has waited its time. */
   #paid = false;
@@ -107,6 +109,7 @@ export class WritePath implements WalOwner {
     this.#visibleVersion = config.visibleVersion;
     this.#pendingVersion = config.visibleVersion;
     this.wal = new WalWriter(env, walConfig(config), this);
+    this.#catchUp = new CatchUp(env, config.directory.syncs, this.wal);
     this.#arenas = new Arenas(env.jobs, config.options.memtableBytes);
     const active = this.#beginSegment(0);
     this.memtables = new Memtables(active, config.options.retainedMemtableBytes, this.#arenas);
@@ -157,6 +160,7 @@ export class WritePath implements WalOwner {
    * and `NOKV_UNDETERMINED` when nobody can tell whether the level is met.
    */
   commitSync(batch: Batch): void {
+    this.#awaitRoom(batch.byteLength);
     this.#slowDown(batch.byteLength);
     const version = this.#take(batch, 0);
     this.wal.completeNow(version);
@@ -365,7 +369,29 @@ export class WritePath implements WalOwner {
     }
     this.#measure(pressure);
     const waitUs = Math.min(this.#backpressure.charge(bytes), standStillUsMax);
-    if (waitUs > 0) this.#env.jobs.giveWay(waitUs);
+    if (waitUs === 0) return;
+    this.#catchUp.pass(waitUs);
+  }
+
+  /** Stands still while there is no room for the batch and the background gets on. */
+  #awaitRoom(bytes: number): void {
+    if (!this.#isFull(bytes)) return;
+    const wasHeld = this.#backpressure.held;
+    this.#hold();
+    // A memtable is flushed when all of it is visible.
+    this.wal.completeNow(this.#pendingVersion);
+    this.#catchUp.while(() => this.#isFull(bytes));
+    if (!wasHeld) this.#backpressure.letGo();
+  }
+
+  /** No batch of `bytes` is taken until the background got on, and it may. */
+  #isFull(bytes: number): boolean {
+    if (this.#listener === null || this.#failure !== null) return false;
+    const { pressure } = this.#listener;
+    const { immutableMemtablesMax, level0TablesStop } = this.#config.options;
+    if (pressure.level0Tables >= 2 * level0TablesStop) return pressure.compactionFailure === null;
+    if (this.wal.active.fits(bytes) || this.memtables.immutableCount <= immutableMemtablesMax) return false;
+    return pressure.flushFailure === null;
   }
 
   #measure({ level0Tables, debtBytes }: Pressure): void {

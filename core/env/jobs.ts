@@ -12,6 +12,11 @@ export interface Jobs {
   run(job: Job, done: JobDone): void;
   /** The caller stands still for up to `us`, so that jobs get on. None ends meanwhile, as far as the caller hears. */
   giveWay(us: number): void;
+  /**
+   * The caller stands still until a job has ended, for up to `us`; `done` of that job is called inside this call.
+   * False: none ended, at once where none is under way.
+   */
+  standBy(us: number): boolean;
 }
 
 /** Only what structured cloning carries: numbers, strings, typed arrays, arrays and plain objects. */

@@ -49,6 +49,7 @@ export class TestEnv {
       shared: (sizeBytes) => new Uint8Array(sizeBytes),
       run: (job, done) => this.#runJob(job, done),
       giveWay: () => {},
+      standBy: () => false,
     },
     failpoints: new Failpoints({ draw: () => 0, crash: () => expect.unreachable("no failpoint is armed") }),
     trace: { enabled: false, emit: () => undefined },

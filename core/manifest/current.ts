@@ -6,7 +6,7 @@ import { writeFully } from "../env/whole-io.ts";
 import { closeFile } from "../wal/close-file.ts";
 import type { DirectorySync } from "../wal/directory-sync.ts";
 import { fileNumberMax } from "../wal/file-header.ts";
-import { startSync } from "../wal/start-sync.ts";
+import type { SyncDesk } from "../wal/sync-desk.ts";
 
 /**
  * `CURRENT` names the manifest that counts: one line, `MANIFEST-000007 1f2e3d4c\n`. The eight hex digits
@@ -64,7 +64,7 @@ export function switchCurrent(
   env.failpoints.hit(manifestBeforeCurrent);
   const temp = `${directory.path}/${currentTempName}`;
   const text = new TextEncoder().encode(formatCurrent(manifest.number, manifest.epoch));
-  writeTemp(env, temp, text, (error) => {
+  writeTemp({ env, syncs: directory.syncs, temp }, text, (error) => {
     if (error !== null) return done(error);
     try {
       env.disk.rename(temp, `${directory.path}/${currentName}`);
@@ -79,10 +79,16 @@ export function switchCurrent(
   });
 }
 
+interface TempFile {
+  readonly env: Env;
+  readonly syncs: SyncDesk;
+  readonly temp: string;
+}
+
 /**
  * Renaming before the content is durable could leave an empty CURRENT after a crash: `done` after the sync.
  */
-function writeTemp(env: Env, temp: string, text: Uint8Array, done: SyncDone): void {
+function writeTemp({ env, syncs, temp }: TempFile, text: Uint8Array, done: SyncDone): void {
   let file: DiskFile | null = null;
   try {
     if (env.disk.kind(temp) !== null) env.disk.remove(temp);
@@ -94,7 +100,7 @@ function writeTemp(env: Env, temp: string, text: Uint8Array, done: SyncDone): vo
     return done(error);
   }
   const written = file;
-  startSync(written, (error) => {
+  syncs.file(written, (error) => {
     closeFile(written);
     done(error);
   });

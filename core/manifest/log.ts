@@ -6,7 +6,7 @@ import { closeFile } from "../wal/close-file.ts";
 import type { DirectorySync } from "../wal/directory-sync.ts";
 import { fileHeaderBytes, fileMagic, writeFileHeader } from "../wal/file-header.ts";
 import { frameHeaderBytes, frameType, FrameWriter } from "../wal/frame.ts";
-import { startSync } from "../wal/start-sync.ts";
+import type { SyncDesk } from "../wal/sync-desk.ts";
 import { manifestName } from "./current.ts";
 import { editBytes, encodeEdit, type ManifestEdit } from "./edit.ts";
 
@@ -62,9 +62,9 @@ export class ManifestLog {
   }
 
   /** Everything so far becomes durable, and later frames vouch for it. */
-  sync(done: SyncDone): void {
+  sync(syncs: SyncDesk, done: SyncDone): void {
     const covered = this.#endBytes;
-    startSync(this.#opened(), (error) => {
+    syncs.file(this.#opened(), (error) => {
       if (error === null) this.#frames.durableBytes = covered;
       done(error);
     });
@@ -133,7 +133,7 @@ export function createManifest(
     if (!(error instanceof DiskError)) throw error;
     return finish(error);
   }
-  log.sync((error) => {
+  log.sync(directory.syncs, (error) => {
     if (error !== null) return finish(error);
     // Before CURRENT may name the file, its entry must survive a crash.
     directory.sync(finish);

@@ -153,7 +153,7 @@ export class ManifestWriter {
       });
       return;
     }
-    this.#log.sync(done);
+    this.#log.sync(this.#directory.syncs, done);
   }
 
   /** The state, this edit included, becomes the base of a new file. */

@@ -1,5 +1,6 @@
-import { type Disk, DiskError, type SyncDone } from "../env/disk.ts";
-import { startSyncDir } from "./start-sync.ts";
+import type { Disk, DiskError, SyncDone } from "../env/disk.ts";
+import { syncDirNow } from "./start-sync.ts";
+import { SyncDesk } from "./sync-desk.ts";
 
 /**
  * The only way a database makes entries of its directory durable, one sync at a time. While one is in flight,
@@ -10,6 +11,8 @@ import { startSyncDir } from "./start-sync.ts";
  */
 export class DirectorySync {
   readonly path: string;
+  /** Of the directory, and of the files in it that others give there. */
+  readonly syncs = new SyncDesk();
   readonly #disk: Disk;
   #running: SyncDone[] = [];
   #gathering: SyncDone[] = [];
@@ -36,20 +39,15 @@ export class DirectorySync {
    */
   syncNow(): DiskError | null {
     if (this.#failure !== null) return this.#failure;
-    try {
-      this.#disk.syncDirNow(this.path);
-      return null;
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      if (error.code !== "EMFILE") this.#failure = error;
-      return error;
-    }
+    const error = syncDirNow(this.#disk, this.path);
+    if (error !== null && error.code !== "EMFILE") this.#failure = error;
+    return error;
   }
 
   #start(): void {
     this.#running = this.#gathering;
     this.#gathering = [];
-    startSyncDir(this.#disk, this.path, (error) => this.#ended(error));
+    this.syncs.directory(this.#disk, this.path, (error) => this.#ended(error));
   }
 
   #ended(error: DiskError | null): void {

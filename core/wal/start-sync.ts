@@ -16,6 +16,17 @@ export function syncNow(file: DiskFile): DiskError | null {
   }
 }
 
+/** The same of the entries of a directory. */
+export function syncDirNow(disk: Disk, directory: string): DiskError | null {
+  try {
+    disk.syncDirNow(directory);
+    return null;
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    return error;
+  }
+}
+
 export function startSync(file: DiskFile, done: SyncDone): void {
   try {
     file.sync(done);

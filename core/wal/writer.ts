@@ -11,13 +11,7 @@ import { WalSegment } from "./segment.ts";
 import { SpareFiles } from "./spare-files.ts";
 import { startSync, syncNow } from "./start-sync.ts";
 import { SyncPace } from "./sync-pace.ts";
-import { spaceRetriesMax, spaceRetryUs, type WalConfig, type WalOwner } from "./wal-config.ts";
-
-interface SyncWaiter {
-  readonly segment: WalSegment;
-  readonly bytes: number;
-  readonly done: (error: DiskError | null) => void;
-}
+import { spaceRetriesMax, spaceRetryUs, type SyncWaiter, type WalConfig, type WalOwner } from "./wal-config.ts";
 
 /**
  * Appends batches to segments and makes them durable in groups: while a sync is in flight, new batches gather
@@ -153,11 +147,26 @@ export class WalWriter {
       }
       const segment = this.#segments.find((one) => !one.forgotten && one.durableBytes < one.endBytes);
       assert(segment !== undefined, "what is not durable yet is in a segment");
-      if (segment.writtenBytes < segment.endBytes && !this.#writeSegment(segment)) continue;
-      const { file } = segment;
-      assert(file !== null, "only what was written is synced");
-      this.#syncNow(segment, file);
+      this.#durableNow(segment);
     }
+  }
+
+  /**
+   * Makes durable what somebody waits for beyond the level, a kept segment above all, before it returns. False: nobody
+   * waits, or the log failed or waits for room.
+   */
+  demandedNow(): boolean {
+    if (this.#config.level === "sync" || this.#failure !== null || this.#spaceTimer !== null) return false;
+    const segment = this.#segments.find((one) => !one.forgotten && one.durableBytes < one.demandedBytes);
+    return segment !== undefined && this.#durableNow(segment);
+  }
+
+  /** False when the log failed or waits for room. */
+  #durableNow(segment: WalSegment): boolean {
+    if (segment.writtenBytes < segment.endBytes && !this.#writeSegment(segment)) return false;
+    const { file } = segment;
+    assert(file !== null, "only what was written is synced");
+    return this.#syncNow(segment, file);
   }
 
   /** Tries a held or blocked group again. */

@@ -136,7 +136,38 @@ const failures: readonly JobsCase[] = [
   },
 ];
 
-export const jobsCases: readonly JobsCase[] = [...memory, ...completion, ...failures];
+const standingBy: readonly JobsCase[] = [
+  {
+    name: "who stands by hears of each end inside the call, and of none twice",
+    run: async ({ jobs, root }) => {
+      assert(!jobs.standBy(1_000_000), "where nothing is under way, nobody waits");
+      const ends: string[] = [];
+      const note = (name: string) => (error: JobError | null) => ends.push(`${name} ${error?.message ?? "done"}`);
+      jobs.run({ kind: "file", path: `${root}/out`, bytes: Uint8Array.of(1) } as FileJob, note("file"));
+      jobs.run(sumOf(jobs, 3), note("sum"));
+      jobs.run({ kind: "fail", path: "x", offset: 0 } as FailJob, note("fail"));
+      const count = (): number => ends.length;
+      assert(count() === 0, "not before");
+      for (let told = 1; told <= 3; told++) {
+        assert(jobs.standBy(60_000_000), "one ends");
+        assert(count() === told, "one at a time");
+      }
+      await asking(jobs, sumOf(jobs, 1));
+      assert(count() === 3, "exactly once each");
+    },
+  },
+  {
+    name: "what ended meanwhile is told by the next turn as well",
+    run: async ({ jobs }) => {
+      const answer = asking(jobs, sumOf(jobs, 2));
+      jobs.giveWay(1000);
+      assert(((await answer).result as SumResult).total === 2, "it is told");
+      assert(!jobs.standBy(0), "and is over");
+    },
+  },
+];
+
+export const jobsCases: readonly JobsCase[] = [...memory, ...completion, ...failures, ...standingBy];
 
 function asking(jobs: Jobs, job: Job): Promise<Answer> {
   return new Promise((resolve) => {
