@@ -70,7 +70,7 @@ export class SimJobs implements Jobs {
     for (let leftUs = us; this.#ended.length === 0; leftUs -= Math.ceil(sliceBytesMax / bytesPerUs)) {
       if (leftUs <= 0 || this.#running.length === 0) return false;
       incarnation.loop.charge(Math.min(leftUs, Math.ceil(sliceBytesMax / bytesPerUs)));
-      for (const job of [...this.#running]) job.hasten();
+      for (const job of this.#running.slice()) job.hasten();
     }
     this.#ended[0]?.tell();
     return true;

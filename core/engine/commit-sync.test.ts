@@ -71,11 +71,14 @@ test("stands still where an asynchronous commit is slowed, and is refused only w
 });
 
 test.each([
-  ["sync", 0], ["interval", 16], ["none", 16], ["none", 0],
-] as const)("a loop without a pause at level %s goes on when memory is full", async (durability, valueThresholdBytes) => {
+  { durability: "sync", valueThresholdBytes: 0 },
+  { durability: "interval", valueThresholdBytes: 16 },
+  { durability: "none", valueThresholdBytes: 16 },
+  { durability: "none", valueThresholdBytes: 0 },
+] as const)("a loop without a pause goes on when memory is full: $durability", async (level) => {
   const world = new TestWorld();
   const sizes = { memtableBytes: 1024, immutableMemtablesMax: 1, level0TablesMax: 2, level0TablesStop: 3 };
-  const options = { durability, valueThresholdBytes, manifestBytesMax: 256, ...sizes };
+  const options = { ...level, manifestBytesMax: 256, ...sizes };
   const engine = await world.run(openEngine(world.boot(), "/db", options));
   // No turn of the loop of events passes: what ends is heard inside the calls.
   for (let i = 0; i < 600; i++) engine.commitSync(write(`key${i % 50}`, `${i} ${"x".repeat(60)}`));
@@ -83,10 +86,11 @@ test.each([
   expect(flushes).toBeGreaterThan(10);
   expect(compactions).toBeGreaterThan(3);
   expect(immutableMemtables).toBeLessThanOrEqual(2);
-  if (durability === "sync") world.powerLoss();
+  if (level.durability === "sync") world.powerLoss();
   else await world.run(engine.close());
   const again = await world.run(openEngine(world.boot(), "/db", options));
-  for (let i = 550; i < 600; i++) expect(textOf(again.get(bytesOf(`key${i % 50}`)))).toBe(`${i} ${"x".repeat(60)}`);
+  const read = (key: string): string | null => textOf(again.get(bytesOf(key)));
+  for (let i = 550; i < 600; i++) expect(read(`key${i % 50}`)).toBe(`${i} ${"x".repeat(60)}`);
   await world.run(again.close());
 });
 

@@ -159,7 +159,7 @@ export class Engine implements VersionedStore {
 
   /**
    * As `commit`, and returns when the durability level is met: nothing else of this thread runs meanwhile. Where the
-   * background is behind it takes longer, up to a second, and where memory is full as long as a flush takes. `NOKV_BUSY`
+   * background is behind it takes longer, up to a second; where memory is full, as long as a flush takes. `NOKV_BUSY`
    * where that does not help: flushes fail, or take longer than 10 seconds. `NOKV_UNDETERMINED` when nobody can tell.
    */
   commitSync(batch: Batch): void {

@@ -2,7 +2,7 @@ import { compactionDebtBytes, type PickOptions } from "../lsm/compaction-picker.
 import type { Version } from "../lsm/version.ts";
 import type { Lane } from "./background.ts";
 import type { TableSet } from "./table-set.ts";
-import type { Pressure } from "./write-path.ts";
+import type { Pressure } from "./room.ts";
 
 /** How far the background is behind, at every moment anew. */
 // oxlint-disable-next-line max-params

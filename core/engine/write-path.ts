@@ -12,7 +12,7 @@ import { WalWriter } from "../wal/writer.ts";
 import { Arenas } from "./arenas.ts";
 import { Backpressure } from "./backpressure.ts";
 import type { Batch } from "./batch.ts";
-import { invalidArgument, poisoned, undetermined } from "./failure.ts";
+import { closed, invalidArgument, poisoned, undetermined } from "./failure.ts";
 import { walName } from "../wal/segment-name.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { FileNumbers } from "./file-numbers.ts";
@@ -22,17 +22,9 @@ import { MemorySegment, Memtables } from "./memtables.ts";
 import type { EngineOptions } from "./options.ts";
 import type { ReplayedFrame } from "./past.ts";
 import type { RecordCache } from "./record-cache.ts";
+import { behind, busy, noPressure, type Pressure } from "./room.ts";
 import type { StallStats } from "./stats.ts";
 import { type Done, Waiters } from "./waiters.ts";
-
-/** Why new writes wait or are refused: how far the background is behind, and whether it gets on. */
-export interface Pressure {
-  readonly level0Tables: number;
-  readonly debtBytes: number;
-  /** The last attempt to flush, or to compact, failed with this. */
-  readonly flushFailure: NokvError | null;
-  readonly compactionFailure: NokvError | null;
-}
 
 /** Whom the write path tells. */
 export interface WriteListener {
@@ -162,6 +154,8 @@ export class WritePath implements WalOwner {
   commitSync(batch: Batch): void {
     this.#awaitRoom(batch.byteLength);
     this.#slowDown(batch.byteLength);
+    // Whoever was told of something meanwhile may have closed the store.
+    if (this.#closing) throw closed("database");
     const version = this.#take(batch, 0);
     this.wal.completeNow(version);
     if (this.#visibleVersion >= version) return;
@@ -487,8 +481,6 @@ export class WritePath implements WalOwner {
 /** The longest that one synchronous commit stands still: what waits longer is a stop, and is told as one. */
 const standStillUsMax = 1_000_000;
 
-const noPressure: Pressure = { level0Tables: 0, debtBytes: 0, flushFailure: null, compactionFailure: null };
-
 function walConfig(config: WriteConfig): WalConfig {
   const { directory, epoch, options } = config;
   return {
@@ -501,15 +493,4 @@ function walConfig(config: WriteConfig): WalConfig {
     aheadBytesMax: options.walAheadBytesMax,
     waitedSyncUs: options.waitedSyncUs,
   };
-}
-
-function busy(message: string): NokvError {
-  return new NokvError("NOKV_BUSY", message);
-}
-
-/** Nothing happened. After a full disk the caller learns that, otherwise that it may try again. */
-function behind(what: string, failure: NokvError | null): NokvError {
-  if (failure === null) return busy(what);
-  const code = failure.code === "NOKV_NO_SPACE" ? "NOKV_NO_SPACE" : "NOKV_BUSY";
-  return new NokvError(code, `${what}: ${failure.message}`, { cause: failure });
 }

@@ -36,10 +36,3 @@ export interface WalOwner {
 /** How often and how long a log waits for room before it gives up. */
 export const spaceRetryUs = 200_000;
 export const spaceRetriesMax = 50;
-
-/** Whoever waits for a segment to be durable up to `bytes`. */
-export interface SyncWaiter {
-  readonly segment: WalSegment;
-  readonly bytes: number;
-  readonly done: (error: DiskError | null) => void;
-}

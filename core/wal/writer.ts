@@ -11,7 +11,8 @@ import { WalSegment } from "./segment.ts";
 import { SpareFiles } from "./spare-files.ts";
 import { startSync, syncNow } from "./start-sync.ts";
 import { SyncPace } from "./sync-pace.ts";
-import { spaceRetriesMax, spaceRetryUs, type SyncWaiter, type WalConfig, type WalOwner } from "./wal-config.ts";
+import { SyncWaiters } from "./sync-waiters.ts";
+import { spaceRetriesMax, spaceRetryUs, type WalConfig, type WalOwner } from "./wal-config.ts";
 
 /**
  * Appends batches to segments and makes them durable in groups: while a sync is in flight, new batches gather
@@ -28,7 +29,7 @@ export class WalWriter {
   readonly #owner: WalOwner;
   /** Oldest first; the last is the active one. Those before it are sealed. */
   readonly #segments: WalSegment[] = [];
-  readonly #waiters: SyncWaiter[] = [];
+  readonly #waiters = new SyncWaiters();
   readonly spares: SpareFiles;
   readonly #pace: SyncPace;
   readonly #ahead: Preallocation;
@@ -88,10 +89,7 @@ export class WalWriter {
   /** Bytes that were appended and not yet taken by the disk. */
   get pendingBytes(): number {
     let bytes = 0;
-    for (let i = 0; i < this.#segments.length; i++) {
-      const segment = this.#segments[i] as WalSegment;
-      bytes += segment.endBytes - segment.writtenBytes;
-    }
+    for (const segment of this.#segments) bytes += segment.endBytes - segment.writtenBytes;
     return bytes;
   }
 
@@ -104,10 +102,9 @@ export class WalWriter {
       previousNumber = old.number;
       if (!old.sealed) old.seal();
     }
-    const segment = new WalSegment(number, path, arena, this.#config.epoch, previousNumber);
-    this.#segments.push(segment);
+    this.#segments.push(new WalSegment(number, path, arena, this.#config.epoch, previousNumber));
     this.#schedule();
-    return segment;
+    return this.active;
   }
 
   /**
@@ -131,7 +128,7 @@ export class WalWriter {
       return;
     }
     this.#demandAll();
-    this.#waiters.push({ segment: this.active, bytes: this.active.endBytes, done });
+    this.#waiters.add({ segment: this.active, bytes: this.active.endBytes, done });
     this.#schedule();
   }
 
@@ -156,9 +153,12 @@ export class WalWriter {
    * waits, or the log failed or waits for room.
    */
   demandedNow(): boolean {
-    if (this.#config.level === "sync" || this.#failure !== null || this.#spaceTimer !== null) return false;
-    const segment = this.#segments.find((one) => !one.forgotten && one.durableBytes < one.demandedBytes);
-    return segment !== undefined && this.#durableNow(segment);
+    const isDemanded = (one: WalSegment): boolean => !one.forgotten && one.durableBytes < one.demandedBytes;
+    if (this.#config.level === "sync" || this.outOfSpace || !this.#segments.some(isDemanded)) return false;
+    if (this.#failure !== null || !this.#writeGroup(true)) return false;
+    this.#tell(this.#writtenVersion());
+    const segment = this.#segments.find(isDemanded);
+    return segment !== undefined && this.#failure === null && this.#durableNow(segment);
   }
 
   /** False when the log failed or waits for room. */
@@ -187,7 +187,7 @@ export class WalWriter {
     }
     segment.kept = true;
     segment.demandedBytes = segment.endBytes;
-    this.#waiters.push({ segment, bytes: segment.endBytes, done });
+    this.#waiters.add({ segment, bytes: segment.endBytes, done });
     this.#schedule();
   }
 
@@ -235,8 +235,7 @@ export class WalWriter {
     if (this.#failure !== null) return;
     this.#failure = error;
     this.#stopTimers();
-    const waiters = this.#waiters.splice(0);
-    for (const waiter of waiters) waiter.done(error);
+    this.#waiters.fail(error);
   }
 
   #schedule(): void {
@@ -258,7 +257,7 @@ export class WalWriter {
     // Whoever was told may have closed or poisoned the log.
     if (this.#failure !== null) return;
     if (this.#syncing === null) this.#startSync();
-    if (this.#syncing === null) this.#tellWaiters();
+    if (this.#syncing === null) this.#waiters.tell();
     if (level === "interval") this.#armSyncTimer();
   }
 
@@ -412,7 +411,7 @@ export class WalWriter {
     if (covers > segment.durableBytes) segment.durableBytes = covers;
     this.#dropDone();
     if (first) this.#owner.segmentDurable(segment);
-    this.#tellWaiters();
+    this.#waiters.tell();
     if (this.#config.level === "sync") this.#tell(version);
     if (this.#failure !== null) return;
     if (this.#hasWork()) this.#schedule();
@@ -482,15 +481,6 @@ export class WalWriter {
     if (version <= this.#reached) return;
     this.#reached = version;
     this.#owner.reached(version);
-  }
-
-  #tellWaiters(): void {
-    while (this.#waiters.length > 0) {
-      const waiter = this.#waiters[0] as SyncWaiter;
-      if (!waiter.segment.forgotten && waiter.segment.durableBytes < waiter.bytes) return;
-      this.#waiters.shift();
-      waiter.done(null);
-    }
   }
 
   #fail(error: DiskError): void {

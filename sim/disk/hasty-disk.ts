@@ -29,7 +29,7 @@ export class HastyDisk implements Disk {
   }
 
   open(path: string, mode: OpenMode): DiskFile {
-    return new HastyFile(this.#disk.open(path, mode), this.#beginBound);
+    return new HastyFile(this.#disk, this.#disk.open(path, mode), this.#beginBound);
   }
 
   syncDir(dir: string, done: SyncDone): void {
@@ -86,16 +86,17 @@ export class HastyDisk implements Disk {
   }
 }
 
-/** Stays open beneath until its syncs have ended: they may have to be done over. */
+/** One that is closed while it is synced is opened once more where its sync has to be done over. */
 class HastyFile implements DiskFile {
   readonly path: string;
+  readonly #disk: Disk;
   readonly #file: DiskFile;
   readonly #begin: Begin;
-  #syncing = 0;
   #closed = false;
 
-  constructor(file: DiskFile, begin: Begin) {
+  constructor(disk: Disk, file: DiskFile, begin: Begin) {
     this.path = file.path;
+    this.#disk = disk;
     this.#file = file;
     this.#begin = begin;
   }
@@ -119,13 +120,7 @@ class HastyFile implements DiskFile {
   }
 
   sync(done: SyncDone): void {
-    const told: SyncDone = (error) => {
-      this.#syncing--;
-      if (this.#closed && this.#syncing === 0) this.#file.close();
-      done(error);
-    };
-    this.#begin({ now: () => this.#file.syncNow(), done: told, told: false }, (ended) => this.#file.sync(ended));
-    this.#syncing++;
+    this.#begin({ now: () => this.#syncOver(), done, told: false }, (told) => this.#file.sync(told));
   }
 
   syncNow(): void {
@@ -134,7 +129,15 @@ class HastyFile implements DiskFile {
 
   close(): void {
     this.#closed = true;
-    if (this.#syncing === 0) this.#file.close();
+    this.#file.close();
+  }
+
+  #syncOver(): void {
+    if (!this.#closed) return this.#file.syncNow();
+    const file = this.#disk.open(this.path, "write");
+    const error = outcomeOf(() => file.syncNow());
+    file.close();
+    if (error !== null) throw error;
   }
 }
 

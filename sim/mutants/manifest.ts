@@ -7,7 +7,7 @@ export const manifestMutants: readonly Mutant[] = [
   {
     name: "current-renamed-before-sync",
     file: "core/manifest/current.ts",
-    find: `startSync(written, (error) => {`,
+    find: `syncs.file(written, (error) => {`,
     replace: `env.clock.soon((error: DiskError | null = null) => {`,
     oracles: refused,
     scenario: null,
@@ -25,7 +25,7 @@ export const manifestMutants: readonly Mutant[] = [
   {
     name: "manifest-not-synced",
     file: "core/manifest/log.ts",
-    find: `    startSync(this.#opened(), (error) => {`,
+    find: `    syncs.file(this.#opened(), (error) => {`,
     replace: `    void Promise.resolve<DiskError | null>(null).then((error) => {`,
     oracles: refused,
     scenario: null,

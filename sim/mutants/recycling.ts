@@ -150,8 +150,8 @@ export const recyclingMutants: readonly Mutant[] = [
   {
     name: "kept-segment-not-durable-for-a-waiting-writer",
     file: "core/wal/writer.ts",
-    find: `this.#config.level === "sync" || this.#failure !== null || this.#spaceTimer`,
-    replace: `this.#config.level !== "never" || this.#failure !== null || this.#spaceTimer`,
+    find: `if (this.#config.level === "sync" || this.outOfSpace`,
+    replace: `if (this.outOfSpace || isDemanded(this.active) || true`,
     oracles: ["sync-writes"],
     scenario: "engine-model",
     why: "At weak levels a loop of large values is refused: the value file that it waits for is never durable.",

@@ -172,9 +172,9 @@ export const walMutants: readonly Mutant[] = [
   },
   {
     name: "wal-sync-waits-for-writes-only",
-    file: writer,
-    find: `waiter.segment.durableBytes < waiter.bytes`,
-    replace: `waiter.segment.writtenBytes < waiter.bytes`,
+    file: "core/wal/sync-waiters.ts",
+    find: `segment.durableBytes < bytes`,
+    replace: `segment.writtenBytes < bytes`,
     oracles: lost,
     scenario: null,
     why: "An orderly close or an opening over several segments ends before the last of them is durable.",
