@@ -6,6 +6,9 @@ import { run } from "./run.ts";
 
 const commands: readonly CommandEntry[] = [
   { name: "redis", summary: "serve a directory to Redis clients", load: loadRedis },
+  { name: "coordinator", summary: "run the Coordinator of a cluster", load: loadCoordinator },
+  { name: "serve", summary: "run a store of a cluster", load: loadServe },
+  { name: "playground", summary: "run a whole cluster on this machine", load: loadPlayground },
   { name: "stats", summary: "what a stopped database holds", load: loadStats },
   { name: "manifest", summary: "what the manifest of a stopped database says", load: loadManifest },
   { name: "vlog", summary: "the value files of a stopped database", load: loadVlog },
@@ -17,6 +20,21 @@ const commands: readonly CommandEntry[] = [
 async function loadRedis(): Promise<Command> {
   const { redisCommand } = await import("./commands/redis.ts");
   return redisCommand;
+}
+
+async function loadCoordinator(): Promise<Command> {
+  const { coordinatorCommand } = await import("./commands/coordinator.ts");
+  return coordinatorCommand;
+}
+
+async function loadServe(): Promise<Command> {
+  const { serveCommand } = await import("./commands/serve.ts");
+  return serveCommand;
+}
+
+async function loadPlayground(): Promise<Command> {
+  const { playgroundCommand } = await import("./commands/playground.ts");
+  return playgroundCommand;
 }
 
 async function loadStats(): Promise<Command> {

@@ -54,13 +54,13 @@ async function find(name: string, commands: readonly CommandEntry[]): Promise<Co
 }
 
 function usageOf(commands: readonly CommandEntry[]): string {
-  const rows = commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}\n`);
+  const rows = commands.map(({ name, summary }) => `  ${name.padEnd(11)} ${summary}\n`);
   return `usage: nokv COMMAND [options]
 
 An ordered key-value engine that grows into a cluster, tested in a deterministic simulator.
 
-${rows.join("")}  help       explain a command: nokv help COMMAND
-  version    print version, Node.js and commit
+${rows.join("")}  help        explain a command: nokv help COMMAND
+  version     print version, Node.js and commit
 
 Exit codes: 0 success, 2 usage, 65 corrupt or foreign data, 66 no such directory, 69 address in use,
 70 internal error, 73 cannot create, 74 I/O error, 75 locked by another process, 77 permission denied.

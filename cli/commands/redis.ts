@@ -1,25 +1,30 @@
 import { readFileSync } from "node:fs";
-import { type Durability, type EngineOptions, checkOptions, engineOptionsDefault } from "../../core/engine/options.ts";
-import type { Env } from "../../core/env/env.ts";
-import { NokvError } from "../../core/errors.ts";
+import type { Durability, EngineOptions } from "../../core/engine/options.ts";
+import type { Address } from "../../core/env/network.ts";
 import { systemCode } from "../../host/disk-error.ts";
-import { openHostEnv } from "../../host/env.ts";
 import { ownerText } from "../../host/owner-text.ts";
 import type { GatewayOptions } from "../../net/redis/options.ts";
+import { openGatewayNode } from "../../node/gateway-node.ts";
 import { type RedisNode, openRedisNode } from "../../node/redis-node.ts";
+import type { Topology } from "../../node/topology.ts";
 import type { Command, Context } from "../command.ts";
-import { CommandError, type ExitCode, UsageError, describeError, exitCode } from "../exit-code.ts";
+import { CommandError, type ExitCode, UsageError, exitCode } from "../exit-code.ts";
 import { formatAddress, isLoopback, probeAddress } from "../listen-address.ts";
 import { type OptionTable, type Options, parseOptions } from "../options.ts";
+import { runService } from "../service.ts";
+import { readTopologyFile, topologyOptions, topologyUsage } from "../topology-file.ts";
+import { tunedLimits } from "../tuned-limits.ts";
 import { resolveWorkdir } from "../workdir.ts";
 
-const usage = `usage: nokv redis [--workdir DIR] [--addr HOST:PORT] [options]
+const usage = `usage: nokv redis [--workdir DIR | --config FILE] [--addr HOST:PORT] [options]
 
-Serves a directory to Redis clients (RESP2 and RESP3). The directory is created if its parent exists, and is
-locked while the server runs. SIGINT, SIGTERM and SIGHUP shut it down cleanly; a second one ends it at once.
+Serves a directory, or a cluster, to Redis clients (RESP2 and RESP3). The directory is created if its parent exists,
+and is locked while the server runs. SIGINT, SIGTERM and SIGHUP shut it down cleanly; a second one ends it at once.
 
   --workdir DIR            where the data lives (default ./work_redis)
-  --addr HOST:PORT         where to listen (default 127.0.0.1:6380); port 0 takes a free one
+${topologyUsage}  --addr HOST:PORT         where to listen (default: the file's, or 127.0.0.1:6380)
+  --metrics-addr HOST:PORT of a cluster: where to answer /healthz, /readyz, /debug/vars and /metrics
+  --with-stdin             end when stdin does, for supervisors
   --durability LEVEL       when a write is acknowledged (default sync)
                              sync      on the device: it survives a power loss
                              interval  handed to the system, synced on a timer
@@ -33,10 +38,14 @@ Exit codes: 0 shut down, 2 usage, 65 corrupt or foreign data, 66 no such directo
 73 cannot create, 74 I/O error, 75 locked by another process, 77 permission denied.
 
   nokv redis --workdir ./work_redis
+  nokv redis --config ./raft_config.example.json
   redis-cli -p 6380 set greeting hello
 `;
 
 const options: OptionTable = {
+  ...topologyOptions,
+  "metrics-addr": "value",
+  "with-stdin": "flag",
   workdir: "value",
   addr: "value",
   durability: "value",
@@ -48,54 +57,52 @@ const options: OptionTable = {
 
 const defaultWorkdir = "./work_redis";
 const defaultAddress = { host: "127.0.0.1", port: 6380 };
-/** What the server creates is for its own user only. */
-const privateMask = 0o077;
 
 export const redisCommand: Command = {
   usage,
   run: (argv, context) => redis(parseOptions(argv, options), context),
 };
 
+/** What only a directory of one's own has. */
+const embeddedOnly = ["workdir", "durability", "sync-interval", "tune"];
+
 async function redis(given: Options, context: Context): Promise<ExitCode> {
+  const topology = readTopologyFile(given);
+  if (topology !== null) return clusterGateway(given, topology, context);
+  if (given.has("metrics-addr")) throw new UsageError("--metrics-addr needs --config");
   const address = given.address("addr") ?? defaultAddress;
   const engine = engineOptions(given);
   const gateway = gatewayOptions(given);
   const workdir = resolveWorkdir(given.text("workdir") ?? defaultWorkdir);
   await probeAddress(address);
-  process.umask(privateMask);
-  const stop = new Promise<null>((resolve) => {
-    // From here on, so that a signal during recovery ends in a clean shutdown too.
-    context.onInterrupt(() => resolve(null));
+  return runService(context, {
+    place: workdir,
+    untilStdinEnds: given.has("with-stdin"),
+    open: (env, onFatal) => openRedisNode(env, { workdir, address, engine, gateway, onFatal }),
+    announce: (node) => announce(node, { workdir, durability: engine.durability, gateway }, context),
   });
-  let fail: (error: NokvError) => void = () => {};
-  const failure = new Promise<NokvError>((resolve) => {
-    fail = resolve;
-  });
-  const node = await openRedisNode(hostEnv(), {
-    workdir,
-    address,
-    engine,
-    gateway,
-    onFatal: (error) => fail(error),
-  });
-  announce(node, { workdir, durability: engine.durability, gateway }, context);
-  const error = await Promise.race([stop, failure]);
-  if (error !== null) {
-    context.terminal.err(`nokv: ${workdir}: ${describeError(error)}; shutting down\n`);
-    await node.close();
-    return exitCode.io;
-  }
-  await node.close();
-  return exitCode.ok;
 }
 
-function hostEnv(): Env {
-  try {
-    return openHostEnv();
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(`NOKV_FAILPOINTS: ${error.message}`);
-    throw error;
+/** A gateway keeps nothing: its cluster does. */
+async function clusterGateway(given: Options, topology: Topology, context: Context): Promise<ExitCode> {
+  for (const name of embeddedOnly) {
+    if (given.has(name)) throw new UsageError(`--${name} is not for a cluster's gateway`, "leave out one of the two");
   }
+  const listen = given.address("addr") ?? topology.redis ?? defaultAddress;
+  const diagnostics = given.address("metrics-addr") ?? topology.redisMetrics;
+  const limits = gatewayOptions(given);
+  await probeAddress(listen);
+  return runService(context, {
+    place: `the gateway of cluster ${topology.clusterId}`,
+    untilStdinEnds: given.has("with-stdin"),
+    open: (env) => openGatewayNode(env, { topology, listen, gateway: limits, diagnostics }),
+    announce: ({ address, diagnostics: tells }) => {
+      const metrics = tells === null ? "" : `, metrics ${formatAddress(tells.address)}`;
+      const where = `listening on ${formatAddress(address)}, cluster ${topology.clusterId}${metrics}`;
+      context.terminal.out(`nokv redis ${context.build().version}: ${where}, pid ${process.pid}\n`);
+      warnExposed(address, limits, context);
+    },
+  });
 }
 
 function engineOptions(given: Options): Partial<EngineOptions> & { durability: Durability } {
@@ -106,30 +113,6 @@ function engineOptions(given: Options): Partial<EngineOptions> & { durability: D
   }
   const timer = syncIntervalMs === null ? {} : { syncIntervalMs };
   return { ...tunedLimits(given.text("tune")), durability, owner: ownerText(), ...timer };
-}
-
-const tunable = Object.entries(engineOptionsDefault).flatMap(([name, value]) =>
-  typeof value === "number" && name !== "syncIntervalMs" ? [name] : [],
-);
-
-/** `NAME=N` pairs. Bounds are the engine's to check, together. */
-function tunedLimits(text: string | null): Partial<EngineOptions> {
-  const limits = new Map<string, number>();
-  for (const pair of text === null ? [] : text.split(",")) {
-    const [, name, digits] = /^([A-Za-z0-9]+)=([0-9]{1,15})$/.exec(pair) ?? [];
-    if (name === undefined) throw new UsageError(`--tune: "${pair}" is not NAME=N`, "such as memtableBytes=16777216");
-    if (!tunable.includes(name)) throw new UsageError(`--tune: unknown limit ${name}`, `one of ${tunable.join(", ")}`);
-    if (limits.has(name)) throw new UsageError(`--tune: ${name} is given twice`);
-    limits.set(name, Number(digits));
-  }
-  const tuned: Partial<EngineOptions> = Object.fromEntries(limits);
-  try {
-    checkOptions(tuned);
-  } catch (error) {
-    if (error instanceof NokvError) throw new UsageError(`--tune: ${error.message}`);
-    throw error;
-  }
-  return tuned;
 }
 
 function gatewayOptions(given: Options): Partial<GatewayOptions> {
@@ -161,12 +144,17 @@ interface Announcement {
 function announce(
   node: RedisNode,
   { workdir, durability, gateway }: Announcement,
-  { terminal, build }: Context,
+  context: Context,
 ): void {
+  const { terminal, build } = context;
   const where = `listening on ${formatAddress(node.address)}, workdir ${workdir}`;
   terminal.out(`nokv redis ${build().version}: ${where}, durability ${durability}, pid ${process.pid}\n`);
-  if (isLoopback(node.address.host) || gateway.password !== undefined) return;
-  const exposed = `${formatAddress(node.address)} is reachable from other machines`;
+  warnExposed(node.address, gateway, context);
+}
+
+function warnExposed(address: Address, gateway: Partial<GatewayOptions>, { terminal }: Context): void {
+  if (isLoopback(address.host) || gateway.password !== undefined) return;
+  const exposed = `${formatAddress(address)} is reachable from other machines`;
   const consequence = gateway.protectedMode
     ? "clients of other machines are refused (--password-file or --unprotected lets them in)"
     : "anybody who can reach it can read and destroy the data";

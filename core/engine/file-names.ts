@@ -7,6 +7,8 @@ import { walName } from "../wal/segment-name.ts";
 export const lockName = "LOCK";
 /** Reserved for the mode of a directory that was promoted into a cluster. */
 export const modeName = "MODE";
+/** Where a store of a cluster keeps its Raft log, within its database's directory. Foreign to the engine. */
+export const raftDirectoryName = "raft";
 
 export type OwnFileKind =
   | "current" | "lock" | "mode" | "manifest" | "wal" | "spare" | "table" | "value" | "temp";

@@ -8,7 +8,7 @@ import type { DbIterator, Entries } from "./db-iterator.ts";
 import { Engine } from "./engine.ts";
 import { invalidArgument } from "./failure.ts";
 import type { Finding } from "../finding.ts";
-import { type OpeningMode, strictOpening } from "./opening-mode.ts";
+import { lookingOpening, type OpeningMode } from "./opening-mode.ts";
 import type { EngineOptions } from "./options.ts";
 import { recover } from "./recovery.ts";
 import { salvageOpening } from "./salvage.ts";
@@ -40,7 +40,7 @@ export async function openReadOnly(
     const key = `${finding.path}:${finding.offset ?? ""}`;
     if (!problems.has(key)) problems.set(key, finding);
   };
-  const mode: OpeningMode = damaged === "skip" ? salvageOpening(note) : { ...strictOpening, background: false };
+  const mode: OpeningMode = damaged === "skip" ? salvageOpening(note) : lookingOpening;
   const { clock, network, random, jobs, trace } = env;
   const disk = new OverlayDisk(env.disk, clock);
   const looking: Env = { clock, network, random, jobs, trace, disk, failpoints: noFailpoints() };

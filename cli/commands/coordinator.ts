@@ -1,0 +1,78 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { ownerText } from "../../host/owner-text.ts";
+import { openCoordinatorNode } from "../../node/coordinator-node.ts";
+import type { Command, Context } from "../command.ts";
+import type { ExitCode } from "../exit-code.ts";
+import { formatAddress, probeAddress } from "../listen-address.ts";
+import { type OptionTable, type Options, parseOptions } from "../options.ts";
+import { runService } from "../service.ts";
+import { readTopologyFile, topologyOptions, topologyUsage } from "../topology-file.ts";
+import { resolveWorkdir } from "../workdir.ts";
+
+const usage = `usage: nokv coordinator [--config FILE] [--workdir DIR] [--addr HOST:PORT] [options]
+
+Runs the Coordinator of a cluster: timestamps, ids, routes, and the view of stores and regions. It keeps what it
+promised in a journal in its directory. SIGINT, SIGTERM and SIGHUP shut it down cleanly; a second one ends it at once.
+
+${topologyUsage}  --workdir DIR            where its journal lives (default: the file's, or ./work_coordinator)
+  --addr HOST:PORT         where to listen (default: the file's, or 127.0.0.1:2379); port 0 takes a free one
+  --metrics-addr HOST:PORT where to answer /healthz, /readyz, /debug/vars and /metrics
+  --cluster-id NAME        without a file: what the cluster is called (default nokv)
+  --with-stdin             end when stdin does, for supervisors
+
+Exit codes: 0 shut down, 2 usage, 65 corrupt or foreign data, 66 no such directory, 69 address in use,
+73 cannot create, 74 I/O error, 75 locked by another process, 77 permission denied.
+
+  nokv coordinator --config ./raft_config.example.json
+`;
+
+const options: OptionTable = {
+  ...topologyOptions,
+  workdir: "value",
+  addr: "value",
+  "metrics-addr": "value",
+  "cluster-id": "value",
+  "with-stdin": "flag",
+};
+
+const defaultWorkdir = "./work_coordinator";
+const defaultAddress = { host: "127.0.0.1", port: 2379 };
+
+export const coordinatorCommand: Command = {
+  usage,
+  run: (argv, context) => coordinator(parseOptions(argv, options), context),
+};
+
+async function coordinator(given: Options, context: Context): Promise<ExitCode> {
+  const topology = readTopologyFile(given);
+  const place = topology?.coordinator ?? null;
+  const listen = given.address("addr") ?? place?.listen ?? defaultAddress;
+  const diagnostics = given.address("metrics-addr") ?? place?.metrics ?? null;
+  const clusterId = given.text("cluster-id") ?? topology?.clusterId ?? "nokv";
+  const asked = given.text("workdir");
+  // What a file names may be several directories deep; what is typed may be mistyped.
+  if (asked === null && place !== null) mkdirSync(dirname(place.workDir), { recursive: true });
+  const workDir = resolveWorkdir(asked ?? place?.workDir ?? defaultWorkdir);
+  await probeAddress(listen);
+  return runService(context, {
+    place: workDir,
+    untilStdinEnds: given.has("with-stdin"),
+    open: (env, onFatal) =>
+      openCoordinatorNode(env, {
+        workDir,
+        listen,
+        clusterId,
+        firstRegions: topology?.regions.map(({ region }) => region) ?? [],
+        owner: ownerText(),
+        diagnostics,
+        onFatal,
+      }),
+    announce: (node) => {
+      const { version } = context.build();
+      const metrics = node.diagnostics === null ? "" : `, metrics ${formatAddress(node.diagnostics.address)}`;
+      const where = `listening on ${formatAddress(node.address)}, workdir ${workDir}${metrics}`;
+      context.terminal.out(`nokv coordinator ${version}: ${where}, cluster ${clusterId}, pid ${process.pid}\n`);
+    },
+  });
+}

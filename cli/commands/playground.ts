@@ -1,0 +1,80 @@
+import { extname, join, resolve } from "node:path";
+import type { Command, Context } from "../command.ts";
+import { type ExitCode, exitCode } from "../exit-code.ts";
+import { formatAddress } from "../listen-address.ts";
+import { type OptionTable, type Options, parseOptions } from "../options.ts";
+import { Playground } from "../playground.ts";
+
+const usage = `usage: nokv playground [--workdir DIR] [options]
+
+Runs a whole cluster on this machine: a Coordinator, three stores and a gateway for Redis clients, each a process of its
+own. What dies is started again with what it had on disk; kill -9 one and see. Ctrl-C ends all of them in order, and
+the next start goes on with the same data.
+
+  --workdir DIR            topology, data and logs (default ./nokv-playground)
+  --config FILE            another topology (default: cluster.json in the directory, written when missing)
+  --base-port N            of a topology that is written: ten ports from N on, the first for Redis clients
+
+Exit codes: 0 shut down, 2 usage, 66 no such file.
+
+  nokv playground
+  redis-cli -p 6380 set greeting hello
+`;
+
+const options: OptionTable = { workdir: "value", config: "value", "base-port": "value" };
+
+const defaultWorkdir = "./nokv-playground";
+
+export const playgroundCommand: Command = {
+  usage,
+  run: (argv, context) => playground(parseOptions(argv, options), context),
+};
+
+async function playground(given: Options, context: Context): Promise<ExitCode> {
+  const { terminal } = context;
+  const cluster = new Playground({
+    workdir: resolve(given.text("workdir") ?? defaultWorkdir),
+    config: given.text("config"),
+    basePort: given.integer("base-port", 1024, 65_500),
+    main: join(import.meta.dirname, `../main${extname(import.meta.filename)}`),
+    tell: (line) => terminal.err(`nokv: ${line}\n`),
+  });
+  let stopped = false;
+  const stop = new Promise<void>((done) => {
+    context.onInterrupt(() => {
+      stopped = true;
+      done();
+    });
+  });
+  terminal.out(`nokv playground: starting ${cluster.members.length} processes of ${cluster.configPath}\n`);
+  cluster.start();
+  await Promise.race([cluster.ready(() => stopped), stop]);
+  if (!stopped) terminal.out(banner(cluster));
+  await stop;
+  terminal.out("nokv playground: shutting down\n");
+  await cluster.stop();
+  return exitCode.ok;
+}
+
+function banner({ topology, members, configPath }: Playground): string {
+  const { coordinator, stores, redis, redisMetrics } = topology;
+  const rows = [
+    ["coordinator", coordinator.listen, coordinator.metrics] as const,
+    ...stores.map(({ storeId, listen, metrics }) => [`store-${storeId}`, listen, metrics] as const),
+    ["gateway", redis ?? { host: "", port: 0 }, redisMetrics] as const,
+  ].map(([name, listen, metrics], i) => {
+    const tells = metrics === null ? "" : `http://${formatAddress(metrics)}/metrics`;
+    const pid = String(members[i]?.pid ?? 0);
+    return `  ${name.padEnd(12)} ${formatAddress(listen).padEnd(18)} pid ${pid.padEnd(8)} ${tells}\n`;
+  });
+  const port = redis?.port ?? 0;
+  return `nokv playground: ready
+
+${rows.join("")}
+  ${`redis-cli -p ${port} set greeting hello`.padEnd(38)} talk to it
+  ${`kill -9 ${members[1]?.pid ?? 0}`.padEnd(38)} lose a store; it comes back with its data
+  ${"Ctrl-C".padEnd(38)} end all of it; the next start goes on
+
+topology: ${configPath}
+`;
+}

@@ -1,0 +1,112 @@
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { get } from "node:http";
+import { dirname, join, resolve } from "node:path";
+import { randomUUID } from "node:crypto";
+import type { Topology } from "../node/topology.ts";
+import { defaultTopology } from "./default-topology.ts";
+import { formatAddress } from "./listen-address.ts";
+import { Supervised } from "./supervised.ts";
+import { loadTopology } from "./topology-file.ts";
+
+export interface PlaygroundOrder {
+  /** Everything is in it: the topology, data, logs. Created when missing. */
+  readonly workdir: string;
+  /** Null: `cluster.json` in the directory, written when it is not there. */
+  readonly config: string | null;
+  /** Of a topology that is written: ten ports from here on; null: the usual ones. */
+  readonly basePort: number | null;
+  readonly main: string;
+  readonly tell: (line: string) => void;
+}
+
+const readyPollMs = 100;
+const readyTimeoutMs = 1_000;
+
+/** A whole cluster on this machine, one child process for each of its processes. */
+export class Playground {
+  readonly topology: Topology;
+  readonly configPath: string;
+  /** The Coordinator, the stores in order, the gateway. */
+  readonly members: readonly Supervised[];
+
+  constructor(order: PlaygroundOrder) {
+    const { workdir, main, tell } = order;
+    mkdirSync(workdir, { recursive: true });
+    chmodSync(workdir, 0o700);
+    this.configPath = order.config === null ? ownTopology(workdir, order.basePort) : resolve(order.config);
+    this.topology = loadTopology(this.configPath, "host");
+    const logs = join(workdir, "logs");
+    mkdirSync(logs, { recursive: true });
+    const member = (name: string, argv: readonly string[]): Supervised =>
+      new Supervised({
+        name, argv: [...argv, "--config", this.configPath], logPath: join(logs, `${name}.log`), main, tell,
+      });
+    this.members = [
+      member("coordinator", ["coordinator"]),
+      ...this.topology.stores.map(({ storeId }) => member(`store-${storeId}`, ["serve", "--store-id", `${storeId}`])),
+      member("gateway", ["redis"]),
+    ];
+  }
+
+  start(): void {
+    for (const { workDir } of [this.topology.coordinator, ...this.topology.stores]) {
+      mkdirSync(dirname(workDir), { recursive: true });
+    }
+    for (const member of this.members) member.start();
+  }
+
+  /** What is not ready yet, by name, as every process says of itself; empty: Redis clients are served. */
+  async waitingFor(): Promise<string[]> {
+    const { coordinator, stores, redisMetrics } = this.topology;
+    const places = [coordinator.metrics, ...stores.map(({ metrics }) => metrics), redisMetrics];
+    const answers = await Promise.all(
+      places.map(async (address, i) => {
+        if (address === null) return "";
+        const answer = await readiness(`http://${formatAddress(address)}/readyz`);
+        return answer === "" ? "" : `${this.members[i]?.name ?? ""}: ${answer}`;
+      }),
+    );
+    return answers.filter((answer) => answer !== "");
+  }
+
+  /** Resolves with what is still missing: nothing, unless `until` says that the waiting is over. */
+  async ready(until: () => boolean): Promise<string[]> {
+    for (;;) {
+      const waiting = await this.waitingFor();
+      if (waiting.length === 0 || until()) return waiting;
+      await new Promise((run) => void setTimeout(run, readyPollMs));
+    }
+  }
+
+  /** Clients first: what they still ask is answered. */
+  async stop(): Promise<void> {
+    const [coordinator, ...others] = this.members;
+    const gateway = others.at(-1);
+    await gateway?.stop();
+    await Promise.all(others.slice(0, -1).map((store) => store.stop()));
+    await coordinator?.stop();
+  }
+}
+
+/** An existing file is taken as it is: it says what the data beside it is. */
+function ownTopology(workdir: string, basePort: number | null): string {
+  const path = join(workdir, "cluster.json");
+  const clusterId = `playground-${randomUUID().slice(0, 8)}`;
+  if (!existsSync(path)) writeFileSync(path, defaultTopology(clusterId, basePort), { mode: 0o600 });
+  return path;
+}
+
+/** "" when ready, else why not. */
+function readiness(url: string): Promise<string> {
+  return new Promise((done) => {
+    const request = get(url, { timeout: readyTimeoutMs, agent: false }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (part: string) => (text += part));
+      response.on("error", (error) => done(error.message));
+      response.on("end", () => done(response.statusCode === 200 ? "" : text.trim()));
+    });
+    request.on("timeout", () => request.destroy(new Error("no answer")));
+    request.on("error", (error) => done(error.message));
+  });
+}

@@ -1,0 +1,56 @@
+import type { Env } from "../core/env/env.ts";
+import type { NokvError } from "../core/errors.ts";
+import { openHostEnv } from "../host/env.ts";
+import type { Context } from "./command.ts";
+import { describeError, type ExitCode, UsageError, exitCode, exitCodeOf } from "./exit-code.ts";
+
+/** What a server is to the process that runs it. */
+export interface Service {
+  close(): Promise<void>;
+}
+
+export interface ServiceOrder<T extends Service> {
+  /** For messages: where its data is. */
+  readonly place: string;
+  /** `fatal` may be called once, when the service is of no use any more. */
+  readonly open: (env: Env, fatal: (error: NokvError) => void) => Promise<T>;
+  readonly announce: (service: T) => void;
+  /** Somebody stands behind stdin; when it ends, so does the service: nothing outlives a supervisor that was killed. */
+  readonly untilStdinEnds: boolean;
+}
+
+/** What a server creates is for its own user only. */
+const privateMask = 0o077;
+
+/** Opens a service, runs it until a signal or a failure, and closes it. */
+export async function runService<T extends Service>(context: Context, order: ServiceOrder<T>): Promise<ExitCode> {
+  process.umask(privateMask);
+  const stop = new Promise<null>((resolve) => {
+    // From here on, so that a signal during recovery ends in a clean shutdown too.
+    context.onInterrupt(() => resolve(null));
+    if (order.untilStdinEnds) process.stdin.on("end", () => resolve(null)).on("error", () => resolve(null)).resume();
+  });
+  let fail: (error: NokvError) => void = () => {};
+  const failure = new Promise<NokvError>((resolve) => {
+    fail = resolve;
+  });
+  const service = await order.open(hostEnv(), (error) => fail(error));
+  order.announce(service);
+  const error = await Promise.race([stop, failure]);
+  if (error === null) {
+    await service.close();
+    return exitCode.ok;
+  }
+  context.terminal.err(`nokv: ${order.place}: ${describeError(error)}; shutting down\n`);
+  await service.close();
+  return exitCodeOf(error);
+}
+
+export function hostEnv(): Env {
+  try {
+    return openHostEnv();
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(`NOKV_FAILPOINTS: ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { systemCode } from "../host/disk-error.ts";
+import { parseTopology, type Topology, type TopologyScope } from "../node/topology.ts";
+import { CommandError, exitCode } from "./exit-code.ts";
+import type { OptionTable, Options } from "./options.ts";
+
+export const topologyOptions: OptionTable = { config: "value", scope: "value" };
+
+export const topologyUsage = `  --config FILE            the cluster's topology: see raft_config.example.json
+  --scope host|docker      which of its addresses and directories count (default host)
+`;
+
+/** What `--config` names; null: nothing. */
+export function readTopologyFile(given: Options): Topology | null {
+  const scope = given.oneOf("scope", ["host", "docker"]) ?? "host";
+  const path = given.text("config");
+  return path === null ? null : loadTopology(path, scope);
+}
+
+/** Directories in it are found from the file's own. */
+export function loadTopology(path: string, scope: TopologyScope): Topology {
+  const topology = parseTopology(readText(path), path, scope);
+  const from = dirname(resolve(path));
+  const { coordinator, stores } = topology;
+  return {
+    ...topology,
+    coordinator: { ...coordinator, workDir: resolve(from, coordinator.workDir) },
+    stores: stores.map((store) => ({ ...store, workDir: resolve(from, store.workDir) })),
+  };
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === null) throw error;
+    const exit = code === "EACCES" ? exitCode.permission : exitCode.noInput;
+    throw new CommandError(exit, `--config: cannot read ${path}: ${code}`);
+  }
+}

@@ -1,0 +1,104 @@
+import type { Clock, Timer } from "../core/env/clock.ts";
+import { DiskError } from "../core/env/disk.ts";
+import { NokvError } from "../core/errors.ts";
+import type { CoordinatorClient } from "../coordinator/service/client.ts";
+import type { StoreStatus } from "../coordinator/store-view.ts";
+import { peerOnStore, type RegionMeta } from "../raft/region.ts";
+import type { FirstRegion } from "./topology.ts";
+
+/** The part of a store that begins regions. */
+export interface BeginningStore {
+  readonly storeId: number;
+  readonly admin: { campaign(regionId: number): void };
+  regions(): readonly unknown[];
+  bootstrap(region: RegionMeta): Promise<void>;
+}
+
+export interface FirstRegionsParts {
+  readonly clock: Clock;
+  readonly client: Pick<CoordinatorClient, "stores">;
+  readonly store: BeginningStore;
+  readonly regions: readonly FirstRegion[];
+  /** The directory was nobody's before. */
+  readonly isNew: boolean;
+  /** Between two attempts to ask the Coordinator. */
+  readonly retryMs: number;
+  /** What is to be there is there, durably: the store may join. */
+  readonly begun: () => void;
+  readonly failed: (error: Error) => void;
+}
+
+/**
+ * The regions of the first day, on a store that has none. A store that joined the cluster before and comes with an
+ * empty directory has lost votes that it gave and entries that it acknowledged: it must not begin them again, under the
+ * same peers. So the Coordinator is asked first, and a store joins only after its regions have begun.
+ */
+export class FirstRegions {
+  readonly #parts: FirstRegionsParts;
+  #timer: Timer | null = null;
+  #over = false;
+  #stopped = false;
+
+  constructor(parts: FirstRegionsParts) {
+    this.#parts = parts;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  begin(): void {
+    // Whatever is there, another life has begun it: nothing of the first day is missing, or it was moved away.
+    if (this.#parts.store.regions().length > 0) this.#finish();
+    else this.#ask();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  #ask(): void {
+    const { clock, client, retryMs } = this.#parts;
+    client.stores((error, stores) => {
+      if (this.#stopped) return;
+      if (error === null && stores !== null) this.#judge(stores);
+      else this.#timer = clock.after(retryMs * 1_000, () => this.#ask());
+    });
+  }
+
+  #judge(stores: readonly StoreStatus[]): void {
+    const { store, isNew, failed } = this.#parts;
+    const known = stores.some(({ storeId }) => storeId === store.storeId);
+    if (known && isNew) {
+      const what = `store ${store.storeId} has joined before, and its directory is empty: what it promised is lost`;
+      const remedy = "bring the directory back, or give the store a new id";
+      failed(new NokvError("NOKV_FOREIGN_DIRECTORY", `${what}; ${remedy}`));
+    } else if (known) {
+      this.#finish();
+    } else {
+      void this.#bootstrap();
+    }
+  }
+
+  async #bootstrap(): Promise<void> {
+    const { store, regions, failed } = this.#parts;
+    try {
+      for (const { region, leaderStoreId } of regions) {
+        if (peerOnStore(region, store.storeId) === null) continue;
+        await store.bootstrap(region);
+        if (leaderStoreId === store.storeId) store.admin.campaign(region.id);
+      }
+    } catch (error) {
+      if (!(error instanceof NokvError) && !(error instanceof DiskError)) throw error;
+      failed(error);
+      return;
+    }
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#over = true;
+    if (!this.#stopped) this.#parts.begun();
+  }
+}

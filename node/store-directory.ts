@@ -1,0 +1,88 @@
+import { DiskError } from "../core/env/disk.ts";
+import type { Env } from "../core/env/env.ts";
+import { syncDirectory } from "../core/engine/directory.ts";
+import { type Engine, openEngine } from "../core/engine/engine.ts";
+import { refusal } from "../core/engine/failure.ts";
+import { raftDirectoryName } from "../core/engine/file-names.ts";
+import type { EngineOptions } from "../core/engine/options.ts";
+import { openReadOnly } from "../core/engine/read-only.ts";
+import { NokvError } from "../core/errors.ts";
+import { currentName } from "../core/manifest/current.ts";
+import { beginIncarnation, readIdent, type StoreIdent } from "../raft/store/ident.ts";
+import { RaftLog, raftLogOptionsDefault } from "../raft/store/raft-log.ts";
+import { enterSnapshotDirectory } from "../raft/store/record-transfer.ts";
+import type { RaftLogOptions } from "../raft/store/log-writer.ts";
+
+export interface StoreDirectoryConfig {
+  readonly workDir: string;
+  readonly clusterId: string;
+  readonly storeId: number;
+  readonly engine: Partial<EngineOptions>;
+  readonly raftLog?: Partial<RaftLogOptions>;
+  /** Called at most once: the disk refused what may not be refused. */
+  readonly failed: (error: NokvError) => void;
+}
+
+/** What a store keeps: the engine in its directory, and the Raft log in a directory within. */
+export interface StoreDirectory {
+  readonly engine: Engine;
+  readonly log: RaftLog;
+  readonly ident: StoreIdent;
+  /** Where regions lie that come from other stores, until they are whole. */
+  readonly snapshots: string;
+  /** It was nobody's before: an earlier life of this store, if there was one, left nothing here. */
+  readonly isNew: boolean;
+}
+
+/**
+ * Opens or begins the directory of a store, and another incarnation of it, which is durable when this resolves. Rejects
+ * with `NOKV_FOREIGN_DIRECTORY` for what is another's, a standalone database included, and with what the openings of
+ * engine and log reject with. Nothing is open then.
+ */
+export async function openStoreDirectory(env: Env, config: StoreDirectoryConfig): Promise<StoreDirectory> {
+  const { workDir, clusterId, storeId, failed } = config;
+  await refuseStandalone(env, workDir);
+  const engine = await openEngine(env, workDir, { ...config.engine, versions: "given" });
+  engine.onPoisoned(failed);
+  let log: RaftLog | null = null;
+  try {
+    const path = `${workDir}/${raftDirectoryName}`;
+    await makeRaftDirectory(env, workDir, path);
+    log = await RaftLog.open(env, path, { ...raftLogOptionsDefault, ...config.raftLog }, (error) => {
+      failed(refusal(error, `the Raft log in ${path} failed`));
+    });
+    const isNew = readIdent(log) === null;
+    const ident = await beginIncarnation(log, clusterId, storeId);
+    const snapshots = enterSnapshotDirectory(env.disk, workDir, "snapshots");
+    return { engine, log, ident, snapshots, isNew };
+  } catch (error) {
+    if (!(error instanceof NokvError) && !(error instanceof DiskError)) throw error;
+    await log?.close();
+    await engine.close();
+    throw error instanceof DiskError ? refusal(error, `opening the store in ${workDir}`) : error;
+  }
+}
+
+/**
+ * A database without a Raft log is a standalone one, unless it is empty: then the first start of a store ended between
+ * the two. Its keys would be nobody's in a cluster until a migration has made them a region's.
+ */
+async function refuseStandalone(env: Env, workDir: string): Promise<void> {
+  if (env.disk.kind(workDir) !== "directory") return;
+  const names = env.disk.list(workDir);
+  if (!names.includes(currentName) || names.includes(raftDirectoryName)) return;
+  const db = await openReadOnly(env, workDir);
+  const keys = db.iterator({ limit: 1, keysOnly: true });
+  const isEmpty = !keys.next();
+  keys.close();
+  await db.close();
+  if (isEmpty) return;
+  const message = `${workDir} holds a standalone database: give an empty directory (it can be migrated later)`;
+  throw new NokvError("NOKV_FOREIGN_DIRECTORY", message, { path: workDir });
+}
+
+/** Durable in its parent, also when a crash came between an earlier attempt's mkdir and its sync. */
+async function makeRaftDirectory(env: Env, workDir: string, path: string): Promise<void> {
+  if (env.disk.kind(path) === null) env.disk.mkdir(path);
+  await syncDirectory(env, workDir);
+}

@@ -1,0 +1,252 @@
+import { DiskError } from "../core/env/disk.ts";
+import type { Env } from "../core/env/env.ts";
+import type { Address } from "../core/env/network.ts";
+import type { Engine } from "../core/engine/engine.ts";
+import { refusal } from "../core/engine/failure.ts";
+import type { EngineOptions } from "../core/engine/options.ts";
+import { NokvError } from "../core/errors.ts";
+import { CoordinatorClient } from "../coordinator/service/client.ts";
+import type { NetOptions } from "../net/rpc/options.ts";
+import { Transport } from "../net/rpc/transport.ts";
+import { isStoreMessage } from "../raft/store/message-type.ts";
+import { RecordTransfer } from "../raft/store/record-transfer.ts";
+import type { RaftLog } from "../raft/store/raft-log.ts";
+import { Store } from "../raft/store/store.ts";
+import type { StoreOptions } from "../raft/store/store-options.ts";
+import { RegionService } from "../txn/server/region-service.ts";
+import { TxnRegion } from "../txn/server/txn-region.ts";
+import { type TxnRegionOptions, txnRegionOptions } from "../txn/server/region-options.ts";
+import { AddressBook, addressText } from "./address-book.ts";
+import { Diagnostics } from "./diagnostics.ts";
+import { FirstRegions } from "./first-regions.ts";
+import { listenTransport } from "./listen-transport.ts";
+import { regionRanges } from "./region-ranges.ts";
+import { openStoreDirectory, type StoreDirectory } from "./store-directory.ts";
+import { StoreReporter } from "./store-reporter.ts";
+import { StoreLoadMeter } from "./store-load.ts";
+import { storeVars } from "./store-vars.ts";
+import type { Topology } from "./topology.ts";
+
+export interface StoreNodeConfig {
+  readonly storeId: number;
+  /** Who is there, and which regions there are on the first day. */
+  readonly topology: Topology;
+  /** Where its data is. */
+  readonly workDir: string;
+  /** Port 0 picks a free one. */
+  readonly listen: Address;
+  /** As others reach it. */
+  readonly address: Address;
+  /** Null: nowhere. */
+  readonly diagnostics: Address | null;
+  readonly engine: Partial<EngineOptions>;
+  readonly store?: Partial<StoreOptions>;
+  readonly regions?: Partial<TxnRegionOptions>;
+  readonly network?: Partial<NetOptions>;
+  readonly heartbeatMs?: number;
+  /**
+   * Called once: the disk refused, or the directory is not what the cluster knows of this store. The node does nothing
+   * more; a process does best to close it and to exit, for its supervisor to start it anew.
+   */
+  readonly onFatal: (error: NokvError) => void;
+}
+
+const heartbeatMsDefault = 1_000;
+
+interface StoreNodeParts extends StoreDirectory {
+  readonly transport: Transport;
+  readonly client: CoordinatorClient;
+  readonly store: Store;
+  readonly reporter: StoreReporter;
+  readonly first: FirstRegions;
+}
+
+/** A store of a cluster: engine, Raft log, replicas, transactions and transport. The whole of a store's process. */
+export class StoreNode {
+  readonly store: Store;
+  readonly address: Address;
+  readonly diagnostics: Diagnostics | null;
+  readonly #parts: StoreNodeParts;
+  #closing: Promise<void> | null = null;
+
+  constructor(parts: StoreNodeParts, address: Address, diagnostics: Diagnostics | null) {
+    this.#parts = parts;
+    this.store = parts.store;
+    this.address = address;
+    this.diagnostics = diagnostics;
+  }
+
+  get engine(): Engine {
+    return this.#parts.engine;
+  }
+
+  get log(): RaftLog {
+    return this.#parts.log;
+  }
+
+  get transport(): Transport {
+    return this.#parts.transport;
+  }
+
+  get incarnation(): number {
+    return this.#parts.ident.incarnation;
+  }
+
+  /** What it still waits for before it is of use; empty: it serves. */
+  waitingFor(): readonly string[] {
+    return waitingFor(this.#parts);
+  }
+
+  /** Whoever waits is told, or hears that the connection is gone. May be called again. */
+  close(): Promise<void> {
+    this.#closing ??= closeParts(this.#parts, this.diagnostics);
+    return this.#closing;
+  }
+}
+
+/**
+ * Opens the store's directory, recovers its replicas, and listens. With a new directory it begins its first regions
+ * once the Coordinator has said that this store was never there before; until then it takes no part.
+ *
+ * Rejects with `NokvError`: what `openStoreDirectory` and `Store.open` reject with, and `NOKV_IO` when an address
+ * cannot be taken; then nothing is left open.
+ */
+export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<StoreNode> {
+  const { storeId, topology, workDir } = config;
+  const fatal = new Fatal(config.onFatal);
+  const directory = await openStoreDirectory(env, {
+    workDir, clusterId: topology.clusterId, storeId, engine: config.engine, failed: (error) => fatal.tell(error),
+  });
+  const book = new AddressBook(topology);
+  let store: Store | null = null;
+  let parts: StoreNodeParts | null = null;
+  // A store that lost its directory must not as much as vote: others count on what it has forgotten.
+  const takesPart = (): Store | null => (parts?.first.over === true ? store : null);
+  const transport = new Transport(env, {
+    identity: { ...directory.ident, role: "store", features: 0 },
+    options: config.network ?? {},
+    resolve: (id, done) => book.resolve(id, done),
+    hooks: {
+      onMessage: (from, _, type, body) => {
+        if (isStoreMessage(type)) takesPart()?.receive(from, type, body);
+      },
+      onUnreachable: (id) => store?.unreachable(id),
+    },
+    streams: {
+      begin: (from, manifest, done) => {
+        const open = takesPart();
+        if (open === null) done("the store does not take part yet");
+        else open.streams.begin(from, manifest, done);
+      },
+    },
+  });
+  const client = new CoordinatorClient(env.clock, transport);
+  book.askWith(client);
+  let diagnostics: Diagnostics | null = null;
+  try {
+    const options = txnRegionOptions(config.regions ?? {});
+    store = await Store.open({
+      world: env, engine: directory.engine, log: directory.log, transport, storeId, options: config.store ?? {},
+      transfer: new RecordTransfer(env, directory.engine, directory.snapshots, regionRanges),
+      makeMachine: (host) => new TxnRegion(host, { timestamps: client, options }),
+      onFatal: (error) => fatal.tell(asNokv(error, workDir)),
+    });
+    fatal.onTell = (error) => store?.fail(error);
+    new RegionService(store).register(transport);
+    parts = compose(env, config, { ...directory, transport, client, store }, fatal);
+    diagnostics = await openDiagnostics(env, config.diagnostics, parts, fatal);
+    const address = await listenTransport(transport, config.listen);
+    parts.first.begin();
+    return new StoreNode(parts, address, diagnostics);
+  } catch (error) {
+    if (!(error instanceof NokvError)) throw error;
+    diagnostics?.close();
+    await closeAll({ ...directory, transport, client, store }, parts);
+    throw error;
+  }
+}
+
+type OpenParts = Omit<StoreNodeParts, "reporter" | "first">;
+
+// oxlint-disable-next-line max-params
+function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fatal): StoreNodeParts {
+  const { client, store, engine } = parts;
+  const { heartbeatMs = heartbeatMsDefault } = config;
+  const meter = new StoreLoadMeter(env.clock, engine);
+  const reporter = new StoreReporter({
+    clock: env.clock, trace: env.trace, client, store, address: addressText(config.address), labels: [],
+    load: () => meter.load(), heartbeatMs,
+  });
+  const first = new FirstRegions({
+    clock: env.clock, client, store, regions: config.topology.regions, isNew: parts.isNew, retryMs: heartbeatMs,
+    begun: () => reporter.start(),
+    failed: (error) => fatal.tell(asNokv(error, config.workDir)),
+  });
+  return { ...parts, reporter, first };
+}
+
+/** The first fatal error is told; the store stops for it. */
+class Fatal {
+  readonly #onFatal: (error: NokvError) => void;
+  onTell: (error: NokvError) => void = () => {};
+  error: NokvError | null = null;
+
+  constructor(onFatal: (error: NokvError) => void) {
+    this.#onFatal = onFatal;
+  }
+
+  tell(error: NokvError): void {
+    if (this.error !== null) return;
+    this.error = error;
+    this.onTell(error);
+    this.#onFatal(error);
+  }
+}
+
+function asNokv(error: Error, workDir: string): NokvError {
+  if (error instanceof NokvError) return error;
+  if (error instanceof DiskError) return refusal(error, `the store in ${workDir} failed`);
+  return new NokvError("NOKV_IO", `the store in ${workDir} failed: ${error.message}`, { cause: error });
+}
+
+function waitingFor({ store, reporter, first }: StoreNodeParts): readonly string[] {
+  const waiting: string[] = [];
+  if (!first.over) waiting.push("the Coordinator's word that this store is new");
+  else if (!reporter.joined) waiting.push("the Coordinator");
+  const leaderless = store.regions().filter(({ leaderStore }) => leaderStore === 0);
+  if (leaderless.length > 0) waiting.push(`leaders of ${leaderless.length} regions`);
+  return waiting;
+}
+
+// oxlint-disable-next-line max-params
+async function openDiagnostics(
+  env: Env,
+  address: Address | null,
+  parts: StoreNodeParts,
+  fatal: Fatal,
+): Promise<Diagnostics | null> {
+  if (address === null) return null;
+  return await Diagnostics.open(env, address, {
+    ailment: () => fatal.error?.message ?? null,
+    waitingFor: () => waitingFor(parts),
+    vars: () => storeVars(parts),
+  });
+}
+
+async function closeParts(parts: StoreNodeParts, diagnostics: Diagnostics | null): Promise<void> {
+  diagnostics?.close();
+  await closeAll(parts, parts);
+}
+
+async function closeAll(
+  { store, client, transport, log, engine }: Omit<OpenParts, "store"> & { readonly store: Store | null },
+  parts: StoreNodeParts | null,
+): Promise<void> {
+  parts?.first.stop();
+  parts?.reporter.stop();
+  await store?.close();
+  client.close();
+  transport.close();
+  await log.close();
+  await engine.close();
+}

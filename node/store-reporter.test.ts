@@ -1,0 +1,174 @@
+// Goal: the Coordinator hears of a store and of the regions that it leads, at once and again and again, and what it
+// asks for is done only where it still fits. Method: a store and a Coordinator by hand, a clock by hand.
+import { expect, test } from "vitest";
+import type { Operator } from "../coordinator/planner.ts";
+import { CoordinatorError } from "../coordinator/coordinator-error.ts";
+import type { HeartbeatReply, PublishReply, RegionHeartbeat, StoreReply } from "../coordinator/coordinator.ts";
+import type { RootEvent } from "../coordinator/root-event.ts";
+import { ManualClock } from "../net/redis/memory-network.test-support.ts";
+import type { RegionMeta } from "../raft/region.ts";
+import { type ReportedPeer, type ReportedStore, StoreReporter } from "./store-reporter.ts";
+
+const none = new Uint8Array(0);
+const load = {
+  capacityBytes: 0, availableBytes: 0, readBytesPerSecond: 0, writtenBytesPerSecond: 0, snapshotsSending: 0,
+  snapshotsReceiving: 0, slowScore: 1,
+};
+
+function meta(id: number): RegionMeta {
+  const peers = [1, 2, 3].map((storeId) => ({ peerId: storeId * 100 + id, storeId, role: "voter" as const }));
+  return { id, start: none, end: none, epoch: { version: 1, confVer: 1 }, peers };
+}
+
+/** Answers what it is told to, when it is told to. */
+class Stage {
+  readonly clock = new ManualClock();
+  readonly told: string[] = [];
+  readonly transfers: string[] = [];
+  readonly peers = new Map<number, ReportedPeer>();
+  readonly listeners: ((regionId: number, peer: ReportedPeer | null) => void)[] = [];
+  operators: readonly Operator[] = [];
+  down = false;
+  known = false;
+  readonly reporter: StoreReporter;
+
+  constructor() {
+    const store: ReportedStore = {
+      storeId: 1,
+      admin: {
+        transferLeader: (regionId, storeId, done) => {
+          this.transfers.push(`${regionId}>${storeId}`);
+          this.clock.soon(() => done({ kind: "done" }));
+        },
+      },
+      region: (regionId) => this.peers.get(regionId) ?? null,
+      regions: () => [...this.peers.values()],
+      onRegionChange: (listener) => void this.listeners.push(listener),
+    };
+    this.reporter = new StoreReporter({
+      clock: this.clock,
+      trace: { enabled: false, emit: () => {} },
+      client: {
+        publish: (event, _, done) => this.#publish(event, done),
+        storeHeartbeat: (heartbeat, done) => this.#store(heartbeat.leaderCount, heartbeat.regionCount, done),
+        regionHeartbeat: (heartbeat, done) => this.#region(heartbeat, done),
+      },
+      store,
+      address: "here:1",
+      labels: [],
+      load: () => load,
+      heartbeatMs: 1_000,
+    });
+  }
+
+  peer(id: number, leadingTerm: number): void {
+    this.peers.set(id, { peerId: 100 + id, region: meta(id), leadingTerm });
+  }
+
+  changed(id: number): void {
+    for (const listener of this.listeners) listener(id, this.peers.get(id) ?? null);
+  }
+
+  heard(): string[] {
+    return this.told.splice(0);
+  }
+
+  #error(): CoordinatorError | null {
+    return this.down ? new CoordinatorError("ROOT_UNAVAILABLE", "down") : null;
+  }
+
+  #publish(event: RootEvent, done: PublishReply): void {
+    const error = this.#error();
+    this.told.push(`${event.kind}${error === null ? "" : " unheard"}`);
+    this.clock.soon(() => {
+      this.known = this.known || error === null;
+      const token = { term: 1, index: 1 };
+      const assessment = {
+        status: "COMPLETED", reason: "OPEN_APPLY", decision: "APPLY", accepted: true, retryClass: "NONE", detail: "",
+      } as const;
+      done(error, error === null ? { accepted: true, assessment, token } : null);
+    });
+  }
+
+  // oxlint-disable-next-line max-params
+  #store(leaders: number, regions: number, done: StoreReply): void {
+    const error = this.#error() ?? (this.known ? null : new CoordinatorError("UNKNOWN_STORE", "who?"));
+    this.told.push(`store ${leaders}/${regions}${error === null ? "" : ` ${error.code}`}`);
+    this.clock.soon(() => done(error, error === null ? this.operators : []));
+  }
+
+  #region({ region, term }: RegionHeartbeat, done: HeartbeatReply): void {
+    this.told.push(`region ${region.id} term ${term}`);
+    const error = this.#error();
+    this.clock.after(100_000, () => done(error, null));
+  }
+}
+
+test("a store joins, then its heartbeats come; what it leads is told at once and with every round", () => {
+  const stage = new Stage();
+  stage.peer(1, 4);
+  stage.peer(2, 0);
+  stage.reporter.start();
+  stage.clock.run();
+  expect(stage.heard()).toEqual(["StoreJoined", "region 1 term 4", "store 1/2"]);
+  expect(stage.reporter.joined).toBe(true);
+  stage.clock.advance(500);
+  stage.peer(2, 7);
+  stage.changed(2);
+  stage.changed(2);
+  stage.clock.run();
+  expect(stage.heard()).toEqual(["region 2 term 7"]);
+  stage.clock.advance(500);
+  expect(stage.heard()).toEqual(["store 2/2", "region 1 term 4", "region 2 term 7"]);
+  stage.reporter.stop();
+  stage.clock.advance(5_000);
+  expect(stage.heard()).toEqual([]);
+});
+
+test("what changes while an answer is on its way is told when it has come", () => {
+  const stage = new Stage();
+  stage.peer(1, 4);
+  stage.reporter.start();
+  stage.clock.run();
+  stage.heard();
+  stage.peer(1, 5);
+  stage.changed(1);
+  stage.clock.run();
+  expect(stage.heard()).toEqual([]);
+  stage.clock.advance(100);
+  expect(stage.heard()).toEqual(["region 1 term 5"]);
+});
+
+test("a Coordinator that is away is told again and again; one that forgot the store is told who it is", () => {
+  const stage = new Stage();
+  stage.down = true;
+  stage.reporter.start();
+  stage.clock.advance(2_500);
+  expect(stage.heard()).toEqual(["StoreJoined unheard", "StoreJoined unheard", "StoreJoined unheard"]);
+  expect(stage.reporter.joined).toBe(false);
+  stage.down = false;
+  stage.clock.advance(1_000);
+  expect(stage.heard()).toEqual(["StoreJoined", "store 0/0"]);
+  stage.known = false;
+  stage.clock.advance(2_000);
+  expect(stage.heard()).toEqual(["store 0/0 UNKNOWN_STORE", "StoreJoined", "store 0/0"]);
+});
+
+test("a plan for another term, peer or region than what is there is not carried out", () => {
+  const stage = new Stage();
+  for (const id of [1, 2, 3, 4]) stage.peer(id, 4);
+  const operator = (regionId: number, change: Partial<Operator> = {}): Operator => ({
+    kind: "transfer-leader", regionId, term: 4, source: { storeId: 1, peerId: 100 + regionId },
+    target: { storeId: 2, peerId: 200 + regionId }, ...change,
+  });
+  stage.operators = [
+    operator(1),
+    operator(2, { term: 3 }),
+    operator(3, { source: { storeId: 1, peerId: 999 } }),
+    operator(4, { target: { storeId: 3, peerId: 999 } }),
+    operator(5),
+  ];
+  stage.reporter.start();
+  stage.clock.run();
+  expect(stage.transfers).toEqual(["1>2"]);
+});
