@@ -1,5 +1,7 @@
 import { assert } from "../../core/assert.ts";
+import { crc32 } from "../../core/bytes/crc32.ts";
 import { type Disk, DiskError, type DiskFile } from "../../core/env/disk.ts";
+import { corruption } from "../../core/errors.ts";
 import { readFully, writeFully } from "../../core/env/whole-io.ts";
 import { startSync, startSyncDir } from "../../core/wal/start-sync.ts";
 import type { StreamFile } from "../../net/rpc/stream-messages.ts";
@@ -27,7 +29,12 @@ export class FileReceiver implements IncomingSnapshot {
   constructor(disk: Disk, directory: string, name: string, files: readonly StreamFile[]) {
     this.#disk = disk;
     this.#directory = directory;
-    for (let i = 0; i < files.length; i++) this.#files.push(disk.open(snapshotPath(directory, name, i), "create"));
+    try {
+      for (let i = 0; i < files.length; i++) this.#files.push(disk.open(snapshotPath(directory, name, i), "create"));
+    } catch (error) {
+      if (error instanceof DiskError) this.#close();
+      throw error;
+    }
   }
 
   // oxlint-disable-next-line max-params
@@ -71,11 +78,24 @@ export class FileReceiver implements IncomingSnapshot {
   }
 }
 
-/** Throws `DiskError`. */
-export function readWhole(disk: Disk, path: string): Uint8Array {
+/** What a read got wrong, the next one may get right. */
+const readsMax = 4;
+
+/** Throws `DiskError`, and `NOKV_CORRUPTION` when it is not what was announced. */
+export function readVerified(disk: Disk, path: string, { sizeBytes, crc }: StreamFile): Uint8Array {
+  for (let reads = 0; reads < readsMax; reads++) {
+    const bytes = readWhole(disk, path);
+    if (bytes.length === sizeBytes && crc32(bytes, 0, bytes.length, 0) === crc) return bytes;
+  }
+  throw corruption(path, 0, "the file of a snapshot does not match its checksum", "it will be sent again");
+}
+
+function readWhole(disk: Disk, path: string): Uint8Array {
   const file = disk.open(path, "read");
-  const bytes = new Uint8Array(file.sizeBytes());
-  const length = readFully(file, 0, bytes, 0, bytes.length);
-  file.close();
-  return bytes.subarray(0, length);
+  try {
+    const bytes = new Uint8Array(file.sizeBytes());
+    return bytes.subarray(0, readFully(file, 0, bytes, 0, bytes.length));
+  } finally {
+    file.close();
+  }
 }

@@ -12,8 +12,8 @@ interface PeerTask {
 
 /** What the peers of a turn have to write, in the order in which they said so: one submit of the store's log. */
 export class LaneBatch {
-  readonly changes: LogChange[] = [];
-  readonly tasks: PeerTask[] = [];
+  changes: LogChange[] = [];
+  tasks: PeerTask[] = [];
   mustSync = false;
   /** False: commit indexes only, which may ride along with whatever comes next. */
   urgent = false;
@@ -35,5 +35,12 @@ export class LaneBatch {
     this.mustSync ||= task.mustSync;
     this.urgent ||= task.mustSync || task.sendAfter.length > 0;
     this.entryCount += entries.length;
+  }
+
+  /** What a peer had to write that is gone: behind the end of its log it would be the beginning of another. */
+  forget(peer: Peer): void {
+    if (!this.tasks.some((waiting) => waiting.peer === peer)) return;
+    this.tasks = this.tasks.filter((waiting) => waiting.peer !== peer);
+    this.changes = this.changes.filter((change) => !("group" in change) || change.group !== peer.regionId);
   }
 }

@@ -451,6 +451,8 @@ export class Peer implements RegionHost, ApplierOwner {
     const region = regionOfSnapshot(snapshot);
     assert(region !== null, "a snapshot's region was looked at when it came");
     const [high, low] = snapshot.historyHash;
+    const { storeId, world } = this.#context;
+    world.trace.emit("store/snapshot-installed", { storeId, regionId: this.regionId, index: snapshot.index });
     this.#host(region, { index: snapshot.index, term: snapshot.term, high, low });
     this.#context.snapshotSettled(this, this.#installed);
     this.#context.changed(this);

@@ -11,7 +11,7 @@ import type { Env } from "../../core/env/env.ts";
 import { NokvError, corruption } from "../../core/errors.ts";
 import type { StreamFile } from "../../net/rpc/stream-messages.ts";
 import type { RegionMeta } from "../region.ts";
-import { FileReceiver, readWhole, snapshotOf, snapshotPath } from "./file-receiver.ts";
+import { FileReceiver, readVerified, snapshotOf, snapshotPath } from "./file-receiver.ts";
 import { machineStateKey } from "./machine-state.ts";
 import type { IncomingSnapshot, OutgoingSnapshot, SnapshotTransfer } from "./snapshot-transfer.ts";
 
@@ -126,10 +126,7 @@ export class RecordTransfer implements SnapshotTransfer {
   /** Of `data`, versions are commits: what is there already stays, and what is newer is added. */
   // oxlint-disable-next-line max-params
   #take(path: string, file: StreamFile, batch: VersionedBatch, seen: Set<string>): void {
-    const bytes = readWhole(this.#env.disk, path);
-    if (bytes.length !== file.sizeBytes || crc32(bytes, 0, bytes.length, 0) !== file.crc) {
-      throw corruption(path, 0, "the file of a snapshot does not match its checksum", "it will be sent again");
-    }
+    const bytes = readVerified(this.#env.disk, path, file);
     const from = new ByteReader(bytes);
     try {
       while (from.left > 0) {
@@ -218,12 +215,17 @@ export function plainRanges(region: RegionMeta): readonly FamilyRange[] {
   return [data, lock, txn, prewrite].map((family) => ({ family, start: region.start, end }));
 }
 
-/** Makes the directory of snapshots, durably. Throws `DiskError`. */
+/** Makes the directory of snapshots, durably. Throws `NOKV_IO` and `NOKV_NO_SPACE`. */
 export function enterSnapshotDirectory(disk: Disk, parent: string, name: string): string {
   const path = `${parent === "/" ? "" : parent}/${name}`;
-  if (disk.kind(path) === null) {
-    disk.mkdir(path);
-    disk.syncDirNow(parent);
+  try {
+    if (disk.kind(path) === null) {
+      disk.mkdir(path);
+      disk.syncDirNow(parent);
+    }
+  } catch (error) {
+    if (error instanceof DiskError) throw refusal(error, `entering ${path} failed`);
+    throw error;
   }
   return path;
 }

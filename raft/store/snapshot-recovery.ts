@@ -1,5 +1,7 @@
 import { VersionedBatch } from "../../core/engine/versioned-batch.ts";
 import type { VersionedStore } from "../../core/engine/versioned-store.ts";
+import { DiskError } from "../../core/env/disk.ts";
+import { refusal } from "../../core/engine/failure.ts";
 import type { NokvError } from "../../core/errors.ts";
 import type { RegionMeta } from "../region.ts";
 import { putApplyState, putRegionState, readApplyStates, readRegionStates } from "./local-records.ts";
@@ -33,7 +35,12 @@ export async function finishSnapshots(store: Recovering, transfer: SnapshotTrans
     const note = store.log.group(regionId)?.notes.get(noteKey.snapshotIntent);
     if (note !== undefined && regionId !== 0) await finish(store, transfer, regionId, decodeIntent(note));
   }
-  transfer.sweep([]);
+  try {
+    transfer.sweep([]);
+  } catch (error) {
+    if (error instanceof DiskError) throw refusal(error, "removing the files of former snapshots failed");
+    throw error;
+  }
 }
 
 // oxlint-disable-next-line max-params

@@ -1,5 +1,6 @@
 import { ByteWriter } from "../../core/bytes/byte-writer.ts";
 import type { Transport } from "../../net/rpc/transport.ts";
+import type { StreamHandle } from "../../net/rpc/stream-sender.ts";
 import type { LogIndex, PeerId } from "../entry.ts";
 import { writeMessage } from "../message-codec.ts";
 import type { Message } from "../message.ts";
@@ -16,6 +17,7 @@ interface Sending {
   readonly to: PeerId;
   readonly snapshot: SnapshotMeta;
   files: OutgoingSnapshot | null;
+  handle: StreamHandle | null;
   /** Its message has left the machine. */
   streaming: boolean;
   /** Ticks until it is given up, as long as it is not streaming. */
@@ -58,7 +60,7 @@ export class SnapshotSenders {
     const { index, term, high, low } = applyState;
     const conf = voterConfiguration(region);
     const snapshot = { index, term, conf, historyHash: [high, low] as const, context: contextOf(region) };
-    const sending: Sending = { peer, to, snapshot, files: null, streaming: false, ticksLeft: startTicks };
+    const sending: Sending = { peer, to, snapshot, files: null, handle: null, streaming: false, ticksLeft: startTicks };
     this.#sendings.set(key, sending);
     this.#transfer.exportAt(region, (files) => {
       if (this.#sendings.get(key) !== sending) {
@@ -91,12 +93,22 @@ export class SnapshotSenders {
     writeMessage(writer, peer.regionId, peer.epoch, message);
     const manifest = { snapshotId: ++this.#lastId, meta: writer.toBytes(), files: files.files };
     const source = { manifest, read: files.read.bind(files) };
-    this.#transport.stream(storeId, source, ({ kind }) => {
+    sending.handle = this.#transport.stream(storeId, source, ({ kind }) => {
       files.release();
       if (this.#sendings.get(key) === sending) this.#sendings.delete(key);
       if (kind === "done") peer.input({ kind: "snapshotStatus", peer: message.to, ok: true });
       else this.#refused.push({ peer, to: message.to, ticksLeft: retryTicks });
     });
+  }
+
+  /** `peer` is gone: nobody waits for what it sent. */
+  forget(peer: Peer): void {
+    for (const [key, sending] of this.#sendings) {
+      if (sending.peer !== peer) continue;
+      this.#sendings.delete(key);
+      if (sending.handle === null) sending.files?.release();
+      else sending.handle.cancel();
+    }
   }
 
   tick(): void {

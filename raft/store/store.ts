@@ -79,6 +79,8 @@ export class Store implements PeerContext {
   readonly #turns: Turns;
   readonly #listeners: RegionListener[] = [];
   #changed = new Map<number, Peer | null>();
+  /** Regions whose first peer is being made: nobody else makes one meanwhile. */
+  readonly #beginning = new Set<number>();
   #stopped = false;
   #timer: Timer | null = null;
 
@@ -175,19 +177,20 @@ export class Store implements PeerContext {
     const own = peerOnStore(region, this.storeId);
     assert(own !== null, "a store bootstraps a region that it has a peer of");
     assert(regionProblem(region) === null, "a region that begins is sound");
-    if (this.#graveyard.tombstone(region.id) !== null || this.#hosted(region.id) !== null) return;
+    const { id } = region;
+    if (this.#graveyard.tombstone(id) !== null || this.#hosted(id) !== null || this.#beginning.has(id)) return;
+    this.#beginning.add(id);
     await new Promise<void>((resolve) => this.#bootstrapLog(region, own.peerId, resolve));
     const state = { index: bootstrapIndex, term: bootstrapTerm, high: 0, low: 0 };
     const batch = new VersionedBatch();
     putRegionState(batch, this.engine, { state: "normal", peerId: own.peerId, region });
-    putApplyState(batch, this.engine, region.id, state);
+    putApplyState(batch, this.engine, id, state);
     const ticket = this.engine.apply(batch);
     await new Promise<void>((resolve, reject) => {
       this.engine.whenDurable(ticket, (error) => (error === null ? resolve() : reject(error)));
     });
-    if (this.#stopped) return;
-    this.#peers.get(region.id)?.close();
-    this.#addRegion(own.peerId, region, state);
+    this.#beginning.delete(id);
+    if (!this.#stopped) this.#addRegion(own.peerId, region, state);
   }
 
   /** Nothing is done, answered or told any more. */
@@ -251,7 +254,12 @@ export class Store implements PeerContext {
 
   snapshotSettled({ regionId }: Peer, name: string): void {
     this.streams.settled(regionId, name);
-    this.#transfer.sweep(this.streams.names());
+    try {
+      this.#transfer.sweep(this.streams.names());
+    } catch (error) {
+      // They take room until the next start, and nobody takes them for anything.
+      if (!(error instanceof DiskError)) throw error;
+    }
   }
 
   #tellChanges(): void {
@@ -331,8 +339,7 @@ export class Store implements PeerContext {
     const kept = term >= bootstrapTerm ? { term, vote } : { term: bootstrapTerm, vote: 0 };
     const group = region.id;
     const start = { index: bootstrapIndex, term: bootstrapTerm };
-    known?.close();
-    this.#peers.delete(group);
+    if (known !== undefined) this.#drop(known);
     this.log.submit(
       [
         { op: "note", group, key: noteKey.peer, value: null },
@@ -346,7 +353,7 @@ export class Store implements PeerContext {
 
   #makeUninitialised(regionId: number, peerId: PeerId): Peer | null {
     // Until the log of the peer before it is gone, its entries would pass for this one's.
-    if (this.#graveyard.holds(regionId)) return null;
+    if (this.#graveyard.holds(regionId) || this.#beginning.has(regionId)) return null;
     const value = encodePeerNote(peerId);
     // Before its first vote, in the same log: whoever finds that one knows whose it is.
     this.log.submit([{ op: "note", group: regionId, key: noteKey.peer, value }], false, () => {});
@@ -418,6 +425,7 @@ export class Store implements PeerContext {
   #drop(peer: Peer): void {
     this.#peers.delete(peer.regionId);
     this.#turns.forget(peer);
+    this.#senders.forget(peer);
     this.#changed.set(peer.regionId, null);
     this.stats.peersRemoved++;
     peer.close();

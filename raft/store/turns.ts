@@ -54,6 +54,7 @@ export class Turns {
   forget(peer: Peer): void {
     this.#dirty.delete(peer);
     this.#applying.delete(peer);
+    this.#batch.forget(peer);
   }
 
   /** What waited for company is written. */

@@ -12,6 +12,7 @@ import type { Mutant } from "./mutant.ts";
 import { raftElectionMutants, raftReplicationMutants } from "./raft.ts";
 import { raftLogMutants } from "./raft-log.ts";
 import { raftRuntimeMutants } from "./raft-runtime.ts";
+import { storeApplyMutants, storeLogMutants } from "./raft-store.ts";
 import { netMutants } from "./net.ts";
 import { netStreamMutants } from "./net-streams.ts";
 import { readCacheMutants } from "./read-caches.ts";
@@ -59,6 +60,8 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "the protocol of the gateway", mutants: gatewayMutants },
   { topic: "raft: elections and members", mutants: raftElectionMutants },
   { topic: "raft: replication and reads", mutants: raftReplicationMutants },
+  { topic: "stores: apply and answers", mutants: storeApplyMutants },
+  { topic: "stores: logs, snapshots and removals", mutants: storeLogMutants },
   { topic: "calls and messages between nodes", mutants: netMutants },
   { topic: "streams between nodes", mutants: netStreamMutants },
   { topic: "codecs, looking and verifying", mutants: toolMutants },
