@@ -1,17 +1,26 @@
-import { compareKeys } from "../core/bytes/record.ts";
+import { CoordinatorError } from "../coordinator/coordinator-error.ts";
+import { ByteWriter } from "../core/bytes/byte-writer.ts";
+import { columnFamily, compareKeys } from "../core/bytes/record.ts";
+import type { Clock } from "../core/env/clock.ts";
+import type { RegionHint, RpcError } from "../net/rpc/rpc-error.ts";
+import { type RegionMeta, rangeContains } from "../raft/region.ts";
 import type { TimestampModel } from "../sim/checkers/timestamp-model.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { World } from "../sim/world.ts";
 import type { RegionError } from "../txn/client/exchange.ts";
 import type { Region } from "../txn/client/region-cache.ts";
-import type { Command, KeyRange, Response } from "../txn/percolator/command.ts";
-import { execute } from "../txn/percolator/execute.ts";
-import { MemoryStore } from "../txn/percolator/memory-store.ts";
-import { contains, covers } from "../txn/percolator/read.ts";
-import { type Reads, readsOf } from "../txn/percolator/reads.ts";
+import type { Command, Response } from "../txn/percolator/command.ts";
+import { contains } from "../txn/percolator/read.ts";
 import { timestampsPerMs } from "../txn/percolator/timestamp.ts";
-import type { View, Write } from "../txn/percolator/view.ts";
-import { type LeaderOutput, RegionLeader } from "../txn/region-leader.ts";
+import { decodeTxnRecord, decodeTxnRecordKey } from "../txn/percolator/txn-record.ts";
+import { writeCommands } from "../txn/server/command-codec.ts";
+import { GcDriver } from "../txn/server/gc-driver.ts";
+import { MemoryVersionedStore } from "../txn/server/memory-versioned-store.ts";
+import { type RegionDirectory, RegionService, type TxnCall } from "../txn/server/region-service.ts";
+import { readAnswers } from "../txn/server/response-codec.ts";
+import type { TimestampSource } from "../txn/server/txn-region.ts";
+import { ModelGroup } from "./txn-group.ts";
+import type { EvaluatedRun, ModelNode, ModelReplica } from "./txn-replica.ts";
 
 export type RegionAnswer =
   | { readonly kind: "response"; readonly response: Response }
@@ -21,88 +30,49 @@ type Reply = (answer: RegionAnswer) => void;
 export interface ClusterPlan {
   /** From a proposal to its application. */
   readonly applyUsMax: number;
+  /** Of a round that confirms a leader: a fraction of what clients wait for an answer. */
+  readonly confirmUsMax: number;
   /** Of a timestamp's journey, each way. */
   readonly timestampUsMax: number;
-}
-
-interface Entry {
-  readonly peer: RegionLeader;
-  readonly token: number;
-  readonly command: Command;
-  readonly version: number;
-  readonly dueUs: number;
+  /** A store drops what it has not begun by then, which is longer than a client waits before it asks again. */
+  readonly deadlineMs: number;
 }
 
 /** Milliseconds since the epoch of timestamps at which runs begin. */
 const firstMs = 1_000_000;
+const nodeCount = 3;
+/** Requests for one region that come within so long may share a call. */
+const bundleUsMax = 100;
+
+interface Bundle {
+  readonly node: number;
+  readonly asked: Region;
+  readonly commands: Command[];
+  readonly replies: Reply[];
+}
 
 /**
- * A region of two peers that share one log and one state; what differs between them is what each of them has in memory.
- * Leadership moves, and comes back; what was proposed and not applied is then applied at once or gone.
+ * Regions as stores serve them, without disk and consensus: the product's service and machines over logs of the model,
+ * on three nodes, each region replicated on all. And the oracle of timestamps.
  */
-class SimRegion {
-  readonly id: number;
-  range: KeyRange;
-  version: number;
-  readonly peers: readonly RegionLeader[];
-  leader = 0;
-  term = 1;
-  gcFloor = 0;
-  gcSafePoint = 0;
-  log: Entry[] = [];
-  readonly waiting = new Map<number, { readonly command: Command; readonly version: number; readonly reply: Reply }>();
-
-  constructor(region: Region, store: MemoryStore) {
-    this.id = region.id;
-    this.range = region.range;
-    this.version = region.version;
-    this.peers = [new RegionLeader(viewOf(this, store)), new RegionLeader(viewOf(this, store))];
-    for (const { table } of this.peers) table.load(store.locksIn(this.range, Infinity));
-    this.peers[0]?.lead(this.term);
-  }
-
-  get leading(): RegionLeader | null {
-    return this.peers[this.leader] ?? null;
-  }
-
-  get info(): Region {
-    return { id: this.id, range: this.range, version: this.version };
-  }
-}
-
-function viewOf(region: SimRegion, store: MemoryStore): View {
-  return {
-    get gcFloor() {
-      return region.gcFloor;
-    },
-    get gcSafePoint() {
-      return region.gcSafePoint;
-    },
-    data: (key, versionMax) => store.data(key, versionMax),
-    dataIn: (range, versionMax, limit) => store.dataIn(range, versionMax, limit),
-    lock: (key) => store.lock(key),
-    locksIn: (range, limit) => store.locksIn(range, limit),
-    prewritten: (key) => store.prewritten(key),
-    record: (key, startTs) => store.record(key, startTs),
-    recordBefore: (key, startTs) => store.recordBefore(key, startTs),
-    recordsIn: (range, limit) => store.recordsIn(range, limit),
-  };
-}
-
-/** Regions over one store in memory, and the oracle of timestamps. No disk, no consensus: transactions alone. */
 export class TxnCluster {
-  readonly store = new MemoryStore();
   readonly #world: World;
   readonly #plan: ClusterPlan;
   readonly #dice: Dice;
   readonly #model: TimestampModel;
-  readonly #regions: SimRegion[] = [];
+  readonly #nodes: readonly ModelNode[];
+  readonly #services: readonly RegionService[];
+  /** What the engines are told comes from them; the records of regions are collected by a client. */
+  readonly #drivers: readonly GcDriver[];
+  /** Ascending by id. */
+  readonly #groups = new Map<number, ModelGroup>();
   /** What regions were before they were split, the oldest first. */
   readonly #former: Region[] = [];
+  /** What each version of each key is, from the first replica that came to it. */
+  readonly #versions = new Map<string, string>();
+  readonly #bundles = new Map<string, Bundle>();
   #lastTs = firstMs * timestampsPerMs;
-  #lastToken = 0;
-  #lastRegion = 0;
-  leaderChanges = 0;
+  #lastRegion = 1;
   splits = 0;
 
   constructor(world: World, plan: ClusterPlan, model: TimestampModel) {
@@ -110,238 +80,266 @@ export class TxnCluster {
     this.#plan = plan;
     this.#dice = world.dice("cluster");
     this.#model = model;
-    this.#add({ id: ++this.#lastRegion, range: { start: new Uint8Array(0), end: null }, version: 1 });
+    this.#nodes = Array.from({ length: nodeCount }, (_, i) => this.#makeNode(i));
+    this.#services = this.#nodes.map((_, i) => new RegionService(this.#directory(i)));
+    this.#drivers = this.#nodes.map(({ store, clock }, i) => new GcDriver(this.#directory(i), store, clock));
+    const none = new Uint8Array(0);
+    const peers = this.#nodes.map(({ storeId }) => ({ peerId: 100 + storeId, storeId, role: "voter" as const }));
+    const first = { id: 1, start: none, end: none, epoch: { version: 1, confVer: 1 }, peers };
+    const group = this.#group(first.id);
+    for (const i of this.#nodes.keys()) group.add(i, first);
+    group.begin(0);
   }
 
   get regionCount(): number {
-    return this.#regions.length;
+    return this.#groups.size;
+  }
+
+  get leaderChanges(): number {
+    return [...this.#groups.values()].reduce((sum, { leaderChanges }) => sum + leaderChanges, 0);
   }
 
   /** Unique, growing, and following the clock: what the Coordinator gives. */
   timestamp(): number {
-    const ms = firstMs + Math.floor(this.#world.nowUs / 1_000);
-    this.#lastTs = Math.max(this.#lastTs + 1, ms * timestampsPerMs);
-    return this.#lastTs;
+    return this.#timestamps(1);
   }
 
   /** The region of `key`; `isStale`: as it was before its last split, if there was one. */
   locate(key: Uint8Array, isStale: boolean): Region {
     const former = isStale ? this.#former.findLast(({ range }) => contains(range, key)) : undefined;
-    return former ?? this.#regionOf(key).info;
+    return former ?? infoOf(this.#regionOf(key).region);
   }
 
+  /** Calls for one region may gather for a moment, and go as one. */
   request(asked: Region, command: Command, reply: Reply): void {
-    const region = this.#regions.find(({ id }) => id === asked.id);
-    if (region === undefined) return reply({ kind: "region-error", error: { kind: "region-not-found" } });
-    if (region.version !== asked.version || !isInside(region.range, readsOf(command))) {
-      return reply(this.#staleEpoch(asked.range));
+    const node = this.#nodeFor(asked.id);
+    const name = `${asked.id}/${asked.version}/${node}`;
+    const known = this.#bundles.get(name);
+    if (known !== undefined) {
+      known.commands.push(command);
+      known.replies.push(reply);
+      return;
     }
-    const peer = region.leading;
-    if (peer === null) return reply({ kind: "region-error", error: { kind: "not-leader" } });
-    const token = ++this.#lastToken;
-    region.waiting.set(token, { command, version: region.version, reply });
-    peer.request(token, command);
-    this.#drain(region, peer);
+    const bundle = { node, asked, commands: [command], replies: [reply] };
+    if (this.#dice.chance(1, 2)) return this.#call(bundle);
+    this.#bundles.set(name, bundle);
+    this.#world.after(this.#dice.skewed(1, bundleUsMax), () => {
+      this.#bundles.delete(name);
+      this.#call(bundle);
+    });
   }
 
   /** Splits the region of `key` there, through its log. */
   split(key: Uint8Array): void {
-    const region = this.#regionOf(key);
-    if (compareKeys(region.range.start, key) === 0) return;
-    this.splits++;
-    this.#former.push(region.info);
-    this.#applyDue(region, Infinity);
-    const right = { start: key, end: region.range.end };
-    region.range = { start: region.range.start, end: key };
-    region.version++;
-    const child = this.#add({ id: ++this.#lastRegion, range: right, version: region.version });
-    child.gcFloor = region.gcFloor;
-    child.gcSafePoint = region.gcSafePoint;
+    const group = this.#regionOf(key);
+    if (compareKeys(group.region.start, key) !== 0) group.proposeSplit(key, ++this.#lastRegion);
   }
 
-  /** The leader of a region falls; another rises after a while, or the same again. */
+  /** The leader of a region falls; another rises after a while, or the same again. Or somebody else starts over. */
   changeLeader(): void {
-    const region = this.#dice.pick(this.#regions);
-    const peer = region.leading;
-    if (peer === null) return;
-    this.leaderChanges++;
-    const kept = this.#dice.below(region.log.length + 1);
-    const dropped = region.log.splice(kept);
-    this.#applyDue(region, Infinity);
-    for (const { peer: proposer, token } of dropped) {
-      if (this.#dice.chance(1, 2)) region.waiting.delete(token);
-      this.#drop(region, proposer, token);
-    }
-    peer.stepDown();
-    this.#drain(region, peer);
-    region.leader = -1;
-    const heirs = [region.peers.indexOf(peer), this.#dice.below(2), this.#dice.below(2)];
-    let delayUs = 0;
-    for (const heir of heirs.slice(0, this.#dice.between(1, 3))) {
-      delayUs += this.#dice.skewed(10, 20_000);
-      this.#world.after(delayUs, () => this.#lead(region, heir));
-    }
-    this.#world.after(delayUs + 1, () => this.#lead(region, this.#dice.below(2)));
+    const group = this.#dice.pick([...this.#groups.values()]);
+    if (this.#dice.chance(1, 5)) group.restartFollower();
+    else group.changeLeader();
   }
 
-  /** What merges do, at any time: forget what is below the safe point of each region. */
+  /** What merges of a store do, at any time: forget what none of its regions needs. */
   compact(): void {
-    for (const { range, gcSafePoint } of this.#regions) this.store.compact(range, gcSafePoint);
+    const node = this.#dice.below(nodeCount);
+    this.#drivers[node]?.step();
+    this.#nodes[node]?.store.compact();
   }
 
-  /** What differs between the locks that leaders have in memory and those in the store; null: nothing. */
+  /** What differs between the locks that machines have in memory and those in their stores; null: nothing. */
   mirrorDefect(): string | null {
-    for (const region of this.#regions) {
-      const expected = JSON.stringify(this.store.locksIn(region.range, Infinity));
-      for (const { table } of region.peers) {
-        const mirrored = JSON.stringify(table.over(viewOf(region, this.store)).locksIn(region.range, Infinity));
-        if (mirrored !== expected) return `region ${region.id} has ${mirrored} in memory and ${expected} in its store`;
+    for (const group of this.#groups.values()) {
+      for (const { machine } of group.replicas) {
+        const defect = machine.mirrorDefect();
+        if (defect !== null) return defect;
       }
     }
     return null;
   }
 
-  #lead(region: SimRegion, heir: number): void {
-    region.leading?.stepDown();
-    const former = region.leading;
-    if (former !== null) this.#drain(region, former);
-    this.#applyDue(region, Infinity);
-    region.term++;
-    region.leader = heir;
-    const peer = region.peers[heir];
-    if (peer === undefined) return;
-    peer.lead(region.term);
-    this.#drain(region, peer);
-  }
-
-  #add(info: Region): SimRegion {
-    const region = new SimRegion(info, this.store);
-    this.#regions.push(region);
-    return region;
-  }
-
-  #regionOf(key: Uint8Array): SimRegion {
-    const region = this.#regions.find(({ range }) => contains(range, key));
-    if (region === undefined) this.#world.fail("region-map", "a key has no region");
-    return region;
-  }
-
-  #staleEpoch({ start, end }: KeyRange): RegionAnswer {
-    const regions = this.#regions
-      .filter(({ range }) => overlap(range, { start, end }))
-      .map(({ info }) => info)
-      .sort((a, b) => compareKeys(a.range.start, b.range.start));
-    return { kind: "region-error", error: { kind: "epoch-not-match", regions } };
-  }
-
-  #drop(region: SimRegion, peer: RegionLeader, token: number): void {
-    peer.drop(token);
-    this.#answer(region, token, { kind: "region-error", error: { kind: "not-leader" } });
-  }
-
-  #drain(region: SimRegion, peer: RegionLeader): void {
-    peer.settle();
-    for (const output of peer.outputs.splice(0)) this.#perform(region, peer, output);
-  }
-
-  #perform(region: SimRegion, peer: RegionLeader, output: LeaderOutput): void {
-    const { token } = output;
-    switch (output.kind) {
-      case "timestamp":
-        return this.#fetch(region, peer, token);
-      case "propose":
-        return this.#propose(region, peer, output);
-      case "respond":
-        return this.#answer(region, token, { kind: "response", response: output.response });
-      case "not-leader":
-        return this.#answer(region, token, { kind: "region-error", error: { kind: "not-leader" } });
+  /** Every replica catches up, and comes to what the others came to. What transactions left behind, of any store. */
+  left(): string | null {
+    for (const group of this.#groups.values()) group.catchUp();
+    for (const { store, storeId } of this.#nodes) {
+      const locks = store.liveCount(columnFamily.lock);
+      const [values, records] = [store.liveCount(columnFamily.prewrite), store.liveCount(columnFamily.txn)];
+      if (locks + values + records === 0) continue;
+      return `store ${storeId} has ${locks} locks, ${values} values under locks, ${records} records`;
     }
+    const machines = [...this.#groups.values()].flatMap(({ replicas }) => replicas.map(({ machine }) => machine));
+    const commands = machines.reduce((sum, { waiting }) => sum + waiting, 0);
+    return commands === 0 ? null : `${commands} commands still wait in regions`;
   }
 
-  #answer(region: SimRegion, token: number, answer: RegionAnswer): void {
-    const waiting = region.waiting.get(token);
-    if (waiting === undefined) return;
-    region.waiting.delete(token);
-    // Reads are checked once more when they are answered: the region may have been split while they waited.
-    if (answer.kind === "response" && !isInside(region.range, readsOf(waiting.command))) {
-      if (waiting.version !== region.version && isRead(waiting.command)) {
-        return waiting.reply(this.#staleEpoch(region.range));
-      }
-    }
-    waiting.reply(answer);
+  #timestamps(count: number): number {
+    const ms = firstMs + Math.floor(this.#world.nowUs / 1_000);
+    const first = Math.max(this.#lastTs + 1, ms * timestampsPerMs);
+    this.#lastTs = first + count - 1;
+    return first;
   }
 
-  #fetch(region: SimRegion, peer: RegionLeader, token: number): void {
-    const [thereUs, backUs] = [this.#journeyUs(), this.#journeyUs()];
-    this.#world.after(thereUs, () => {
-      const ts = this.timestamp();
-      this.#world.after(backUs, () => {
-        peer.timestamp(token, ts);
-        this.#drain(region, peer);
-      });
+  #makeNode(i: number): ModelNode {
+    const world = this.#world;
+    const clock: Clock = {
+      monotonicUs: () => world.nowUs,
+      wallMs: () => 0,
+      wallUncertaintyMs: () => 0,
+      after: () => world.fail("model", "a region's machine sets no timers"),
+      soon: (run) => world.after(0, run),
+    };
+    const dice = world.dice("cluster-node", i);
+    return {
+      storeId: i + 1,
+      world,
+      dice,
+      store: new MemoryVersionedStore(),
+      clock,
+      timestamps: this.#timestampSource(dice),
+      applyUsMax: this.#plan.applyUsMax,
+      confirmUsMax: this.#plan.confirmUsMax,
+      isTight: dice.chance(1, 2),
+    };
+  }
+
+  #timestampSource(dice: Dice): TimestampSource {
+    return {
+      timestamps: (count, _timeoutMs, done) => {
+        const journeyUs = (): number => dice.skewed(1, this.#plan.timestampUsMax);
+        const isLost = !this.#world.options.faultFree && dice.chance(1, 200);
+        this.#world.after(journeyUs(), () => {
+          const first = this.#timestamps(count);
+          const lost = new CoordinatorError("TSO_UNAVAILABLE", "the Coordinator does not answer");
+          this.#world.after(journeyUs(), () => (isLost ? done(lost, null) : done(null, { first, count })));
+        });
+      },
+    };
+  }
+
+  #directory(node: number): RegionDirectory {
+    const at = (group: ModelGroup): ModelReplica[] => {
+      const replica = group.replicaAt(node);
+      return replica === null ? [] : [replica];
+    };
+    return {
+      region: (id) => this.#groups.get(id)?.replicaAt(node) ?? null,
+      regions: () => [...this.#groups.values()].flatMap(at),
+    };
+  }
+
+  #group(id: number): ModelGroup {
+    const known = this.#groups.get(id);
+    if (known !== undefined) return known;
+    const group = new ModelGroup(id, {
+      world: this.#world,
+      dice: this.#world.dice("cluster-group", id),
+      nodes: this.#nodes,
+      applyUsMax: this.#plan.applyUsMax,
+      observe: (run) => this.#observe(run),
+      splitOff: (parent, child) => this.#splitOff(parent, child),
     });
+    this.#groups.set(id, group);
+    return group;
   }
 
-  #journeyUs(): number {
-    return this.#dice.skewed(1, this.#plan.timestampUsMax);
+  #splitOff(parent: ModelReplica, child: RegionMeta): void {
+    const node = this.#nodes.indexOf(parent.node);
+    const isFirst = !this.#groups.has(child.id);
+    const group = this.#group(child.id);
+    group.add(node, child);
+    if (!isFirst) return;
+    this.splits++;
+    const { region } = parent;
+    const epoch = { ...region.epoch, version: region.epoch.version - 1 };
+    this.#former.push(infoOf({ ...region, end: child.end, epoch }));
+    this.#world.after(this.#dice.skewed(1, this.#plan.applyUsMax), () => group.begin(node));
   }
 
-  #propose(region: SimRegion, peer: RegionLeader, { token, command }: LeaderOutput & { kind: "propose" }): void {
-    if (region.leading !== peer) {
-      this.#drop(region, peer, token);
-      return this.#drain(region, peer);
+  #regionOf(key: Uint8Array): ModelGroup {
+    const group = [...this.#groups.values()].find(({ region }) => rangeContains(region, key));
+    if (group === undefined) this.#world.fail("region-map", "a key has no region");
+    return group;
+  }
+
+  /** Mostly the leader's. */
+  #nodeFor(id: number): number {
+    const leader = this.#groups.get(id)?.leader ?? null;
+    if (leader === null || this.#dice.chance(1, 30)) return this.#dice.below(nodeCount);
+    return this.#nodes.indexOf(leader.node);
+  }
+
+  #call({ node, asked, commands, replies }: Bundle): void {
+    const writer = new ByteWriter();
+    writeCommands(writer, commands);
+    const body = writer.toBytes();
+    const world = this.#world;
+    let isAnswered = false;
+    const once = (): void => {
+      if (isAnswered) world.fail("answers", "a call is answered twice");
+      isAnswered = true;
+    };
+    const call: TxnCall = {
+      region: { regionId: asked.id, confVer: 1, version: asked.version, peerId: 0 },
+      deadlineUs: world.nowUs + this.#plan.deadlineMs * 1_000,
+      cancelled: false,
+      keep: () => body.slice(),
+      respond: (payload) => {
+        once();
+        const answers = readAnswers(payload);
+        if (answers.length !== commands.length) world.fail("answers", "not every command has an answer");
+        for (const [i, answer] of answers.entries()) {
+          if (answer.kind === "response") replies[i]?.(answer);
+          else tell(replies[i], answer.error);
+        }
+      },
+      fail: (error) => {
+        once();
+        if (error.kind === "malformed" || error.kind === "key-not-in-region") world.fail("answers", error.kind);
+        for (const reply of replies) tell(reply, error);
+      },
+    };
+    this.#services[node]?.execute(call);
+  }
+
+  /** What a run does to data is what every other replica's does; the first one is told to the model. */
+  #observe({ batch }: EvaluatedRun): void {
+    for (const { family, key, version, value, expiresAtMs } of batch.writes) {
+      if (family === columnFamily.txn && value !== null) {
+        const record = decodeTxnRecord(value);
+        if (record.kind !== "rollback") this.#model.observeAtomic(decodeTxnRecordKey(key).startTs, record.commitTs);
+      }
+      if (family !== columnFamily.data) continue;
+      const name = `${text(key)}@${version}`;
+      const write = { key: text(key), version, value: value === null ? null : text(value), expiresAtMs };
+      const image = JSON.stringify(write);
+      const known = this.#versions.get(name);
+      if (known === undefined) this.#model.observe(write);
+      else if (known !== image) this.#world.fail("replicas", `${name} is ${known} on a store, ${image} on another`);
+      this.#versions.set(name, image);
     }
-    const last = region.log.at(-1)?.dueUs ?? 0;
-    const dueUs = Math.max(last, this.#world.nowUs + this.#dice.skewed(1, this.#plan.applyUsMax));
-    const version = region.waiting.get(token)?.version ?? region.version;
-    region.log.push({ peer, token, command, version, dueUs });
-    this.#world.after(dueUs - this.#world.nowUs, () => this.#applyDue(region, this.#world.nowUs));
-  }
-
-  #applyDue(region: SimRegion, nowUs: number): void {
-    for (let entry = region.log[0]; entry !== undefined && entry.dueUs <= nowUs; entry = region.log[0]) {
-      region.log.shift();
-      this.#apply(region, entry);
-    }
-  }
-
-  #apply(region: SimRegion, { peer, token, command, version }: Entry): void {
-    if (version !== region.version) {
-      this.#answer(region, token, this.#staleEpoch(region.range));
-      peer.drop(token);
-      return this.#drain(region, peer);
-    }
-    const { response, writes } = execute(viewOf(region, this.store), command);
-    for (const write of writes) this.#observe(region, write);
-    this.store.apply(writes.filter(({ kind }) => kind !== "gc-floor" && kind !== "gc-safe-point"));
-    if (command.kind === "atomic" && response.kind === "decided") {
-      this.#model.observeAtomic(command.opId, response.commitTs);
-    }
-    for (const each of region.peers) each.appliedWrites(writes);
-    peer.applied(token, response);
-    this.#drain(region, peer);
-  }
-
-  #observe(region: SimRegion, write: Write): void {
-    if (write.kind === "gc-floor") region.gcFloor = write.ts;
-    if (write.kind === "gc-safe-point") region.gcSafePoint = write.ts;
-    if (write.kind !== "data") return;
-    const { key, version, value, expiresAtMs } = write;
-    this.#model.observe({ key: text(key), version, value: value === null ? null : text(value), expiresAtMs });
   }
 }
 
-function isRead({ kind }: Command): boolean {
-  return kind === "get" || kind === "scan" || kind === "refresh" || kind === "scan-locks";
+/** Errors that say nothing of what happened are silence: the client waits in vain. */
+function tell(reply: Reply | undefined, error: RpcError): void {
+  const told = regionErrorOf(error);
+  if (told !== null) reply?.({ kind: "region-error", error: told });
 }
 
-function isInside(range: KeyRange, { keys, ranges }: Reads): boolean {
-  return keys.every((key) => contains(range, key)) && ranges.every((inner) => covers(range, inner));
+function regionErrorOf(error: RpcError): RegionError | null {
+  if (error.kind === "epoch-not-match") return { kind: error.kind, regions: error.current.map(regionOfHint) };
+  if (error.kind === "not-leader" || error.kind === "region-not-found") return { kind: error.kind };
+  return error.kind === "server-busy" || error.kind === "tso-unavailable" ? { kind: "busy" } : null;
 }
 
-function overlap(a: KeyRange, b: KeyRange): boolean {
-  if (a.end !== null && compareKeys(a.end, b.start) <= 0) return false;
-  return b.end === null || compareKeys(a.start, b.end) < 0;
+function regionOfHint({ regionId, version, start, end }: RegionHint): Region {
+  return { id: regionId, range: { start, end: end.length === 0 ? null : end }, version };
+}
+
+function infoOf({ id, start, end, epoch }: RegionMeta): Region {
+  return { id, range: { start, end: end.length === 0 ? null : end }, version: epoch.version };
 }
 
 function text(bytes: Uint8Array): string {

@@ -126,6 +126,8 @@ export class TxnUser {
     };
     txns.push(log);
     const life = this.#life;
+    // An idle client's clock stands where its last answer left it.
+    life.exchange.nowMs = this.#nowMs();
     const given: TxnOptions = {
       serializable,
       deadlineMs: life.exchange.nowMs + options.deadlineMs,

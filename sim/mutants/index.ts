@@ -27,6 +27,7 @@ import { tableMutants } from "./tables.ts";
 import { toolMutants } from "./tools.ts";
 import { txnMutants } from "./txn.ts";
 import { txnMachineMutants } from "./txn-machines.ts";
+import { txnServerMutants } from "./txn-server.ts";
 import { valueLogMutants } from "./value-log.ts";
 import { walMutants } from "./wal.ts";
 import { writeLimitMutants } from "./write-limits.ts";
@@ -69,6 +70,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "the runtime of a store", mutants: raftRuntimeMutants },
   { topic: "transactions in a region", mutants: txnMutants },
   { topic: "transactions between clients and leaders", mutants: txnMachineMutants },
+  { topic: "transactions on a store", mutants: txnServerMutants },
   { topic: "the original's own, elsewhere not planted", mutants: originalMutants },
   { topic: "the Coordinator", mutants: coordinatorMutants },
   { topic: "determinism", mutants: ambientMutants },

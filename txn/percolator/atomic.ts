@@ -17,9 +17,10 @@ export function atomic(view: View, command: Atomic): Execution {
   const anchor = anchorOf(mutation);
   const record = view.record(anchor, opId);
   if (record !== null && record.kind === "rollback") return refuse({ kind: "rolled-back", key: anchor });
+  // Below it the past may be gone although the record is still there.
+  if (opId < view.gcSafePoint) return refuse({ kind: "forgotten", safePoint: view.gcSafePoint });
   // Asked again: the same decision over the same past has the same outcome.
   if (record !== null) return decided(record.commitTs, decide(view, command, record.commitTs));
-  if (opId < view.gcSafePoint) return refuse({ kind: "forgotten", safePoint: view.gcSafePoint });
   if (opId < view.gcFloor) return refuse({ kind: "too-old", floor: view.gcFloor });
   const keys = keysOf(mutation);
   let newestTs = 0;

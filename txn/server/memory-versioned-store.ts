@@ -1,4 +1,5 @@
 import { assert } from "../../core/assert.ts";
+import { columnFamily } from "../../core/bytes/record.ts";
 import type { VersionedBatch } from "../../core/engine/versioned-batch.ts";
 import type {
   VersionedEntry,
@@ -7,7 +8,11 @@ import type {
   VersionedStore,
 } from "../../core/engine/versioned-store.ts";
 import type { Done } from "../../core/engine/waiters.ts";
+import type { KeyRange } from "../percolator/command.ts";
+import { keptVersions } from "../percolator/gc.ts";
 import { KeyMap } from "../percolator/key-map.ts";
+
+const everything: KeyRange = { start: new Uint8Array(0), end: null };
 
 /** The engine as a replica uses it, in memory and always durable: for tests and models. */
 export class MemoryVersionedStore implements VersionedStore {
@@ -64,6 +69,21 @@ export class MemoryVersionedStore implements VersionedStore {
   advanceSafePoint(safePoint: number): void {
     assert(safePoint >= this.safePoint, "a safe point does not go back");
     this.safePoint = safePoint;
+  }
+
+  /** What merges do to family `data`: nobody reads below the safe point any more. */
+  compact(): void {
+    const data = this.#family(columnFamily.data);
+    for (const [key, versions] of data.slice(everything, Infinity)) {
+      const kept = keptVersions(versions, this.safePoint);
+      data.set(key, kept.length === 0 ? null : kept);
+    }
+  }
+
+  /** Keys of `family` whose newest record is no tombstone. */
+  liveCount(family: number): number {
+    const all = this.#family(family).slice(everything, Infinity);
+    return all.filter(([, versions]) => versions[0]?.value !== null).length;
   }
 
   #family(family: number): KeyMap<readonly VersionedRecord[]> {
