@@ -57,7 +57,7 @@ export class StoreNemesis {
 
   #later(): void {
     const { deeds, deedGapMsMax } = this.#stage.plan;
-    this.#world.after(this.#dice.skewed(1, Math.ceil(deedGapMsMax)) * 1_000, () => {
+    this.#world.after(this.#dice.between(Math.ceil(deedGapMsMax / 8), Math.ceil(deedGapMsMax)) * 1_000, () => {
       if (this.#stopped) return;
       this.#do(this.#dice.pick(deeds));
       this.#later();
@@ -72,7 +72,7 @@ export class StoreNemesis {
     const office = leaderOf(this.#seats, region);
     const leader = office?.seat ?? victim;
     const kind = dice.pick<CrashKind>(["process", "power"]);
-    const lengthMs = dice.skewed(1, Math.ceil(this.#stage.plan.deedLengthMsMax));
+    const lengthMs = this.#lengthMs();
     switch (deed) {
       case "transfer":
         if (office !== null) this.#transfer(office, region);
@@ -117,6 +117,14 @@ export class StoreNemesis {
     }
   }
 
+  /** Of any scale, or long enough for an election. */
+  #lengthMs(): number {
+    const { deedLengthMsMax, electionMs } = this.#stage.plan;
+    const longest = Math.ceil(deedLengthMsMax);
+    const drawn = this.#dice.skewed(1, longest);
+    return this.#dice.chance(1, 2) ? drawn : Math.max(drawn, Math.min(longest, electionMs));
+  }
+
   /** Asks the leader; how it ends is nobody's promise. */
   changePeers({ region, seat }: Office, changes: readonly PeerChange[]): void {
     if (changes.length === 0) return;
@@ -151,7 +159,7 @@ export class StoreNemesis {
       const demoted = voters.length > 2 && dice.chance(1, 3) ? voters.slice(0, 1) : [];
       return [...promoted, ...demoted.map((peer): PeerChange => ({ op: "demote", ...peer }))];
     }
-    if (free.length > 0 && region.peers.length < 0 && dice.chance(2, 3)) {
+    if (free.length > 0 && region.peers.length < 4 && dice.chance(2, 3)) {
       return [{ op: "addLearner", peerId: ++this.#lastPeer, storeId: dice.pick(free).storeId }];
     }
     const mayGo = [...learners, ...(voters.length > 1 ? voters : [])];

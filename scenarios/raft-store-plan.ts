@@ -18,6 +18,8 @@ export interface StorePlan {
   /** Of a healthy group, about: from the loss of its leader to another one. */
   readonly electionMs: number;
   readonly faultsMs: number;
+  /** To so many machines the world is hostile beyond the deeds: any call may be their last. More is mostly standstill. */
+  readonly swarm: number;
   readonly clients: number;
   readonly keysPerRegion: number;
   /** Between two requests of a client, at most. */
@@ -71,10 +73,11 @@ export function drawStorePlan(world: World): StorePlan {
   return {
     stores,
     regions: dice.pick([1, 1, 2, 3]),
-    voters: dice.pick([3, 3, 3, 3, 1]),
+    voters: dice.pick([3, 3, 3, 2, 1]),
     store: drawStoreOptions(dice, tickUs, drawLimits(dice, electionTicks, heartbeatTicks)),
     electionMs,
     faultsMs: Math.min(60_000, electionMs * dice.between(8, 60)),
+    swarm: dice.pick([0, 1, 1, 2, stores]),
     clients: dice.between(1, 4),
     keysPerRegion: dice.between(2, 5),
     gapMsMax: dice.pick([1, 10, electionMs / 4, electionMs]),

@@ -15,7 +15,7 @@ import type { Machine } from "../sim/machine.ts";
 import type { World } from "../sim/world.ts";
 import type { StorePlan } from "./raft-store-plan.ts";
 import { ToyMachine } from "./raft-store-toy.ts";
-import type { StoreObservers } from "./raft-store-watch.ts";
+import type { StoreObservers, StoreWatch } from "./raft-store-watch.ts";
 import type { StoreWitness } from "./raft-store-witness.ts";
 
 export const storePort = 7001;
@@ -45,6 +45,13 @@ export interface StoreNode {
   readonly transport: Transport;
   readonly store: Store;
   stop(): void;
+}
+
+/** One process, from its start. */
+interface Life {
+  /** The disk refused something for good. */
+  fatal: boolean;
+  stop: () => void;
 }
 
 /** A simulated machine with a store, started again after every end. */
@@ -108,17 +115,40 @@ export class StoreSeat {
   }
 
   async #live(env: Env): Promise<void> {
-    const { world, plan, observers, firstRegions } = this.#stage;
-    let stop: () => void = () => {};
-    let fatal = false;
-    const ended = new Promise<void>((resolve) => {
-      stop = resolve;
+    const life: Life = { fatal: false, stop: () => {} };
+    const ended = new Promise<null>((resolve) => {
+      life.stop = () => resolve(null);
     });
+    // Where the disk refuses, an opening may never come to its end.
+    const opened = await Promise.race([this.#open(env, life), ended]);
+    if (opened === null || life.fatal) return;
+    const { node, watch } = opened;
+    this.node = node;
+    if (this.#dice.chance(1, 4)) {
+      env.clock.after(this.#dice.skewed(10_000, 20_000_000), () => {
+        if (!this.#stage.calm) life.stop();
+      });
+    }
+    if (!this.#stage.closing) await ended;
+    this.node = null;
+    // A process that lost its disk ends as it is; others end in order.
+    if (life.fatal) return;
+    await node.store.close();
+    node.transport.close();
+    await node.log.close();
+    await node.engine.close();
+    watch.over();
+    const { openFiles } = this.machine.disk;
+    if (openFiles > 0) this.#stage.world.fail("leaks", `${openFiles} files are open after close`);
+  }
+
+  async #open(env: Env, life: Life): Promise<{ readonly node: StoreNode; readonly watch: StoreWatch }> {
+    const { world, plan, observers, firstRegions } = this.#stage;
     const onFatal = (error: Error): void => {
-      if (fatal) return;
-      fatal = true;
+      if (life.fatal) return;
+      life.fatal = true;
       this.#explain("fatal", error);
-      stop();
+      life.stop();
     };
     const engine = await openEngine(env, "/db", { ...plan.engine, versions: "given" });
     engine.onPoisoned(onFatal);
@@ -159,23 +189,7 @@ export class StoreSeat {
     await new Promise<void>((resolve, reject) => {
       transport.listen({ host: "0.0.0.0", port: storePort }, { onListening: () => resolve(), onError: reject });
     });
-    this.node = { env, engine, log, transport, store, stop };
-    if (this.#dice.chance(1, 4)) {
-      env.clock.after(this.#dice.skewed(10_000, 20_000_000), () => {
-        if (!this.#stage.calm) stop();
-      });
-    }
-    if (!this.#stage.closing && !fatal) await ended;
-    this.node = null;
-    // A process that lost its disk ends as it is; others end in order.
-    if (fatal) return;
-    await store.close();
-    transport.close();
-    await log.close();
-    await engine.close();
-    watch.over();
-    const { openFiles } = this.machine.disk;
-    if (openFiles > 0) world.fail("leaks", `${openFiles} files are open after close`);
+    return { node: { env, engine, log, transport, store, stop: () => life.stop() }, watch };
   }
 
   #explain(what: string, error: unknown): void {

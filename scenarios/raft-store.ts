@@ -61,7 +61,8 @@ class RaftStoreRun {
     this.#makeLinks();
     for (const seat of this.#seats) await seat.prepare();
     const running = Promise.all(this.#seats.map((seat) => seat.keepRunning()));
-    world.startFaults(...this.#seats.map(({ machine }) => machine));
+    const exposed = this.#seats.slice(0, plan.swarm);
+    if (exposed.length > 0) world.startFaults(...exposed.map(({ machine }) => machine));
     this.#makeLinks();
     this.#nemesis.start();
     const untilUs = world.nowUs + plan.faultsMs * 1_000;

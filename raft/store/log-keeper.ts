@@ -59,7 +59,8 @@ export class LogKeeper {
 
   #cut(base: LogIndex): void {
     const index = Math.min(this.durableIndex, this.#floor());
-    if (index <= base) return;
+    // A snapshot that is on its way to the log has moved the machine's base already.
+    if (index <= Math.max(base, this.#peer.status().base)) return;
     const { log, stats } = this.#context;
     const { raft, regionId, peerId } = this.#peer;
     const term = raft.termAt(index);
