@@ -1,6 +1,7 @@
 import { versionMax } from "../core/bytes/record.ts";
 import { encode } from "../core/bytes/layout.ts";
-import { type RegionMeta, describeRegion, regionLayout } from "../raft/region.ts";
+import { type RegionMeta, describeRegion, peerOnStore, regionLayout } from "../raft/region.ts";
+import type { RegionHost } from "../raft/store/region-machine.ts";
 import type { World } from "../sim/world.ts";
 import { toyAt } from "./raft-store-clients.ts";
 import { leaderOf } from "./raft-store-nemesis.ts";
@@ -49,8 +50,9 @@ export class StoreJudge {
         const isMember = office.region.peers.some((peer) => peer.storeId === storeId);
         if (node === null || !machine.up) return false;
         const toy = toyAt(node, region);
-        if (isMember !== (toy !== null)) return false;
-        if (toy === null) continue;
+        if (!isMember && toy !== null && !isForgotten(toy.host, storeId)) return false;
+        if (isMember && toy === null) return false;
+        if (toy === null || !isMember) continue;
         if (node.store.region(region)?.applyState.index !== index || toy.waitingCount > 0) return false;
       }
     }
@@ -66,7 +68,8 @@ export class StoreJudge {
         let records = "";
         const looked = await seat.enter((node) => {
           const view = node.store.region(region);
-          if (view !== null) records = recordsOf(node, view.region);
+          if (view === null || isForgotten(view, seat.storeId)) return;
+          records = recordsOf(node, view.region);
         });
         if (!looked || records === "") continue;
         if (first === null) first = { name: machine.name, records };
@@ -122,6 +125,11 @@ export class StoreJudge {
   }
 
   #bounds(_name: string, _node: StoreNode): void {}
+}
+
+/** A learner that was removed while it heard of nobody: it asks for no votes, so nobody tells it. */
+function isForgotten({ region, leaderStore }: Pick<RegionHost, "region" | "leaderStore">, storeId: number): boolean {
+  return leaderStore === 0 && peerOnStore(region, storeId)?.role === "learner";
 }
 
 const decoder = new TextDecoder();

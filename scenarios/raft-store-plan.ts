@@ -18,7 +18,7 @@ export interface StorePlan {
   /** Of a healthy group, about: from the loss of its leader to another one. */
   readonly electionMs: number;
   readonly faultsMs: number;
-  /** To so many machines the world is hostile beyond the deeds: any call may be their last. More is mostly standstill. */
+  /** To so many machines the world is hostile beyond the deeds: any call may be their last. More stand still. */
   readonly swarm: number;
   readonly clients: number;
   readonly keysPerRegion: number;
