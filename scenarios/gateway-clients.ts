@@ -16,6 +16,7 @@ import { LifetimeProbe } from "./gateway-lifetimes.ts";
 import type { GatewayKeys, GatewayRequest } from "./gateway-requests.ts";
 import { GatewayCommands, countOf, get, getTwins, keysOf, put, twins, valueOf } from "./gateway-requests.ts";
 import type { GatewayStage } from "./gateway-user.ts";
+import { GatewayTransactions } from "./gateway-transactions.ts";
 import { GatewayUser, settle } from "./gateway-user.ts";
 import { pause, recordClock } from "./recording-clock.ts";
 
@@ -129,8 +130,11 @@ class GatewayClientsRun {
     for (let i = 1; i <= count; i++) {
       const machine = this.#world.machine(`user-${i}`);
       const written = (key: string): void => void this.#everWritten.add(key);
+      const commands = new GatewayCommands(this.#world.dice("commands", i), this.#keys, nextValue);
+      const dice = this.#world.dice("transactions", i);
       const user = new GatewayUser(this.#stage, machine, {
-        commands: new GatewayCommands(this.#world.dice("commands", i), this.#keys, nextValue),
+        commands,
+        transactions: new GatewayTransactions(dice, commands, this.#keys, nextValue),
         lifetimes: new LifetimeProbe(this.#world, this.#readings, `life-${i}`, written),
         requests,
       });

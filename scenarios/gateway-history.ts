@@ -63,7 +63,9 @@ export class GatewayHistory {
     const calledUs = this.#world.nowUs;
     const writes = request.parts.map(({ key, unknown }) => {
       if (unknown === null || !this.#plain.has(key)) return null;
-      if (unknown.kind === "put") return this.#ledger.begin(key, unknown.value, calledUs);
+      if (unknown.kind === "put" || unknown.kind === "swap") {
+        return this.#ledger.begin(key, unknown.value, calledUs);
+      }
       assert(unknown.kind === "delete", "a plain key is put, read or deleted");
       return this.#ledger.begin(key, null, calledUs);
     });

@@ -1,5 +1,6 @@
 import type { Env } from "../core/env/env.ts";
 import type { Address } from "../core/env/network.ts";
+import type { Reply } from "../net/redis/reply.ts";
 import type { RequestOutcome } from "../net/redis/client.ts";
 import { RedisClient } from "../net/redis/client.ts";
 import type { KeyOperation } from "../sim/checkers/key-model.ts";
@@ -11,7 +12,8 @@ import type { GatewayHistory, Sent } from "./gateway-history.ts";
 import { Lane } from "./gateway-history.ts";
 import type { LifetimeProbe } from "./gateway-lifetimes.ts";
 import type { GatewayCommands, GatewayRequest } from "./gateway-requests.ts";
-import { valueOf } from "./gateway-requests.ts";
+import { get, valueOf } from "./gateway-requests.ts";
+import type { GatewayTransaction, GatewayTransactions, Watched } from "./gateway-transactions.ts";
 import { pause } from "./recording-clock.ts";
 
 /** Errors by which a server says that a mutation could not apply to the present value. */
@@ -63,6 +65,7 @@ export class GatewayUser {
   readonly #machine: Machine;
   readonly #dice: Dice;
   readonly #commands: GatewayCommands;
+  readonly #transactions: GatewayTransactions;
   readonly #lifetimes: LifetimeProbe;
   readonly #outstanding = new Set<Sent>();
   readonly #slownessUs: number;
@@ -75,6 +78,7 @@ export class GatewayUser {
     machine: Machine,
     work: {
       readonly commands: GatewayCommands;
+      readonly transactions: GatewayTransactions;
       readonly lifetimes: LifetimeProbe;
       readonly requests: number;
     },
@@ -83,6 +87,7 @@ export class GatewayUser {
     this.#machine = machine;
     this.#dice = stage.world.dice(`user/${machine.name}`);
     this.#commands = work.commands;
+    this.#transactions = work.transactions;
     this.#lifetimes = work.lifetimes;
     this.#requestsLeft = work.requests;
     this.#slownessUs = this.#dice.pick([200, 5_000, 200_000, 1_500_000]);
@@ -142,6 +147,9 @@ export class GatewayUser {
     } else if (choice < 3) {
       this.#requestsLeft--;
       await this.#scan(line);
+    } else if (choice < 7) {
+      this.#requestsLeft--;
+      await this.#transact(env, line);
     } else {
       const burst = this.#burst(line);
       if (this.#floods && dice.chance(1, 10)) burst.push(...this.#flood(line));
@@ -213,6 +221,65 @@ export class GatewayUser {
     }
   }
 
+  /** MULTI to EXEC in one go, often with a key watched before; or up to DISCARD; or with a request that is none. */
+  async #transact(env: Env, line: Line): Promise<void> {
+    const dice = this.#dice;
+    const watched = dice.chance(1, 2) ? await this.#watch(line) : null;
+    if (watched === undefined) return;
+    if (watched !== null && dice.chance(1, 2)) await pause(env, dice.skewed(1, this.#slownessUs));
+    const transaction = this.#transactions.next(watched);
+    const queued: Promise<RequestOutcome>[] = [this.#request(line, ["MULTI"])];
+    for (const tokens of transaction.queued) queued.push(this.#request(line, tokens));
+    const ending = dice.below(10);
+    if (ending === 0) queued.push(line.client.request(["GET"]));
+    const ended = this.#endTransaction(line, transaction, { abort: ending === 0, discard: ending === 1, watched });
+    const outcomes = await Promise.all(queued);
+    for (const outcome of outcomes.slice(1, transaction.queued.length + 1)) {
+      const isQueued = outcome.kind !== "reply" || textOfSimple(outcome.reply) === "QUEUED";
+      if (!isQueued) this.#stage.world.fail("replies", "a command after MULTI is not queued");
+    }
+    await ended;
+  }
+
+  /** The value under watch; undefined: nobody knows. */
+  async #watch(line: Line): Promise<Watched | null | undefined> {
+    const key = this.#transactions.watchable();
+    const watching = this.#request(line, ["WATCH", key]);
+    let value: string | null | undefined;
+    const read = get(key);
+    const [part] = read.parts;
+    const spy: GatewayRequest = {
+      tokens: read.tokens,
+      parts: part === undefined ? [] : [{ ...part, known: (reply) => ((value = valueOf(reply)), part.known(reply)) }],
+    };
+    await Promise.all([watching, this.#ask(line, spy)]);
+    return (await watching).kind === "reply" && value !== undefined ? { key, value } : undefined;
+  }
+
+  #endTransaction(
+    line: Line,
+    { request }: GatewayTransaction,
+    how: { readonly abort: boolean; readonly discard: boolean; readonly watched: Watched | null },
+  ): Promise<void> {
+    const { history, world } = this.#stage;
+    const sent = history.begin(request, line.lane);
+    this.#outstanding.add(sent);
+    const tokens = how.discard ? ["DISCARD"] : request.tokens;
+    return new Promise((resolve) => {
+      line.client.send(tokens, (outcome) => {
+        this.#outstanding.delete(sent);
+        this.#judge(line, tokens, outcome);
+        const isNil = outcome.kind === "reply" && outcome.reply.kind === "null";
+        if (isNil && how.watched === null) world.fail("replies", "EXEC replies nil though nothing was watched");
+        if (how.abort && outcome.kind === "reply") world.fail("replies", "EXEC runs what was refused while queued");
+        // It has not happened, whether or not the reply comes.
+        if (how.discard || how.abort || isNil) history.refused(sent);
+        else settle(this.#stage, sent, outcome);
+        resolve();
+      });
+    });
+  }
+
   /** From the first page to the last on one connection, or not at all. */
   async #scan(line: Line): Promise<void> {
     const pass: string[] = [];
@@ -231,6 +298,10 @@ export class GatewayUser {
     const problem = judgeScanPass(pass, this.#stage.always, this.#stage.everWritten);
     if (problem !== null) this.#stage.world.fail("scan", problem);
   }
+}
+
+function textOfSimple(reply: Reply): string {
+  return reply.kind === "simple" ? reply.text : "";
 }
 
 /** A request as a failure shows it. */

@@ -48,3 +48,22 @@ test("states are told apart, also the absent one from the empty one", () => {
   expect(keyModel.stateKey(null)).not.toBe(keyModel.stateKey(""));
   expect(keyModel.stateKey("-")).not.toBe(keyModel.stateKey(null));
 });
+
+test("a swap happened where the key was what was watched, or was refused for whatever reason", () => {
+  const swap = { kind: "swap", expected: "a", value: "b" } as const;
+  expect(keyModel.step("a", { ...swap, applied: true })).toBe("b");
+  expect(keyModel.step("c", { ...swap, applied: true })).toBeUndefined();
+  expect(keyModel.step("a", { ...swap, applied: false })).toBe("a");
+  expect(keyModel.step("c", { ...swap, applied: false })).toBe("c");
+  expect(keyModel.step("a", { ...swap, applied: undefined })).toBe("b");
+  expect(keyModel.step("c", { ...swap, applied: undefined })).toBe("c");
+});
+
+test("steps of a transaction see each other, and one that cannot be makes the whole impossible", () => {
+  const add = (result: number): KeyOperation => ({ kind: "increment", delta: 1, result });
+  expect(keyModel.step("1", { kind: "steps", steps: [add(2), { kind: "read", value: "2" }, add(3)] })).toBe("3");
+  expect(keyModel.step("1", { kind: "steps", steps: [add(2), { kind: "read", value: "1" }] })).toBeUndefined();
+  expect(keyModel.observes({ kind: "steps", steps: [{ kind: "read", value: "1" }] })).toBe(true);
+  expect(keyModel.observes({ kind: "steps", steps: [add(2)] })).toBe(false);
+  expect(isMutation({ kind: "steps", steps: [{ kind: "read", value: "1" }] })).toBe(false);
+});

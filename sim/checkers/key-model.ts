@@ -25,12 +25,22 @@ export type KeyOperation =
       /** "rejected": the value was not an integer. */
       readonly result: number | "rejected" | undefined;
     }
-  | { readonly kind: "append"; readonly suffix: string; readonly length: number | undefined };
+  | { readonly kind: "append"; readonly suffix: string; readonly length: number | undefined }
+  /** A put where the key was watched, and was `expected` then; `applied` false: not told apart from none at all. */
+  | {
+      readonly kind: "swap";
+      readonly expected: string | null;
+      readonly value: string;
+      readonly applied: boolean | undefined;
+    }
+  /** A transaction's steps on this key, with nothing between them. */
+  | { readonly kind: "steps"; readonly steps: readonly KeyOperation[] };
 
 export type KeyState = string | null;
 
 /** Can `operation` change anything? One of unknown outcome that cannot need not be judged. */
 export function isMutation(operation: KeyOperation): boolean {
+  if (operation.kind === "steps") return operation.steps.some(isMutation);
   return operation.kind !== "read" && operation.kind !== "exists";
 }
 
@@ -61,6 +71,11 @@ function step(state: KeyState, operation: KeyOperation): KeyState | undefined {
       const after = (state ?? "") + operation.suffix;
       return agrees(operation.length, after.length) ? after : undefined;
     }
+    case "swap":
+      if (state === operation.expected) return operation.applied === false ? state : operation.value;
+      return operation.applied === true ? undefined : state;
+    case "steps":
+      return steps(state, operation.steps);
   }
 }
 
@@ -79,7 +94,20 @@ function observes(operation: KeyOperation): boolean {
       return operation.result === "rejected";
     case "append":
       return false;
+    case "swap":
+      return operation.applied === false;
+    case "steps":
+      return operation.steps.every(observes);
   }
+}
+
+function steps(state: KeyState, operations: readonly KeyOperation[]): KeyState | undefined {
+  let after: KeyState | undefined = state;
+  for (const operation of operations) {
+    if (after === undefined) return undefined;
+    after = step(after, operation);
+  }
+  return after;
 }
 
 function put(
@@ -128,6 +156,10 @@ function showOperation(operation: KeyOperation): string {
       return `add ${operation.delta}${operation.result === undefined ? "" : ` = ${operation.result}`}`;
     case "append":
       return `append ${show(operation.suffix)}`;
+    case "swap":
+      return `swap ${show(operation.expected)} for ${show(operation.value)}`;
+    case "steps":
+      return `[${operation.steps.map(showOperation).join("; ")}]`;
   }
 }
 

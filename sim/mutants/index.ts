@@ -5,6 +5,7 @@ import { compactionMutants } from "./compaction.ts";
 import { coordinatorMutants } from "./coordinator.ts";
 import { engineVersionsMutants } from "./engine-versions.ts";
 import { facadeMutants } from "./facade.ts";
+import { gatewayTransactionMutants } from "./gateway-transactions.ts";
 import { gatewayMutants } from "./gateway.ts";
 import { kvMutants } from "./kv.ts";
 import { manifestMutants } from "./manifest.ts";
@@ -59,6 +60,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "commands of the gateway", mutants: kvMutants },
   { topic: "the facade", mutants: facadeMutants },
   { topic: "the protocol of the gateway", mutants: gatewayMutants },
+  { topic: "transactions of the gateway", mutants: gatewayTransactionMutants },
   { topic: "raft: elections and members", mutants: raftElectionMutants },
   { topic: "raft: replication and reads", mutants: raftReplicationMutants },
   { topic: "stores: apply and answers", mutants: storeApplyMutants },

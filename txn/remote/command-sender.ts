@@ -172,6 +172,9 @@ export class CommandSender {
     const { sendings } = request;
     // Whoever is told may send at once: first everybody's request is over.
     for (const sending of sendings) sending.request = null;
+    if (error?.kind === "undetermined" && sendings.length > 1 && sendings.every(({ isRead }) => isRead)) {
+      return this.#halve(sendings);
+    }
     if (error !== null) {
       this.#learn(sendings, store, error);
       for (const sending of sendings) this.#failed(sending, store, error);
@@ -188,6 +191,16 @@ export class CommandSender {
         this.#learn([sending], store, answer.error);
         this.#failed(sending, store, answer.error);
       }
+    }
+  }
+
+  /** Their answers together may be more than a response holds; to ask for a part of them once more harms nobody. */
+  #halve(sendings: readonly Sending[]): void {
+    const wanted = sendings.filter(({ isOver }) => !isOver);
+    const half = Math.ceil(wanted.length / 2);
+    for (const part of [wanted.slice(0, half), wanted.slice(half)]) {
+      const first = part[0];
+      if (first !== undefined) this.#sendTo(first.region, part);
     }
   }
 

@@ -68,6 +68,15 @@ test("increments of one key in one turn are one request, and each has its number
   expect(cluster.story.length).toBe(2);
 });
 
+test("reads whose answers together are more than a response holds are asked for in parts", () => {
+  const { cluster, log } = stage();
+  const tooMuch = { kind: "undetermined", reason: "answers of 2000000 bytes" } as const;
+  cluster.intervene = ({ commands }) => (commands.length > 2 ? { kind: "fail", error: tooMuch } : null);
+  for (const key of ["a", "b", "c", "d", "e"]) log.get(key);
+  expect(log.after(20).length).toBe(5);
+  expect(cluster.story).toEqual(["route", "get,get,get,get,get@1", "get,get,get@1", "get,get@1", "get,get@1", "get@1"]);
+});
+
 describe("who leads", () => {
   test("a store that knows better is believed at once", () => {
     const { cluster, log } = stage();
