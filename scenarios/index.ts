@@ -4,6 +4,7 @@ import { coordinator } from "./coordinator.ts";
 import { crashPairs } from "./crash-pairs.ts";
 import { crashPoints } from "./crash-points.ts";
 import { diskPressure } from "./disk-pressure.ts";
+import { engineMetamorphic } from "./engine-metamorphic.ts";
 import { engineModel } from "./engine-model.ts";
 import { engineVersions } from "./engine-versions.ts";
 import { facadeModel } from "./facade-model.ts";
@@ -18,6 +19,7 @@ import { raftStore } from "./raft-store.ts";
 export const scenarios: readonly Scenario[] = [
   gatewayClients,
   engineModel,
+  engineMetamorphic,
   engineVersions,
   crashPoints,
   coordinator,

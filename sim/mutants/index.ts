@@ -9,6 +9,7 @@ import { gatewayTransactionMutants } from "./gateway-transactions.ts";
 import { gatewayMutants } from "./gateway.ts";
 import { kvMutants } from "./kv.ts";
 import { manifestMutants } from "./manifest.ts";
+import { metamorphicMutants } from "./metamorphic.ts";
 import type { Mutant } from "./mutant.ts";
 import { raftElectionMutants, raftReplicationMutants } from "./raft.ts";
 import { raftLogMutants } from "./raft-log.ts";
@@ -54,6 +55,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "versions that are given", mutants: engineVersionsMutants },
   { topic: "reads", mutants: readMutants },
   { topic: "range deletes", mutants: rangeDeleteMutants },
+  { topic: "answers that depend on options", mutants: metamorphicMutants },
   { topic: "scans and the block cache", mutants: scanMutants },
   { topic: "caches of point reads", mutants: readCacheMutants },
   { topic: "large values", mutants: valueLogMutants },
