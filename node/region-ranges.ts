@@ -1,6 +1,6 @@
 import { columnFamily } from "../core/bytes/record.ts";
 import type { RegionMeta } from "../raft/region.ts";
-import type { FamilyRange } from "../raft/store/record-transfer.ts";
+import type { FamilyRange } from "../raft/store/snapshot-transfer.ts";
 import { txnRecordBound } from "../txn/percolator/txn-record.ts";
 
 /** Where everything lies that a region's transactions keep: see `docs/adr/0003`. */

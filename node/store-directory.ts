@@ -10,7 +10,7 @@ import { NokvError } from "../core/errors.ts";
 import { currentName } from "../core/manifest/current.ts";
 import { beginIncarnation, readIdent, type StoreIdent } from "../raft/store/ident.ts";
 import { RaftLog, raftLogOptionsDefault } from "../raft/store/raft-log.ts";
-import { enterSnapshotDirectory } from "../raft/store/record-transfer.ts";
+import { enterSnapshotDirectory } from "../raft/store/snapshot-directories.ts";
 import type { RaftLogOptions } from "../raft/store/log-writer.ts";
 
 export interface StoreDirectoryConfig {

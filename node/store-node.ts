@@ -9,7 +9,7 @@ import { CoordinatorClient } from "../coordinator/service/client.ts";
 import type { NetOptions } from "../net/rpc/options.ts";
 import { Transport } from "../net/rpc/transport.ts";
 import { isStoreMessage } from "../raft/store/message-type.ts";
-import { RecordTransfer } from "../raft/store/record-transfer.ts";
+import { EngineTransfer } from "../raft/store/engine-transfer.ts";
 import type { RaftLog } from "../raft/store/raft-log.ts";
 import { Store } from "../raft/store/store.ts";
 import type { StoreOptions } from "../raft/store/store-options.ts";
@@ -147,7 +147,7 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
     const options = txnRegionOptions(config.regions ?? {});
     store = await Store.open({
       world: env, engine: directory.engine, log: directory.log, transport, storeId, options: config.store ?? {},
-      transfer: new RecordTransfer(env, directory.engine, directory.snapshots, regionRanges),
+      transfer: new EngineTransfer(env, directory.engine, directory.snapshots, regionRanges),
       makeMachine: (host) => new TxnRegion(host, { timestamps: client, options }),
       onFatal: (error) => fatal.tell(asNokv(error, workDir)),
     });

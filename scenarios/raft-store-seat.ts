@@ -7,7 +7,8 @@ import { Transport } from "../net/rpc/transport.ts";
 import { beginIncarnation } from "../raft/store/ident.ts";
 import { isStoreMessage } from "../raft/store/message-type.ts";
 import { RaftLog } from "../raft/store/raft-log.ts";
-import { RecordTransfer, enterSnapshotDirectory, plainRanges } from "../raft/store/record-transfer.ts";
+import { EngineTransfer, plainRanges } from "../raft/store/engine-transfer.ts";
+import { enterSnapshotDirectory } from "../raft/store/snapshot-directories.ts";
 import { Store } from "../raft/store/store.ts";
 import { type RegionMeta, peerOnStore } from "../raft/region.ts";
 import type { Dice } from "../sim/dice.ts";
@@ -176,7 +177,7 @@ export class StoreSeat {
       engine,
       log,
       transport,
-      transfer: new RecordTransfer(env, engine, enterSnapshotDirectory(env.disk, "/", "snapshots"), plainRanges),
+      transfer: new EngineTransfer(env, engine, enterSnapshotDirectory(env.disk, "/", "snapshots"), plainRanges),
       storeId: this.storeId,
       options: plan.store,
       makeMachine: (host) => new ToyMachine({ world, witness, store: this.machine.name }, host),

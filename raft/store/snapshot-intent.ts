@@ -1,12 +1,13 @@
 import { ByteReader, MalformedError } from "../../core/bytes/byte-reader.ts";
 import { ByteWriter } from "../../core/bytes/byte-writer.ts";
-import { type Layout, decode, encode, list, struct, u32, u53 } from "../../core/bytes/layout.ts";
+import { type Layout, blob, decode, encode, list, struct, u32, u53 } from "../../core/bytes/layout.ts";
 import { NokvError } from "../../core/errors.ts";
 import type { StreamFile } from "../../net/rpc/stream-messages.ts";
-import type { PeerId } from "../entry.ts";
+import { type PeerId, noBytes } from "../entry.ts";
 import { readSnapshotMeta, writeSnapshotMeta } from "../message-codec.ts";
 import { type RegionMeta, regionLayout } from "../region.ts";
 import type { SnapshotMeta } from "../snapshot-meta.ts";
+import type { SnapshotContent } from "./snapshot-transfer.ts";
 
 /** A snapshot whose files are complete and that is about to replace a peer's records and log. */
 export interface SnapshotIntent {
@@ -45,13 +46,29 @@ export function decodeIntent(bytes: Uint8Array): SnapshotIntent {
 
 const nameBytesMax = 256;
 
-/** A snapshot's context is its region. */
-export function contextOf(region: RegionMeta): Uint8Array {
-  return encode(regionLayout, region);
+interface SnapshotContext {
+  readonly region: RegionMeta;
+  /** Of `SnapshotContent`. */
+  readonly detail: Uint8Array;
 }
 
-/** Null: it is no region. */
-export function regionOfSnapshot({ context }: SnapshotMeta): RegionMeta | null {
-  const read = decode(regionLayout, context);
+const contextLayout: Layout<SnapshotContext> = struct({ region: regionLayout, detail: blob });
+
+/** What the machine carries along with a snapshot. */
+export function contextOf(region: RegionMeta, detail: Uint8Array): Uint8Array {
+  return encode(contextLayout, { region, detail });
+}
+
+/** Null: it is no snapshot's context. */
+function readContext({ context }: SnapshotMeta): SnapshotContext | null {
+  const read = decode(contextLayout, context);
   return typeof read === "string" ? null : read.value;
+}
+
+export function regionOfSnapshot(snapshot: SnapshotMeta): RegionMeta | null {
+  return readContext(snapshot)?.region ?? null;
+}
+
+export function contentOf(snapshot: SnapshotMeta, files: readonly StreamFile[]): SnapshotContent {
+  return { files, detail: readContext(snapshot)?.detail ?? noBytes };
 }

@@ -1,5 +1,4 @@
 import { ByteReader, MalformedError } from "../../core/bytes/byte-reader.ts";
-import { DiskError } from "../../core/env/disk.ts";
 import type { Hello } from "../../net/rpc/hello.ts";
 import type { StreamManifest } from "../../net/rpc/stream-messages.ts";
 import type { StreamAcceptor, StreamSink } from "../../net/rpc/stream-receiver.ts";
@@ -8,7 +7,7 @@ import type { Message } from "../message.ts";
 import { type RegionMeta, peerById, rangesOverlap, regionProblem } from "../region.ts";
 import type { SnapshotMeta } from "../snapshot-meta.ts";
 import type { Peer } from "./peer.ts";
-import { type SnapshotIntent, regionOfSnapshot } from "./snapshot-intent.ts";
+import { type SnapshotIntent, contentOf, regionOfSnapshot } from "./snapshot-intent.ts";
 import type { IncomingSnapshot, SnapshotTransfer } from "./snapshot-transfer.ts";
 
 /** Whom a snapshot is for, and who is in its way. */
@@ -33,7 +32,6 @@ export class SnapshotReceiver implements StreamAcceptor {
   readonly #host: SnapshotHost;
   readonly #transfer: SnapshotTransfer;
   readonly #incoming = new Map<number, string>();
-  #last = 0;
 
   constructor(host: SnapshotHost, transfer: SnapshotTransfer) {
     this.#host = host;
@@ -45,15 +43,10 @@ export class SnapshotReceiver implements StreamAcceptor {
     if (typeof offered === "string") return done(offered);
     const regionId = offered.region.id;
     if (this.#incoming.has(regionId)) return done("another snapshot of the region is coming in");
-    const name = `${regionId}-${++this.#last}`;
-    try {
-      const files = this.#transfer.receive(name, manifest.files);
-      this.#incoming.set(regionId, name);
-      done(this.#sink(from.storeId, { ...offered, name, manifest, files }));
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      done(`no room for it: ${error.message}`);
-    }
+    const files = this.#transfer.receive(contentOf(offered.snapshot, manifest.files));
+    if (typeof files === "string") return done(files);
+    this.#incoming.set(regionId, files.name);
+    done(this.#sink(from.storeId, { ...offered, manifest, files }));
   }
 
   /** Of snapshots that are coming in, or being installed. */
@@ -95,9 +88,10 @@ export class SnapshotReceiver implements StreamAcceptor {
 
   #sink(
     fromStore: number,
-    coming: Offered & { readonly name: string; manifest: StreamManifest; files: IncomingSnapshot },
+    coming: Offered & { readonly manifest: StreamManifest; readonly files: IncomingSnapshot },
   ): StreamSink {
-    const { message, snapshot, region, name, manifest, files } = coming;
+    const { message, snapshot, region, manifest, files } = coming;
+    const { name } = files;
     return {
       start: { file: 0, offset: 0 },
       write: (file, offset, bytes, done) => files.write(file, offset, bytes, done),

@@ -8,7 +8,7 @@ import { putApplyState, putRegionState, readApplyStates, readRegionStates } from
 import type { LogChange } from "./log-change.ts";
 import { noteKey } from "./log-notes.ts";
 import type { RaftLog } from "./raft-log.ts";
-import { type SnapshotIntent, decodeIntent, regionOfSnapshot } from "./snapshot-intent.ts";
+import { type SnapshotIntent, contentOf, decodeIntent, regionOfSnapshot } from "./snapshot-intent.ts";
 import type { SnapshotTransfer } from "./snapshot-transfer.ts";
 
 interface Recovering {
@@ -56,9 +56,10 @@ async function finish(
   const applied = readApplyStates(engine).get(regionId)?.index ?? 0;
   let isThere = state?.state === "normal" && state.peerId === peerId && applied >= snapshot.index;
   const region = regionOfSnapshot(snapshot);
-  if (!isThere && region !== null && transfer.has(name, files)) {
+  const content = contentOf(snapshot, files);
+  if (!isThere && region !== null && transfer.has(name, content)) {
     const error = await new Promise<NokvError | null>((resolve) => {
-      transfer.replace(name, files, region, stateOfSnapshot(engine, intent, region), resolve);
+      transfer.replace(name, content, region, stateOfSnapshot(engine, intent, region), resolve);
     });
     if (error !== null && error.code !== "NOKV_CORRUPTION") throw error;
     isThere = error === null;

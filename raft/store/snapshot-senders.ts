@@ -15,11 +15,11 @@ import type { StoreStats } from "./store-stats.ts";
 interface Sending {
   readonly peer: Peer;
   readonly to: PeerId;
-  readonly snapshot: SnapshotMeta;
+  readonly index: LogIndex;
+  snapshot: SnapshotMeta | null;
   files: OutgoingSnapshot | null;
+  /** Once its message has left the machine. */
   handle: StreamHandle | null;
-  /** Its message has left the machine. */
-  streaming: boolean;
   /** Ticks until it is given up, as long as it is not streaming. */
   ticksLeft: number;
 }
@@ -47,7 +47,7 @@ export class SnapshotSenders {
   heldIndex(peer: Peer): LogIndex | null {
     let held: LogIndex | null = null;
     for (const sending of this.#sendings.values()) {
-      if (sending.peer === peer) held = Math.min(held ?? sending.snapshot.index, sending.snapshot.index);
+      if (sending.peer === peer) held = Math.min(held ?? sending.index, sending.index);
     }
     return held;
   }
@@ -59,21 +59,24 @@ export class SnapshotSenders {
     const { region, applyState } = peer;
     const { index, term, high, low } = applyState;
     const conf = voterConfiguration(region);
-    const snapshot = { index, term, conf, historyHash: [high, low] as const, context: contextOf(region) };
-    const sending: Sending = { peer, to, snapshot, files: null, handle: null, streaming: false, ticksLeft: startTicks };
+    const sending: Sending = { peer, to, index, snapshot: null, files: null, handle: null, ticksLeft: startTicks };
     this.#sendings.set(key, sending);
     this.#transfer.exportAt(region, (files) => {
-      if (this.#sendings.get(key) !== sending) {
-        if (typeof files !== "string") files.release();
-      } else if (typeof files === "string" || peer.closed) {
-        if (typeof files !== "string") files.release();
-        this.#sendings.delete(key);
-        this.#refused.push({ peer, to, ticksLeft: retryTicks });
-      } else {
+      if (typeof files === "string") this.#exportFailed(key, sending);
+      else if (this.#sendings.get(key) !== sending) files.release();
+      else {
+        const context = contextOf(region, files.content.detail);
+        sending.snapshot = { index, term, conf, historyHash: [high, low], context };
         sending.files = files;
-        peer.input({ kind: "snapshot", to, snapshot });
+        peer.input({ kind: "snapshot", to, snapshot: sending.snapshot });
       }
     });
+  }
+
+  #exportFailed(key: string, sending: Sending): void {
+    if (this.#sendings.get(key) !== sending) return;
+    this.#sendings.delete(key);
+    this.#refused.push({ peer: sending.peer, to: sending.to, ticksLeft: retryTicks });
   }
 
   /** The machine lets it go. */
@@ -87,11 +90,10 @@ export class SnapshotSenders {
       return;
     }
     const { files } = sending;
-    sending.streaming = true;
     this.#stats.snapshotsOut++;
     const writer = new ByteWriter();
     writeMessage(writer, peer.regionId, peer.epoch, message);
-    const manifest = { snapshotId: ++this.#lastId, meta: writer.toBytes(), files: files.files };
+    const manifest = { snapshotId: ++this.#lastId, meta: writer.toBytes(), files: files.content.files };
     const source = { manifest, read: files.read.bind(files) };
     sending.handle = this.#transport.stream(storeId, source, ({ kind }) => {
       files.release();
@@ -114,7 +116,7 @@ export class SnapshotSenders {
   tick(): void {
     for (const [key, sending] of this.#sendings) {
       // The machine thought better of it: it leads no more, or the follower has come on by itself.
-      if (sending.streaming || --sending.ticksLeft > 0) continue;
+      if (sending.handle !== null || --sending.ticksLeft > 0) continue;
       sending.files?.release();
       this.#sendings.delete(key);
       this.#refused.push({ peer: sending.peer, to: sending.to, ticksLeft: 1 });

@@ -3,9 +3,16 @@ import type { NokvError } from "../../core/errors.ts";
 import type { StreamFile } from "../../net/rpc/stream-messages.ts";
 import type { RegionMeta } from "../region.ts";
 
+/** What a snapshot is made of. */
+export interface SnapshotContent {
+  readonly files: readonly StreamFile[];
+  /** Whatever else the transfer at the other end must know of them; at most a few thousand bytes. */
+  readonly detail: Uint8Array;
+}
+
 /** A region's records on their way out. */
 export interface OutgoingSnapshot {
-  readonly files: readonly StreamFile[];
+  readonly content: SnapshotContent;
   /** Exactly `length` bytes of a file; null: they cannot be read. At once or later. */
   // oxlint-disable-next-line max-params
   read(file: number, offset: number, length: number, done: (bytes: Uint8Array | null) => void): void;
@@ -13,15 +20,28 @@ export interface OutgoingSnapshot {
   release(): void;
 }
 
-/** A region's records on their way in, under a name. */
+/** A region's records on their way in. */
 export interface IncomingSnapshot {
+  /** Under which they are found again. */
+  readonly name: string;
   /** The next bytes of a file; valid only during the call. */
   // oxlint-disable-next-line max-params
   write(file: number, offset: number, bytes: Uint8Array, done: (ok: boolean) => void): void;
-  /** Everything was written. True: it survives a power loss, and its checksums are right (R7). */
+  /** Everything was written. True: it survives a power loss (R7). */
   finish(done: (ok: boolean) => void): void;
+  /** Nothing more comes. The files go by `sweep`. */
   discard(): void;
 }
+
+/** A stretch of a family. `end` null: to its end. */
+export interface FamilyRange {
+  readonly family: number;
+  readonly start: Uint8Array;
+  readonly end: Uint8Array | null;
+}
+
+/** Where the records of a region lie: what its machine's families make of its range. */
+export type RangesOf = (region: RegionMeta) => readonly FamilyRange[];
 
 /**
  * How a region's records leave one engine whole and come into another: those of its range in all replicated families,
@@ -30,18 +50,18 @@ export interface IncomingSnapshot {
 export interface SnapshotTransfer {
   /** As of this call, whatever is applied while it works. A string: why it can not be. Called back once, later. */
   exportAt(region: RegionMeta, done: (snapshot: OutgoingSnapshot | string) => void): void;
-  /** Room for what comes. Throws `DiskError`. */
-  receive(name: string, files: readonly StreamFile[]): IncomingSnapshot;
-  /** What was finished under that name is there. */
-  has(name: string, files: readonly StreamFile[]): boolean;
+  /** Room for what comes; a string: why there is none. */
+  receive(content: SnapshotContent): IncomingSnapshot | string;
+  /** All files that came under that name are there. */
+  has(name: string, content: SnapshotContent): boolean;
   /**
-   * What stands in the region's range gives way to the files of `name` and to `batch`, together and durably, or
+   * What stands in the region's range gives way to what came under `name` and to `batch`, together and durably, or
    * nothing happens (R8). Done again it changes nothing. `NOKV_CORRUPTION`: the files are damaged.
    */
   // oxlint-disable-next-line max-params
   replace(
     name: string,
-    files: readonly StreamFile[],
+    content: SnapshotContent,
     region: RegionMeta,
     batch: VersionedBatch,
     done: (error: NokvError | null) => void,

@@ -23,7 +23,7 @@ import type { RaftLog } from "./raft-log.ts";
 import type { RegionMachineMaker } from "./region-machine.ts";
 import { Turns } from "./turns.ts";
 import { blank, restore, restoreUninitialised } from "./restored.ts";
-import { type SnapshotIntent, encodeIntent, regionOfSnapshot } from "./snapshot-intent.ts";
+import { type SnapshotIntent, contentOf, encodeIntent, regionOfSnapshot } from "./snapshot-intent.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
 import { finishSnapshots, stateOfSnapshot } from "./snapshot-recovery.ts";
 import { SnapshotSenders } from "./snapshot-senders.ts";
@@ -382,7 +382,7 @@ export class Store implements PeerContext {
     const region = regionOfSnapshot(snapshot);
     assert(region !== null, "a snapshot's region was looked at when it came");
     const batch = stateOfSnapshot(this.engine, intent, region);
-    this.#transfer.replace(name, files, region, batch, (error) => {
+    this.#transfer.replace(name, contentOf(snapshot, files), region, batch, (error) => {
       if (error !== null) this.fail(error);
       else if (!this.#stopped) peer.installed();
     });

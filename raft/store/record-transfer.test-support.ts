@@ -7,27 +7,41 @@ import { refusal } from "../../core/engine/failure.ts";
 import { VersionedBatch } from "../../core/engine/versioned-batch.ts";
 import type { VersionedEntry, VersionedStore } from "../../core/engine/versioned-store.ts";
 import { type Disk, DiskError } from "../../core/env/disk.ts";
+import { readFully } from "../../core/env/whole-io.ts";
 import type { Env } from "../../core/env/env.ts";
 import { NokvError, corruption } from "../../core/errors.ts";
 import type { StreamFile } from "../../net/rpc/stream-messages.ts";
 import type { RegionMeta } from "../region.ts";
-import { FileReceiver, readVerified, snapshotOf, snapshotPath } from "./file-receiver.ts";
-import { machineStateKey } from "./machine-state.ts";
-import type { IncomingSnapshot, OutgoingSnapshot, SnapshotTransfer } from "./snapshot-transfer.ts";
-
-/** A stretch of a family. `end` null: to its end. */
-export interface FamilyRange {
-  readonly family: number;
-  readonly start: Uint8Array;
-  readonly end: Uint8Array | null;
-}
-
-/** Where the records of a region lie: what its machine's families make of its range. */
-export type RangesOf = (region: RegionMeta) => readonly FamilyRange[];
+import { withMachineState } from "./engine-transfer.ts";
+import { FileReceiver } from "./file-receiver.ts";
+import { SnapshotDirectories } from "./snapshot-directories.ts";
+import type {
+  FamilyRange,
+  IncomingSnapshot,
+  OutgoingSnapshot,
+  RangesOf,
+  SnapshotContent,
+  SnapshotTransfer,
+} from "./snapshot-transfer.ts";
 
 const fileBytesMax = 4 * 1024 * 1024;
 const scanMax = 256;
 const valueBytesMax = 64 * 1024 * 1024;
+
+/** What a read got wrong, the next one may get right. */
+const readsMax = 4;
+
+/** Throws `DiskError`, and `NOKV_CORRUPTION` when it is not what was announced. */
+function readVerified(disk: Disk, path: string, { sizeBytes, crc }: StreamFile): Uint8Array {
+  for (let reads = 0; reads < readsMax; reads++) {
+    const file = disk.open(path, "read");
+    const bytes = new Uint8Array(file.sizeBytes());
+    readFully(file, 0, bytes, 0, bytes.length);
+    file.close();
+    if (bytes.length === sizeBytes && crc32(bytes, 0, bytes.length, 0) === crc) return bytes;
+  }
+  throw corruption(path, 0, "the file of a snapshot does not match its checksum", "it will be sent again");
+}
 
 /**
  * Region by region as single records, over nothing but a `VersionedStore`: the whole region is in memory for a while,
@@ -37,6 +51,7 @@ export class RecordTransfer implements SnapshotTransfer {
   readonly #env: Env;
   readonly #store: VersionedStore;
   readonly #directory: string;
+  readonly #incoming: SnapshotDirectories;
   readonly #rangesOf: RangesOf;
 
   /** `directory` exists and holds nothing else. */
@@ -45,6 +60,7 @@ export class RecordTransfer implements SnapshotTransfer {
     this.#env = env;
     this.#store = store;
     this.#directory = directory;
+    this.#incoming = new SnapshotDirectories(env, directory, "in");
     this.#rangesOf = rangesOf;
   }
 
@@ -62,25 +78,27 @@ export class RecordTransfer implements SnapshotTransfer {
     if (writer.length > 0) files.push(writer.toBytes());
     const described = files.map((bytes) => ({ sizeBytes: bytes.length, crc: crc32(bytes, 0, bytes.length, 0) }));
     const snapshot: OutgoingSnapshot = {
-      files: described,
+      content: { files: described, detail: new Uint8Array(0) },
       read: (file, offset, length, read) => read(files[file]?.subarray(offset, offset + length) ?? null),
       release: () => void files.splice(0, files.length),
     };
     this.#env.clock.soon(() => done(snapshot));
   }
 
-  receive(name: string, files: readonly StreamFile[]): IncomingSnapshot {
-    return new FileReceiver(this.#env.disk, this.#directory, name, files);
+  receive({ files }: SnapshotContent): IncomingSnapshot | string {
+    const name = this.#incoming.take();
+    if (name === null) return "too many";
+    return new FileReceiver(this.#env.disk, this.#incoming.pathOf(name), name, files.map((_, i) => `${i}`));
   }
 
-  has(name: string, files: readonly StreamFile[]): boolean {
-    return files.every((_, i) => this.#env.disk.kind(snapshotPath(this.#directory, name, i)) === "file");
+  has(name: string, { files }: SnapshotContent): boolean {
+    return files.every((_, i) => this.#env.disk.kind(`${this.#incoming.pathOf(name)}/${i}`) === "file");
   }
 
   // oxlint-disable-next-line max-params
   replace(
     name: string,
-    files: readonly StreamFile[],
+    { files }: SnapshotContent,
     region: RegionMeta,
     batch: VersionedBatch,
     done: (error: NokvError | null) => void,
@@ -88,7 +106,7 @@ export class RecordTransfer implements SnapshotTransfer {
     const whole = new VersionedBatch();
     const seen = new Set<string>();
     try {
-      for (const [i, file] of files.entries()) this.#take(snapshotPath(this.#directory, name, i), file, whole, seen);
+      for (const [i, file] of files.entries()) this.#take(`${this.#incoming.pathOf(name)}/${i}`, file, whole, seen);
     } catch (error) {
       if (error instanceof NokvError) return done(error);
       if (error instanceof DiskError) return done(refusal(error, `reading a snapshot in ${this.#directory} failed`));
@@ -103,10 +121,7 @@ export class RecordTransfer implements SnapshotTransfer {
   }
 
   sweep(keep: readonly string[]): void {
-    const { disk } = this.#env;
-    for (const file of disk.list(this.#directory)) {
-      if (!keep.includes(snapshotOf(file))) disk.remove(`${this.#directory}/${file}`);
-    }
+    this.#incoming.sweep(keep);
   }
 
   clear(region: RegionMeta, done: (error: NokvError | null) => void): void {
@@ -156,8 +171,7 @@ export class RecordTransfer implements SnapshotTransfer {
   }
 
   #ranges(region: RegionMeta): FamilyRange[] {
-    const state = machineStateKey(region.id);
-    return [...this.#rangesOf(region), { family: columnFamily.local, start: state, end: Uint8Array.of(...state, 0) }];
+    return withMachineState(region, this.#rangesOf);
   }
 
   /** `history`: of family `data` every version, the oldest first. */
@@ -206,26 +220,4 @@ function readRecord(from: ByteReader): { readonly family: number; readonly recor
   const expiresAtMs = from.varint("expiry");
   const value = from.bool("has value") ? from.copy("value", valueBytesMax) : null;
   return { family, record: { key, version, value, expiresAtMs } };
-}
-
-/** All families with the region's own range. */
-export function plainRanges(region: RegionMeta): readonly FamilyRange[] {
-  const { data, lock, txn, prewrite } = columnFamily;
-  const end = region.end.length === 0 ? null : region.end;
-  return [data, lock, txn, prewrite].map((family) => ({ family, start: region.start, end }));
-}
-
-/** Makes the directory of snapshots, durably. Throws `NOKV_IO` and `NOKV_NO_SPACE`. */
-export function enterSnapshotDirectory(disk: Disk, parent: string, name: string): string {
-  const path = `${parent === "/" ? "" : parent}/${name}`;
-  try {
-    if (disk.kind(path) === null) {
-      disk.mkdir(path);
-      disk.syncDirNow(parent);
-    }
-  } catch (error) {
-    if (error instanceof DiskError) throw refusal(error, `entering ${path} failed`);
-    throw error;
-  }
-  return path;
 }
