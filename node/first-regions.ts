@@ -91,10 +91,10 @@ export class FirstRegions {
       }
     } catch (error) {
       if (!(error instanceof NokvError) && !(error instanceof DiskError)) throw error;
-      if (!this.#stopped) failed(error);
+      failed(error);
       return;
     }
-    if (!this.#stopped) this.#finish();
+    this.#finish();
   }
 
   #finish(): void {

@@ -8,6 +8,7 @@ import { RedisServer } from "../net/redis/server.ts";
 import type { NetOptions } from "../net/rpc/options.ts";
 import { Transport } from "../net/rpc/transport.ts";
 import type { TxnClientOptions } from "../txn/remote/client-options.ts";
+import { GarbageKeeper, type GarbageKeeperOptions, garbageKeeperOptionsDefault } from "../txn/remote/garbage-keeper.ts";
 import { ClusterKv } from "../txn/remote/cluster-kv.ts";
 import { TxnClient } from "../txn/remote/txn-client.ts";
 import { AddressBook } from "./address-book.ts";
@@ -23,6 +24,7 @@ export interface GatewayNodeConfig {
   /** Null: nowhere. */
   readonly diagnostics: Address | null;
   readonly client?: Partial<TxnClientOptions>;
+  readonly garbage?: Partial<GarbageKeeperOptions>;
   readonly network?: Partial<NetOptions>;
 }
 
@@ -32,6 +34,7 @@ interface GatewayParts {
   readonly client: TxnClient;
   readonly server: RedisServer;
   readonly probe: CoordinatorProbe;
+  readonly garbage: GarbageKeeper;
 }
 
 const probeMs = 500;
@@ -98,6 +101,7 @@ export async function openGatewayNode(env: Env, config: GatewayNodeConfig): Prom
     throw error;
   }
   probe.start();
+  parts.garbage.start();
   return new GatewayNode(parts, diagnostics);
 }
 
@@ -116,7 +120,8 @@ function compose(env: Env, config: GatewayNodeConfig, options: GatewayOptions): 
   const { clock, random } = env;
   const client = new TxnClient({ clock, random, caller: transport, coordinator, options: config.client ?? {} });
   const server = new RedisServer(env, new ClusterKv(client, clock), options);
-  return { transport, coordinator, client, server, probe: new CoordinatorProbe(env, coordinator) };
+  const garbage = new GarbageKeeper(client, clock, { ...garbageKeeperOptionsDefault, ...config.garbage });
+  return { transport, coordinator, client, server, probe: new CoordinatorProbe(env, coordinator), garbage };
 }
 
 async function listen(server: RedisServer, address: Address): Promise<void> {
@@ -126,8 +131,9 @@ async function listen(server: RedisServer, address: Address): Promise<void> {
   throw new NokvError("NOKV_IO", `cannot listen on ${host}:${port}: ${failure.message}`, { cause: failure });
 }
 
-function closeRest({ client, coordinator, transport, probe }: GatewayParts): void {
+function closeRest({ client, coordinator, transport, probe, garbage }: GatewayParts): void {
   probe.stop();
+  garbage.stop();
   client.close();
   coordinator.close();
   transport.close();

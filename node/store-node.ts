@@ -13,6 +13,7 @@ import { EngineTransfer } from "../raft/store/engine-transfer.ts";
 import type { RaftLog } from "../raft/store/raft-log.ts";
 import { Store } from "../raft/store/store.ts";
 import type { StoreOptions } from "../raft/store/store-options.ts";
+import { GcDriver } from "../txn/server/gc-driver.ts";
 import { RegionService } from "../txn/server/region-service.ts";
 import { TxnRegion } from "../txn/server/txn-region.ts";
 import { type TxnRegionOptions, txnRegionOptions } from "../txn/server/region-options.ts";
@@ -22,6 +23,7 @@ import { FirstRegions } from "./first-regions.ts";
 import { listenTransport } from "./listen-transport.ts";
 import { regionRanges } from "./region-ranges.ts";
 import { openStoreDirectory, type StoreDirectory } from "./store-directory.ts";
+import { StoreGarbage } from "./store-garbage.ts";
 import { StoreReporter } from "./store-reporter.ts";
 import { StoreLoadMeter } from "./store-load.ts";
 import { storeVars } from "./store-vars.ts";
@@ -53,12 +55,16 @@ export interface StoreNodeConfig {
 
 const heartbeatMsDefault = 1_000;
 
+/** How often what the regions have forgotten is told to the engine. */
+const garbageMs = 1_000;
+
 interface StoreNodeParts extends StoreDirectory {
   readonly transport: Transport;
   readonly client: CoordinatorClient;
   readonly store: Store;
   readonly reporter: StoreReporter;
   readonly first: FirstRegions;
+  readonly garbage: StoreGarbage;
 }
 
 /** A store of a cluster: engine, Raft log, replicas, transactions and transport. The whole of a store's process. */
@@ -166,7 +172,7 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
   }
 }
 
-type OpenParts = Omit<StoreNodeParts, "reporter" | "first">;
+type OpenParts = Omit<StoreNodeParts, "reporter" | "first" | "garbage">;
 
 // oxlint-disable-next-line max-params
 function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fatal): StoreNodeParts {
@@ -182,7 +188,9 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
     begun: () => reporter.start(),
     failed: (error) => fatal.tell(asNokv(error, config.workDir)),
   });
-  return { ...parts, reporter, first };
+  const garbage = new StoreGarbage(env.clock, new GcDriver(store, engine, env.clock), garbageMs);
+  garbage.start();
+  return { ...parts, reporter, first, garbage };
 }
 
 /** The first fatal error is told; the store stops for it. */
@@ -244,6 +252,7 @@ async function closeAll(
 ): Promise<void> {
   parts?.first.stop();
   parts?.reporter.stop();
+  parts?.garbage.stop();
   await store?.close();
   client.close();
   transport.close();

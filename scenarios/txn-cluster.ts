@@ -263,9 +263,12 @@ export class TxnCluster {
     return group;
   }
 
-  /** Mostly the leader's. */
+  /** Mostly the leader's, or of one who takes itself for the leader. */
   #nodeFor(id: number): number {
-    const leader = this.#groups.get(id)?.leader ?? null;
+    const group = this.#groups.get(id);
+    const leader = group?.leader ?? null;
+    const [deposed] = group?.deposed ?? [];
+    if (deposed !== undefined && this.#dice.chance(1, 2)) return this.#nodes.indexOf(deposed.node);
     if (leader === null || this.#dice.chance(1, 30)) return this.#dice.below(nodeCount);
     return this.#nodes.indexOf(leader.node);
   }

@@ -66,6 +66,11 @@ export class ModelGroup implements ReplicaGroup {
     return this.#leader;
   }
 
+  /** Those that have fallen and have not heard of it. */
+  get deposed(): readonly ModelReplica[] {
+    return this.replicas.filter((replica) => replica !== this.#leader && replica.leadingTerm !== 0);
+  }
+
   /** The region as the replica has it that is furthest. */
   get region(): RegionMeta {
     const [furthest] = this.replicas.toSorted((a, b) => b.applied - a.applied);
@@ -152,7 +157,7 @@ export class ModelGroup implements ReplicaGroup {
     this.#truncate();
     const isCrash = dice.chance(1, 4);
     if (isCrash) fallen.restart();
-    else world.after(dice.skewed(1, this.#parts.applyUsMax), () => this.#tell(fallen));
+    else world.after(dice.skewed(1, dice.pick([this.#parts.applyUsMax, 100_000])), () => this.#tell(fallen));
     let delayUs = 0;
     for (let heirs = dice.between(1, 3); heirs > 0; heirs--) {
       delayUs += dice.skewed(10, 20_000);

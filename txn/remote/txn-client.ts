@@ -11,6 +11,7 @@ import { type TxnClientOptions, txnClientOptions } from "./client-options.ts";
 import { ClientTransaction } from "./client-transaction.ts";
 import { CommandSender } from "./command-sender.ts";
 import { Operation, type OperationWorld } from "./operation.ts";
+import { GarbageCollector } from "../client/garbage-collector.ts";
 import { Reader } from "../client/reader.ts";
 import { RegionCache } from "../client/region-cache.ts";
 import { RegionLocator } from "./region-locator.ts";
@@ -160,6 +161,18 @@ export class TxnClient {
         if (outcome.kind === "unavailable") finish(this.#unavailable(operation), null);
         else if (outcome.kind === "undetermined") finish(this.#undetermined(operation), null);
         else finish(null, outcome);
+      });
+    });
+  }
+
+  /**
+   * Collects what no reader at `safePoint` or above needs, in all regions; whoever began below it is too late. Not
+   * finished: what was collected is, and it may be begun again.
+   */
+  collectGarbage(safePoint: number, options: OperationOptions, done: Done<true>): OperationHandle {
+    return this.#operate<true>(options, done, (operation, finish) => {
+      new GarbageCollector(operation.calls, safePoint).run((collected) => {
+        finish(collected ? null : this.#unavailable(operation), collected ? true : null);
       });
     });
   }

@@ -14,7 +14,7 @@ export interface CommandLimits {
   readonly locksMax: number;
 }
 
-export const commandLimitsDefault: CommandLimits = { valueBytesMax: 1024 * 1000, pageMax: 1_024, locksMax: 128 };
+export const commandLimitsDefault: CommandLimits = { valueBytesMax: 1024 * 1000, pageMax: 1_024, locksMax: 64 };
 
 /**
  * What makes `command` one that no client may ask for, or null. What passes here can be evaluated on any state of any

@@ -29,7 +29,7 @@ function image(commands: readonly Command[]): Uint8Array {
 }
 
 describe("batches", () => {
-  test("a hundred increments of one key cost one request for timestamps and one entry", () => {
+  test("a hundred increments of one key cost one request for timestamps and one entry, and count to 100 (D11)", () => {
     const host = leading();
     const asked = Array.from({ length: 100 }, (_, i) => host.ask([increment("n", 10 + i)]));
     host.clock.turn();
@@ -154,7 +154,7 @@ describe("reads and claims", () => {
     expect(host.machine.mirrorDefect()).toBeNull();
   });
 
-  test("the newest value lives or not by the present that the caller names, not by the end of time", () => {
+  test("the newest value lives or not by the present that the caller names, not by any clock here (D28)", () => {
     const host = leading();
     const startTs = at(10);
     host.ask([prewrite(startTs, [put("a", "1", 1_704_067_200_000 + 50)])]);
@@ -173,7 +173,7 @@ describe("reads and claims", () => {
     expect(newest(at(50))).toMatchObject({ entry: null });
   });
 
-  test("pages are cut by their bytes and say where to go on", () => {
+  test("pages are cut by their bytes and go on right behind the last key (D29)", () => {
     const host = new FakeHost(regionOf("", ""), { pageBytesMax: 1_000 });
     host.lead(3);
     for (let i = 0; i < 4; i++) {
@@ -306,7 +306,7 @@ describe("leaders", () => {
 });
 
 describe("ranges", () => {
-  test("what was let in for another range is not proposed, and not read", () => {
+  test("what was let in for another range is not proposed, and not read: the range is looked at last (D6)", () => {
     const host = leading();
     const operation = host.ask([increment("x", 10)]);
     host.clock.turn();
