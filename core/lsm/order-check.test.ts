@@ -7,8 +7,9 @@ import type { NokvError } from "../errors.ts";
 import { MemoryDisk } from "./memory-disk.test-support.ts";
 import { OrderCheck } from "./order-check.ts";
 import { compareRecordOrder, type PlainRecord, recordsArbitrary, sortedUnique } from "./records.test-support.ts";
-import { directory, writeTable } from "./tables.test-support.ts";
-import type { TableMeta } from "./table-meta.ts";
+import { directory, smallBlocks, writeTable } from "./tables.test-support.ts";
+import type { RangeFragment } from "./range-tombstones.ts";
+import { bound, type TableMeta } from "./table-meta.ts";
 
 function check(disk: MemoryDisk, tables: readonly TableMeta[], budgetBytes = 50): NokvError[] {
   const found: NokvError[] = [];
@@ -93,6 +94,30 @@ describe("the order across levels", () => {
       { numRuns: 1_000 },
     );
     expect(tried).toBeGreaterThan(50);
+  });
+
+  test("counts range tombstones at the keys of records, of any run", () => {
+    const record = (key: number, version: number): PlainRecord => ({
+      family: 0, key: Uint8Array.of(key), version, value: Uint8Array.of(1), expiresAtMs: 0,
+    });
+    const hides = (from: number, until: number, ...versions: number[]): RangeFragment => ({
+      start: bound(0, Uint8Array.of(from)), end: bound(0, Uint8Array.of(until)), versions,
+    });
+    const cases: readonly (readonly [readonly (readonly [PlainRecord[], RangeFragment[]])[], number])[] = [
+      [[[[], [hides(1, 9, 20)]], [[record(5, 10)], []]], 0],
+      [[[[record(5, 10)], []], [[], [hides(1, 9, 20)]]], 1],
+      [[[[record(5, 30)], []], [[], [hides(1, 9, 20)]], [[record(5, 10), record(9, 40)], []]], 0],
+      [[[[], [hides(1, 9, 20, 8)]], [[record(5, 10)], []]], 1],
+      [[[[], [hides(1, 5, 8)]], [[record(5, 10)], []]], 0],
+      [[[[], [hides(4, 6, 30)]], [[], [hides(1, 9, 30)]], [[record(5, 10)], []]], 1],
+    ];
+    for (const [runs, faults] of cases) {
+      const disk = new MemoryDisk();
+      const tables = runs.map(([records, ranges], i) => {
+        return { ...writeTable(disk, 100 - 10 * i, records, smallBlocks, ranges), level: Math.max(0, i - 1) };
+      });
+      expect(check(disk, tables)).toHaveLength(faults);
+    }
   });
 
   test("ends with an error where a table cannot be read, and gives everything back", () => {

@@ -4,6 +4,7 @@ import { corruption, type NokvError } from "../errors.ts";
 import { runsOf } from "./compaction-picker.ts";
 import { JobTables } from "./job-tables.ts";
 import type { LevelCursor } from "./level-cursor.ts";
+import { RangeTombstones } from "./range-tombstones.ts";
 import { compareRecordKeys } from "./record-order.ts";
 import { boundOf } from "./table-check.ts";
 import { viewOf } from "./table-format.ts";
@@ -16,14 +17,18 @@ const blockBytes = 4096;
 interface Run {
   readonly tables: readonly TableMeta[];
   readonly cursor: LevelCursor;
+  readonly ranges: RangeTombstones;
+  /** Of `ranges`: where the last key lay. */
+  interval: number;
   /** Once is enough: one table in the wrong level holds many keys. */
   told: boolean;
 }
 
 /**
  * Whether for each key everything in a level is newer than everything further down, which is what reads trust that
- * stop at the first record they find. Walks the runs of all tables side by side, one block of each in memory, and
- * tells `note` of each run that holds a record as new as one above it, with the table and the versions.
+ * stop at the first record they find, and merges that drop what has nothing older below. Range tombstones count at
+ * every key that some record has. Walks the runs of all tables side by side, one block of each in memory, and tells
+ * `note` of each run that holds a record or a range tombstone as new as one above it, with the table and the versions.
  */
 export class OrderCheck {
   readonly #directory: string;
@@ -42,12 +47,17 @@ export class OrderCheck {
     // Nothing lies above or below.
     if (runs.length < 2) return;
     try {
-      for (const run of runs) this.#runs.push({ tables: run, cursor: this.#tables.runCursor(run), told: false });
+      for (const run of runs) this.#runs.push(this.#open(run));
       for (const { cursor } of this.#runs) cursor.seekFirst();
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  #open(tables: readonly TableMeta[]): Run {
+    const ranges = RangeTombstones.ofFragments(this.#tables.ranges(tables));
+    return { tables, cursor: this.#tables.runCursor(tables), ranges, interval: -1, told: false };
   }
 
   /** Works through about `budgetBytes` of keys; false when all is done. Throws as the constructor does. */
@@ -88,13 +98,19 @@ export class OrderCheck {
     let passedBytes = 0;
     let floor = Number.MAX_SAFE_INTEGER;
     let above = run;
-    for (let i = first; i < this.#runs.length; i++) {
-      const below = this.#runs[i] as Run;
-      const { cursor } = below;
+    // Runs that do not have the key may hide it.
+    for (const below of this.#runs) {
+      const { cursor, ranges } = below;
       let oldest = floor;
+      if (ranges.count > 0) {
+        below.interval = ranges.intervalOf(head, view, 0, below.interval);
+        const newest = ranges.coverOfInterval(below.interval, Number.MAX_SAFE_INTEGER);
+        if (newest >= floor) this.#fault(below, above, head, [newest, floor]);
+        if (newest > 0) oldest = Math.min(oldest, ranges.leastAbove(below.interval, 0));
+      }
       while (cursor.valid && compareRecordKeys(cursor.bytes, cursor.view, cursor.offset, head, view, 0) === 0) {
         const version = readVersion(cursor.view, cursor.offset);
-        if (version >= floor && below !== above) this.#fault(below, above, head, [version, floor]);
+        if (version >= floor) this.#fault(below, above, head, [version, floor]);
         if (version < oldest) oldest = version;
         passedBytes += head.length;
         cursor.next();

@@ -1,6 +1,7 @@
 /** Tables for tests: built from plain records on a memory disk. */
 import { BlockCache } from "./block-cache.ts";
 import type { MemoryDisk } from "./memory-disk.test-support.ts";
+import type { RangeFragment } from "./range-tombstones.ts";
 import type { PlainRecord } from "./records.test-support.ts";
 import { arenaFor } from "./records.test-support.ts";
 import { PointBudget } from "./point-index.ts";
@@ -16,17 +17,19 @@ export const smallBlocks: TableOptions = {
 };
 
 /** `records` in record order, without duplicates. */
+// oxlint-disable-next-line max-params
 export function writeTable(
   disk: MemoryDisk,
   number: number,
   records: readonly PlainRecord[],
   options: TableOptions = smallBlocks,
+  ranges: readonly RangeFragment[] = [],
 ): TableMeta {
   const file = disk.open(tablePath(directory, number), "create");
   const builder = new TableBuilder(file, number, options);
   const arena = arenaFor(records);
   for (const record of records) builder.add(arena.bytes, arena.view, arena.append(record));
-  const properties = builder.finish();
+  const properties = builder.finish(ranges);
   file.close();
   return { ...properties, level: 0 };
 }

@@ -169,7 +169,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     file: "core/lsm/table-builder.ts",
     find: `    const endsWithRange = last !== null && (largest === null || compareKeys(last, largest) > 0);`,
     replace: `    const endsWithRange = last !== null && largest === null;`,
-    oracles: ["exception", "errors", "liveness", ...wrong],
+    oracles: ["verify", "exception", "errors", "liveness", ...wrong],
     scenario: null,
     why: "A merge takes a range tombstone down and leaves tables above older data that it no longer covers.",
   },
