@@ -133,7 +133,7 @@ export const engineOptionsDefault: EngineOptions = {
   walkWorthBytes: 32 * KiB,
   level0TablesStop: 20,
   compactionDebtBytesMax: 16 * GiB,
-  slowestBytesPerSecond: 16 * MiB,
+  slowestBytesPerSecond: 64 * MiB,
   levelBytesBase: GiB,
   levelBytesFactor: 10,
   valueThresholdBytes: 2 * KiB,
