@@ -36,6 +36,7 @@ interface ExclusiveWork {
 /** Merges tables so that reads look into few of them and what nobody reads goes away. */
 export class Compactor {
   readonly #context: BackgroundContext;
+  readonly #flushes: Lane;
   readonly lane: Lane;
   /** Callers who want everything merged; served together by the next compaction. */
   #manual: Done[] = [];
@@ -62,8 +63,9 @@ export class Compactor {
   /** Tables dropped unread, since range tombstones hid all of them. */
   removedCount = 0;
 
-  constructor(context: BackgroundContext) {
+  constructor(context: BackgroundContext, flushes: Lane) {
     this.#context = context;
+    this.#flushes = flushes;
     this.lane = new Lane(context, "compaction");
   }
 
@@ -209,10 +211,15 @@ export class Compactor {
   }
 
   #pickOptions(): PickOptions {
-    const { tables, options } = this.#context;
+    const { tables, options, write } = this.#context;
     const { current } = tables;
     const walkedOften = current.walkCount >= current.walksWorthMerging(options.walkWorthBytes);
-    return walkedOften ? { ...options, level0TablesMax: 1 } : options;
+    if (walkedOften) return { ...options, level0TablesMax: 1 };
+    // While writes come faster than they are flushed, a merge would slow the flushes, and the more tables it takes the
+    // less often level 1 is written anew. Well before writes are slowed for it.
+    if (write.memtables.immutableCount === 0 || this.#flushes.failure !== null) return options;
+    const { level0TablesMax, level0TablesStop } = options;
+    return { ...options, level0TablesMax: level0TablesMax + ((level0TablesStop - level0TablesMax) >>> 2) };
   }
 
   #job(compaction: Compaction): CompactionJob {

@@ -118,7 +118,7 @@ export class Engine implements VersionedStore {
       kick: () => this.#kick(),
     });
     this.#flusher = new Flusher(context);
-    this.#compactor = new Compactor(context);
+    this.#compactor = new Compactor(context, this.#flusher.lane);
     this.transfer = new Transfer(this, context, this.#compactor, this.#flusher);
     this.#verifier = new Verifier(context, () => this.#checkOpen());
     this.#pins.onUnpinned = () => this.#compactor.pinsMoved();

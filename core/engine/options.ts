@@ -131,7 +131,7 @@ export const engineOptionsDefault: EngineOptions = {
   retainedMemtableBytes: 128 * MiB,
   level0TablesMax: 8,
   walkWorthBytes: 32 * KiB,
-  level0TablesStop: 20,
+  level0TablesStop: 36,
   compactionDebtBytesMax: 16 * GiB,
   slowestBytesPerSecond: 64 * MiB,
   levelBytesBase: GiB,

@@ -15,6 +15,15 @@ export const backpressureMutants: readonly Mutant[] = [
     why: "Writes run at full speed into a stop of seconds.",
   },
   {
+    name: "level-0-never-merged-while-memtables-wait",
+    file: "core/engine/compactor.ts",
+    find: `level0TablesMax: level0TablesMax + ((level0TablesStop - level0TablesMax) >>> 2) };`,
+    replace: `level0TablesMax: level0TablesStop + 1 };`,
+    oracles: hangs,
+    scenario: "engine-model",
+    why: "Writes stop for level 0, their memtables wait, and so does the merge that would let them go on.",
+  },
+  {
     name: "slowed-group-forgotten",
     file: "core/engine/write-path.ts",
     find: `      this.#paid = true;
