@@ -1,9 +1,7 @@
 import type { Env } from "../core/env/env.ts";
 import { type Engine, openEngine } from "../core/engine/engine.ts";
 import type { EngineOptions } from "../core/engine/options.ts";
-import { VersionedBatch } from "../core/engine/versioned-batch.ts";
 import { NokvError } from "../core/errors.ts";
-import { toBytes } from "../sim/checkers/text.ts";
 import { type ModelEntry, VersionedModel } from "../sim/checkers/versioned-model.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { Machine } from "../sim/machine.ts";
@@ -11,8 +9,9 @@ import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
 import { damageIn, verifyAtRest } from "./engine-verify.ts";
 import { pause } from "./recording-clock.ts";
-import { drawVersionsOptions, VersionedWrites } from "./versions-plan.ts";
 import { VersionsLook } from "./versions-look.ts";
+import { type Replacing, VersionsMoves } from "./versions-moves.ts";
+import { batchOf, drawVersionsOptions, VersionedWrites } from "./versions-plan.ts";
 
 const directory = "/db";
 const openingsMax = 40;
@@ -28,6 +27,12 @@ export const engineVersions: Scenario = {
   run: (world) => new EngineVersionsRun(world).run(),
 };
 
+/** What was recovered, and how many of the unsure batches are in it. */
+interface Match {
+  readonly model: VersionedModel;
+  readonly count: number;
+}
+
 class EngineVersionsRun {
   readonly #world: World;
   readonly #machine: Machine;
@@ -35,6 +40,7 @@ class EngineVersionsRun {
   readonly #options: Partial<EngineOptions>;
   readonly #writes: VersionedWrites;
   readonly #look: VersionsLook;
+  readonly #moves: VersionsMoves;
   #stepsLeft: number;
   /** What is there after a crash at the least, and what was applied since, in order. */
   #durable = new VersionedModel();
@@ -56,7 +62,20 @@ class EngineVersionsRun {
     this.#options = drawVersionsOptions(world, plan);
     const valueBytesMax = plan.pick([12, 100, 700]);
     this.#writes = new VersionedWrites(world.dice("writes"), plan.between(2, 16), valueBytesMax);
-    this.#look = new VersionsLook(world, world.dice("looks"), this.#writes);
+    this.#moves = new VersionsMoves(
+      {
+        world,
+        machine: this.#machine,
+        writes: this.#writes,
+        appliedCount: () => this.#durableCount + this.#unsure.length,
+        nextVersion: (engine) => this.#nextVersion(engine),
+        explain: (what, error) => this.#explain(what, error),
+        replaced: (engine, replacing) => this.#replaced(engine, replacing),
+      },
+      world.dice("moves"),
+    );
+    const isBusy = (family: number, key: string): boolean => this.#moves.isBusy(family, key);
+    this.#look = new VersionsLook({ world, writes: this.#writes, isBusy }, world.dice("looks"));
     this.#stepsLeft = plan.between(40, 300);
     world.mayCorrupt(this.#machine, () => false);
     world.story(`${this.#stepsLeft} steps, ${JSON.stringify(this.#options)}`);
@@ -64,6 +83,10 @@ class EngineVersionsRun {
 
   async run(): Promise<void> {
     const world = this.#world;
+    if (world.dice("other").chance(1, 3)) {
+      const prepared = await this.#machine.run((env) => this.#moves.prepare(env));
+      if (prepared.kind !== "done") world.fail("liveness", "another store could not be made without faults");
+    }
     world.startFaults(this.#machine);
     for (let openings = 0; this.#stepsLeft > 0 && openings < openingsMax; openings++) {
       const outcome = await this.#machine.run((env) => this.#life(env));
@@ -94,7 +117,7 @@ class EngineVersionsRun {
   // oxlint-disable-next-line complexity
   async #step(env: Env, engine: Engine): Promise<void> {
     const dice = this.#dice;
-    const choice = dice.below(40);
+    const choice = dice.below(44);
     if (choice < 16) return this.#apply(engine);
     if (choice < 18) {
       for (let i = dice.between(3, 12); i > 0; i--) this.#apply(engine);
@@ -107,6 +130,8 @@ class EngineVersionsRun {
     if (choice < 34) return this.#work(env, engine.flush());
     if (choice < 35) return this.#work(env, engine.compact());
     if (choice < 36) return void this.#judge(() => this.#look.everything(engine, this.#newest, this.#safePoint));
+    if (choice < 38) return this.#moves.exportAt(engine, this.#newest);
+    if (choice < 40) return this.#moves.replace(engine);
     return pause(env, dice.skewed(1, dice.pick([100, 10_000, 1_000_000])));
   }
 
@@ -180,35 +205,63 @@ class EngineVersionsRun {
       });
       return engine;
     }
+    // What is there nobody knows, so what is durable neither.
+    this.#poisoned = true;
     await this.#close(engine);
     return null;
   }
 
-  /** What was recovered is what was durable, and a prefix of what was not; now it is durable. */
+  /**
+   * What was recovered is what was durable, and a prefix of what was not; now it is durable. A replacement that was
+   * under way has happened, whole, or not.
+   */
   #recovered(engine: Engine): void {
-    const candidate = this.#durable.clone();
-    let count = 0;
-    let problem = this.#look.problem(engine, candidate, this.#safePoint);
-    const first = problem;
-    while (problem !== null) {
-      const next = this.#unsure[count];
-      if (next === undefined) {
-        return this.#world.fail("prefix", `neither what was durable (${first}) nor anything later (${problem})`);
-      }
-      candidate.apply(next);
-      count++;
-      problem = this.#look.problem(engine, candidate, this.#safePoint);
-    }
-    this.#durableCount += count;
-    this.#durable = candidate;
-    this.#newest = candidate.clone();
+    const { replacing } = this.#moves;
+    this.#moves.forget();
+    const found =
+      this.#match(engine, null) ??
+      (replacing === null ? null : this.#match(engine, replacing)) ??
+      this.#world.fail("prefix", this.#difference(engine));
+    this.#durableCount += found.count;
+    this.#durable = found.model;
+    this.#newest = found.model.clone();
     this.#unsure = [];
-    this.#highestVersion = 0;
-    for (const { version } of candidate.entries(this.#look.everywhere())) {
-      this.#highestVersion = Math.max(this.#highestVersion, version);
-    }
+    this.#highestVersion = this.#look.highestVersion(engine);
     // Whoever advanced it does so again, sooner or later.
     if (this.#dice.chance(1, 2)) engine.advanceSafePoint(this.#safePoint);
+  }
+
+  /** So many of the unsure batches make what is there; null: however many, they do not. */
+  #match(engine: Engine, replacing: Replacing | null): Match | null {
+    const model = this.#durable.clone();
+    let count = 0;
+    if (replacing !== null) {
+      // What was applied before it is in tables when it happens.
+      while (this.#durableCount + count < replacing.after) model.apply(this.#unsure[count++] ?? []);
+      model.replace(replacing);
+    }
+    while (this.#look.problem(engine, model, this.#safePoint) !== null) {
+      const next = this.#unsure[count];
+      if (next === undefined) return null;
+      model.apply(next);
+      count++;
+    }
+    return { model, count };
+  }
+
+  #difference(engine: Engine): string {
+    const durable = this.#look.problem(engine, this.#durable, this.#safePoint);
+    const newest = this.#look.problem(engine, this.#newest, this.#safePoint);
+    return `neither what was durable (${durable}) nor anything later (at the end: ${newest})`;
+  }
+
+  #replaced(engine: Engine, replacing: Replacing): void {
+    this.#confirm(replacing.after);
+    this.#durable.replace(replacing);
+    this.#newest.replace(replacing);
+    this.#judge(() => {
+      this.#highestVersion = Math.max(this.#highestVersion, this.#look.highestVersion(engine));
+    });
   }
 
   #nextVersion(engine: Engine): number {
@@ -221,7 +274,10 @@ class EngineVersionsRun {
   }
 
   #apply(engine: Engine): void {
-    const entries = this.#writes.draw(this.#newest, () => this.#nextVersion(engine), () => false);
+    const entries = this.#writes.draw(this.#newest, () => this.#nextVersion(engine), ({ family, key }) => {
+      return this.#moves.isBusy(family, key);
+    });
+    if (entries.length === 0) return;
     const batch = batchOf(entries);
     const room = engine.hasRoom(batch.byteLength);
     if (!room && this.#dice.chance(3, 4)) return;
@@ -324,13 +380,4 @@ class EngineVersionsRun {
     const explained = diskErrors.includes(error.code) && !this.#world.options.faultFree;
     if (!explained) this.#world.fail("errors", `${what}: ${error.code} ${error.message}`);
   }
-}
-
-export function batchOf(entries: readonly ModelEntry[]): VersionedBatch {
-  const batch = new VersionedBatch();
-  for (const { family, key, version, value, expiresAtMs } of entries) {
-    if (value === null) batch.delete(family, toBytes(key), version);
-    else batch.set(family, toBytes(key), version, toBytes(value), expiresAtMs);
-  }
-  return batch;
 }

@@ -1,7 +1,8 @@
 import type { EngineOptions } from "../core/engine/options.ts";
 import { columnFamily } from "../core/bytes/record.ts";
 import type { ModelEntry, VersionedModel } from "../sim/checkers/versioned-model.ts";
-import { compareText } from "../sim/checkers/text.ts";
+import { VersionedBatch } from "../core/engine/versioned-batch.ts";
+import { compareText, toBytes } from "../sim/checkers/text.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { World } from "../sim/world.ts";
 import { drawEngineOptions } from "./engine-sizes.ts";
@@ -89,4 +90,13 @@ export class VersionedWrites {
 
 function lifetimeFrom(version: number): number {
   return 1_704_067_200_000 + Math.floor(version / versionsPerMs);
+}
+
+export function batchOf(entries: readonly ModelEntry[]): VersionedBatch {
+  const batch = new VersionedBatch();
+  for (const { family, key, version, value, expiresAtMs } of entries) {
+    if (value === null) batch.delete(family, toBytes(key), version);
+    else batch.set(family, toBytes(key), version, toBytes(value), expiresAtMs);
+  }
+  return batch;
 }

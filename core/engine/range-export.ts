@@ -1,14 +1,13 @@
 import { compareKeys } from "../bytes/record.ts";
 import { DiskError } from "../env/disk.ts";
 import { NokvError } from "../errors.ts";
-import type { ChecksumJob, ChecksumResult } from "../lsm/checksum-job.ts";
 import type { Clip } from "../lsm/clipped-cursor.ts";
 import { outputTablesMax } from "../lsm/compaction-picker.ts";
 import type { CopyJob } from "../lsm/copy-job.ts";
-import { type TableMeta, tableFileName } from "../lsm/table-meta.ts";
+import { tableFileName } from "../lsm/table-meta.ts";
 import { noValueRules } from "../vlog/value-separator.ts";
 import { DirectorySync } from "../wal/directory-sync.ts";
-import { type BackgroundContext, dropRules, jobFailure, tableOptions } from "./background.ts";
+import { type BackgroundContext, dropRules, tableOptions } from "./background.ts";
 import { enterEmptyDirectory } from "./directory.ts";
 import { closed, invalidArgument, refusal } from "./failure.ts";
 import type { Flusher } from "./flusher.ts";
@@ -84,9 +83,9 @@ export class RangeExporter {
     const [held, entry] = await Promise.all([sealed, settled(entered)]);
     try {
       if (entry !== null) throw entry;
-      const tables = await this.#copy(held, clips, directory);
+      const made = await this.#copy(held, clips, directory);
       await syncEntries(this.#context, directory);
-      return await this.#list(tables, directory);
+      return made;
     } catch (error) {
       if (error instanceof DiskError) throw refusal(error, `the export to ${directory} failed`);
       throw error;
@@ -96,10 +95,12 @@ export class RangeExporter {
   }
 
   /** Range by range, so that each table lies within one. */
-  async #copy(held: HeldTables, clips: readonly Clip[], directory: string): Promise<TableMeta[]> {
+  async #copy(held: HeldTables, clips: readonly Clip[], directory: string): Promise<RangeExport> {
     const { options, directory: from } = this.#context;
     const files = held.version.valueFiles();
-    const made: TableMeta[] = [];
+    const made: ExportedFile[] = [];
+    let records = 0;
+    let bytes = 0;
     let firstTableNumber = 1;
     for (const clip of clips) {
       if (!this.#context.active) throw closed("database");
@@ -123,32 +124,17 @@ export class RangeExporter {
         // Every value comes into the tables: they must stand on their own.
         values: { ...noValueRules, files, relocate: files.map((file) => file.number) },
         valueDirectory: from,
+        summed: true,
       };
-      const { tables } = await runCopy(this.#context, job, "the export failed");
-      made.push(...tables);
+      const { tables, sums } = await runCopy(this.#context, job, "the export failed");
+      for (const [i, { number, sizeBytes, recordCount }] of tables.entries()) {
+        made.push({ name: tableFileName(number), sizeBytes, crc: sums[i] ?? 0 });
+        records += recordCount;
+        bytes += sizeBytes;
+      }
       firstTableNumber += tableNumbers;
     }
-    return made;
-  }
-
-  async #list(tables: readonly TableMeta[], directory: string): Promise<RangeExport> {
-    const named = tables.map(({ number, sizeBytes }) => ({ name: tableFileName(number), sizeBytes }));
-    const job: ChecksumJob = {
-      kind: "checksum",
-      files: named.map(({ name, sizeBytes }) => ({ path: `${directory}/${name}`, sizeBytes })),
-    };
-    const sums = await new Promise<readonly number[]>((resolve, reject) => {
-      this.#context.env.jobs.run(job, (error, result) => {
-        if (error === null) resolve((result as ChecksumResult).sums);
-        else reject(jobFailure(error, "the export failed"));
-      });
-    });
-    return {
-      directory,
-      files: named.map((file, i) => ({ ...file, crc: sums[i] ?? 0 })),
-      records: tables.reduce((sum, { recordCount }) => sum + recordCount, 0),
-      bytes: named.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    };
+    return { directory, files: made, records, bytes };
   }
 }
 

@@ -32,6 +32,8 @@ export interface CopyJob extends Job {
   readonly values: ValueRules;
   /** Where the value files of `values` are, those to be read and those to be written. */
   readonly valueDirectory: string;
+  /** The result has a checksum of each whole file. */
+  readonly summed?: boolean;
 }
 
 export interface CopyResult extends JobResult {
@@ -40,11 +42,14 @@ export interface CopyResult extends JobResult {
   readonly tables: readonly TableMeta[];
   /** Value files that came into use. */
   readonly values: readonly ValueFileMeta[];
+  /** CRC-32 of the file of each table, if they were asked for. */
+  readonly sums: readonly number[];
 }
 
 export class CopyMachine implements JobMachine {
   readonly #merge: MergeJob;
   readonly #values: ValueSeparator;
+  readonly #output: TableOutput;
   result: CopyResult | null = null;
 
   constructor(disk: Disk, job: CopyJob, wake: () => void) {
@@ -54,8 +59,10 @@ export class CopyMachine implements JobMachine {
       firstNumber: job.firstTableNumber,
       numbers: job.tableNumbers,
       table: job.table,
+      summed: job.summed === true,
     };
     const output = new TableOutput(disk, place, wake);
+    this.#output = output;
     this.#values = new ValueSeparator(disk, job.valueDirectory, job.values, wake);
     const parts = { input: new CopyInput(disk, job), output, values: this.#values, tableBytes: job.tableBytes };
     this.#merge = new MergeJob(parts, job.drop);
@@ -63,7 +70,8 @@ export class CopyMachine implements JobMachine {
 
   step(budgetBytes: number): JobState {
     const state = this.#merge.step(budgetBytes);
-    if (state === "done") this.result = { kind: "copy", tables: this.#merge.tables, values: this.#values.files };
+    if (state !== "done") return state;
+    this.result = { kind: "copy", tables: this.#merge.tables, values: this.#values.files, sums: this.#output.sums };
     return state;
   }
 }

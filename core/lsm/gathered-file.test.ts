@@ -9,7 +9,7 @@ test("the file holds what was written, whatever the pieces", () => {
   fc.assert(
     fc.property(lengths, fc.integer({ min: 1, max: 64 }), (pieces, bufferBytes) => {
       const disk = new MemoryDisk();
-      const file = new GatheredFile(disk.open("/f", "create"), new Uint8Array(bufferBytes));
+      const file = new GatheredFile(disk.open("/f", "create"), new Uint8Array(bufferBytes), false);
       const written: number[] = [];
       const source = new Uint8Array(50);
       for (const length of pieces) {

@@ -1,5 +1,6 @@
 // HOT: every byte of every table passes here.
 import { assert } from "../assert.ts";
+import { crc32 } from "../bytes/crc32.ts";
 import type { DiskFile, SyncDone } from "../env/disk.ts";
 import { writeFully } from "../env/whole-io.ts";
 
@@ -15,12 +16,16 @@ export class GatheredFile implements DiskFile {
   /** Where in the file the buffer begins, and how much of it is used. */
   #position = 0;
   #used = 0;
+  readonly #summed: boolean;
+  /** CRC-32 of all that was handed to the disk, if it was asked for. */
+  sum = 0;
 
-  /** `buffer` is used until `close`. */
-  constructor(file: DiskFile, buffer: Uint8Array) {
+  /** `buffer` is used until `close`. `summed`: with a checksum of the whole file. */
+  constructor(file: DiskFile, buffer: Uint8Array, summed: boolean) {
     this.path = file.path;
     this.#file = file;
     this.#buffer = buffer;
+    this.#summed = summed;
   }
 
   sizeBytes(): number {
@@ -36,6 +41,7 @@ export class GatheredFile implements DiskFile {
     const length = end - start;
     if (this.#used + length > this.#buffer.length) this.gather();
     if (length >= this.#buffer.length) {
+      if (this.#summed) this.sum = crc32(source, start, end, this.sum);
       writeFully(this.#file, position, source, start, end);
       this.#position += length;
       return length;
@@ -49,6 +55,7 @@ export class GatheredFile implements DiskFile {
   gather(): void {
     const used = this.#used;
     if (used === 0) return;
+    if (this.#summed) this.sum = crc32(this.#buffer, 0, used, this.sum);
     writeFully(this.#file, this.#position, this.#buffer, 0, used);
     this.#position += used;
     this.#used = 0;

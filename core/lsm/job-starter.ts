@@ -1,8 +1,6 @@
 import { AssertionError } from "../assert.ts";
 import type { Disk } from "../env/disk.ts";
 import type { Job, JobMachine, JobStarter } from "../env/jobs.ts";
-import { ChecksumMachine } from "./checksum-job.ts";
-import type { ChecksumJob } from "./checksum-job.ts";
 import { CompactionMachine } from "./compaction-job.ts";
 import type { CompactionJob } from "./compaction-job.ts";
 import { CopyMachine } from "./copy-job.ts";
@@ -27,8 +25,6 @@ export const startJob: JobStarter = (disk: Disk, job: Job, wake: () => void): Jo
       return new VerifyMachine(disk, job as VerifyJob);
     case "remove":
       return new RemoveMachine(disk, job as RemoveJob);
-    case "checksum":
-      return new ChecksumMachine(disk, job as ChecksumJob);
     default:
       throw new AssertionError(`a job is of a known kind, not ${job.kind}`);
   }

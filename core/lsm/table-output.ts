@@ -4,7 +4,7 @@ import {
   recordBytes, recordHeaderBytes, recordKind, readKeyLength, writeExpiresAtMs,
 } from "../bytes/record.ts";
 import { DiskError } from "../env/disk.ts";
-import type { Disk, DiskFile, SyncDone } from "../env/disk.ts";
+import type { Disk, SyncDone } from "../env/disk.ts";
 import { GatheredFile } from "./gathered-file.ts";
 import { clipFragments, type RangeFragment } from "./range-tombstones.ts";
 import { boundOf, TableBuilder } from "./table-builder.ts";
@@ -28,6 +28,8 @@ export interface OutputPlace {
   /** Numbers reserved from `firstNumber` on; the last table takes all that is left. */
   readonly numbers: number;
   readonly table: TableOptions;
+  /** With a checksum of each whole file, as it is written: what is read back may be wrong in flight. */
+  readonly summed?: boolean;
 }
 
 /**
@@ -39,7 +41,9 @@ export class TableOutput {
   readonly #place: OutputPlace;
   readonly #wake: () => void;
   readonly #tables: TableMeta[] = [];
-  #file: DiskFile | null = null;
+  /** Of the tables, if they were asked for. */
+  readonly sums: number[] = [];
+  #file: GatheredFile | null = null;
   #builder: TableBuilder | null = null;
   #syncedBytes = 0;
   #opened = 0;
@@ -128,6 +132,7 @@ export class TableOutput {
     this.#builder = null;
     this.#file = null;
     file.close();
+    this.sums.push(file.sum);
     this.#tables.push({ ...properties, level: this.#place.level });
   }
 
@@ -148,7 +153,7 @@ export class TableOutput {
     assert(this.#opened < this.#place.numbers, "a table has a reserved number");
     const number = this.#place.firstNumber + this.#opened;
     const opened = this.#disk.open(tablePath(this.#place.directory, number), "create");
-    const file = new GatheredFile(opened, this.#gathered);
+    const file = new GatheredFile(opened, this.#gathered, this.#place.summed === true);
     this.#file = file;
     this.#opened++;
     this.#syncedBytes = 0;

@@ -18,7 +18,7 @@ test("a model remembers every version, and forgets ranges", () => {
   expect(model.leastCount(0)).toBe(4);
   expect(model.leastCount(7)).toBe(2);
   const copy = model.clone();
-  model.clear([{ family: data, start: "a", end: "b" }]);
+  model.replace({ ranges: [{ family: data, start: "a", end: "b" }], entries: [], batch: [] });
   expect(model.keys(data)).toEqual(["b"]);
   expect(copy.keys(data)).toEqual(["a", "b"]);
 });

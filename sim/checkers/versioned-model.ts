@@ -22,6 +22,13 @@ export interface ModelRange {
   readonly end: string | null;
 }
 
+/** `entries` in the place of everything in `ranges`, together with a batch. */
+export interface ModelReplacement {
+  readonly ranges: readonly ModelRange[];
+  readonly entries: readonly ModelEntry[];
+  readonly batch: readonly ModelEntry[];
+}
+
 /** What a store of given versions should hold: per key all its records, by the simplest means. */
 export class VersionedModel {
   /** By (family, key); versions ascend. */
@@ -39,17 +46,20 @@ export class VersionedModel {
       const records = this.#records.get(id) ?? [];
       // Of two writes of one version the later one counts; only a batch has them.
       if (records.at(-1)?.version === version) records.pop();
+      // A tombstone that another store had forgotten never came, so its version is free, and those below.
+      if (family !== columnFamily.data && records.at(-1)?.value === null) records.length = 0;
       assert((records.at(-1)?.version ?? 0) < version, "a workload writes growing versions of a key");
       records.push({ version, value, expiresAtMs });
       this.#records.set(id, records);
     }
   }
 
-  /** Nothing was ever written in the ranges. */
-  clear(ranges: readonly ModelRange[]): void {
+  replace({ ranges, entries, batch }: ModelReplacement): void {
     for (const id of this.#records.keys()) {
       if (ranges.some((range) => isWithin(id, range))) this.#records.delete(id);
     }
+    this.apply(entries);
+    this.apply(batch);
   }
 
   /** All that stands in the ranges, in order. */
