@@ -20,6 +20,9 @@ const commitForms: readonly CommitForm[] = ["callback", "callback", "promise", "
 /** Commits of one turn. */
 const burstMax = 24;
 
+/** Writes beside a long operation. */
+const besideMax = 12;
+
 /** Writes are refused for want of room, and nothing that the background did has failed. */
 const behindOnly = /^\d+ (memtables wait for their flush|tables wait for compaction)$/;
 
@@ -152,10 +155,25 @@ export class EngineWorkload {
       case "verify":
         return dice.chance(1, 2) ? openTwice(this.driver, env) : this.#verify();
       case "checkpoint":
-        return this.checkpoints.take(env);
+        return this.#beside(env, this.checkpoints.take(env));
       case "move":
-        return this.checkpoints.move(env);
+        return this.#beside(env, this.checkpoints.move(env));
     }
+  }
+
+  /** Writes go on while `work` does. */
+  async #beside(env: Env, work: Promise<void>): Promise<void> {
+    const { engine } = this.driver;
+    let isOver = false;
+    const ended = work.then(() => {
+      isOver = true;
+    });
+    for (let i = this.#dice.below(besideMax); i > 0; i--) {
+      await pause(env, this.#dice.skewed(1, 5_000));
+      if (isOver || this.driver.engine !== engine || this.driver.pending >= pendingMax) break;
+      this.commit();
+    }
+    await ended;
   }
 
   commit(): void {
