@@ -42,7 +42,9 @@ export interface StoreDirectory {
 export async function openStoreDirectory(env: Env, config: StoreDirectoryConfig): Promise<StoreDirectory> {
   const { workDir, clusterId, storeId, failed } = config;
   await refuseStandalone(env, workDir);
-  const engine = await openEngine(env, workDir, { ...config.engine, versions: "given" });
+  // What is applied can be applied again from the Raft log, which is cut only behind what was asked to be durable.
+  const given = { durability: "none", versions: "given" } as const;
+  const engine = await openEngine(env, workDir, { ...config.engine, ...given });
   engine.onPoisoned(failed);
   let log: RaftLog | null = null;
   try {

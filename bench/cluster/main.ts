@@ -16,6 +16,7 @@ Three stores and a gateway, beside a three-node etcd and Redis.
   --systems A,B    of nokv, etcd, redis (all that are installed)
   --rounds N       medians of so many (3)
   --seconds N      for each workload (5)
+  --warm-up N      seconds of puts before (10)
   --kills N        of leaders, to time the failover (20); 0: none
   --keep           a file in bench/results/cluster/`;
 
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     systems: { type: "string", default: contestants.map(({ name }) => name).join(",") },
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "5" },
+    "warm-up": { type: "string", default: "10" },
     kills: { type: "string", default: "20" },
     keep: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -71,6 +73,7 @@ async function measure(): Promise<Outcome> {
       const directory = join(root, `${contestant.name}-${round}`);
       const system = await contestant.start(directory);
       versions[system.name] = system.version;
+      await runWorkload(system, "put-64", Number(values["warm-up"]));
       for (const workload of workloadNames) {
         const figure = await runWorkload(system, workload, Number(values.seconds));
         console.error(`${round} ${lineOf(figure)}`);
