@@ -26,7 +26,8 @@ export const nokv: Contestant = {
     };
     const coordinator = begin("coordinator");
     await listening(coordinatorPort, 30);
-    const children = new Map<number, Child>(stores.map((store) => [store, begin("serve", "--store-id", String(store))]));
+    const serve = (store: number): Child => begin("serve", "--store-id", String(store));
+    const children = new Map<number, Child>(stores.map((store) => [store, serve(store)]));
     const gateway = begin("redis");
     for (const store of stores) await listening(storePort(store), 30);
     await listening(gatewayPort, 30);
@@ -40,7 +41,7 @@ export const nokv: Contestant = {
         const store = await firstLeader();
         await children.get(store)?.kill("SIGKILL");
         return async () => {
-          children.set(store, begin("serve", "--store-id", String(store)));
+          children.set(store, serve(store));
           await listening(storePort(store), 30);
         };
       },
