@@ -101,7 +101,9 @@ export class Supervised {
       tell(`${name} ${how}, and starting it again would not help: see ${logPath}`);
       return;
     }
-    this.#restartMs = livedMs >= soundMs ? restartMsMin : Math.min(restartMsMax, this.#restartMs * 2);
+    // Who was killed from outside did nothing wrong.
+    const sound = livedMs >= soundMs || signal === "SIGKILL";
+    this.#restartMs = sound ? restartMsMin : Math.min(restartMsMax, this.#restartMs * 2);
     tell(`${name} ${how}; starting it again in ${this.#restartMs} ms`);
     this.#timer = setTimeout(() => this.start(), this.#restartMs);
   }

@@ -91,10 +91,10 @@ export class FirstRegions {
       }
     } catch (error) {
       if (!(error instanceof NokvError) && !(error instanceof DiskError)) throw error;
-      failed(error);
+      if (!this.#stopped) failed(error);
       return;
     }
-    this.#finish();
+    if (!this.#stopped) this.#finish();
   }
 
   #finish(): void {

@@ -160,14 +160,14 @@ function putAndGet(key: string, value: string): GatewayRequest {
   });
 }
 
-function remove(key: string): GatewayRequest {
+export function remove(key: string): GatewayRequest {
   return one(["DEL", key], key, { kind: "delete", existed: undefined }, (reply) => {
     const count = countOf(reply);
     return count === 0 || count === 1 ? { kind: "delete", existed: count === 1 } : unlike(reply);
   });
 }
 
-function append(key: string, suffix: string): GatewayRequest {
+export function append(key: string, suffix: string): GatewayRequest {
   const operation = { kind: "append", suffix } as const;
   return one(["APPEND", key, suffix], key, { ...operation, length: undefined }, (reply) => {
     const length = countOf(reply);

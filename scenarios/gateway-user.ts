@@ -311,7 +311,7 @@ function nameOf(tokens: readonly string[]): string {
 }
 
 /** Enters the outcome of a request into the history. */
-export function settle(stage: GatewayStage, sent: Sent, outcome: RequestOutcome): void {
+export function settle(stage: Pick<GatewayStage, "history" | "world">, sent: Sent, outcome: RequestOutcome): void {
   const { history, world } = stage;
   if (outcome.kind === "undetermined") {
     history.lost(sent);

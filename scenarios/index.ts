@@ -14,6 +14,7 @@ import { rpc } from "./rpc.ts";
 import { txnModel } from "./txn-model.ts";
 import { raftLog } from "./raft-log.ts";
 import { raftStore } from "./raft-store.ts";
+import { cluster } from "./cluster.ts";
 
 /** What we promise to survive. A mixed batch of seeds draws from these by weight. */
 export const scenarios: readonly Scenario[] = [
@@ -35,4 +36,5 @@ export const scenarios: readonly Scenario[] = [
   txnModel,
   raftLog,
   raftStore,
+  cluster,
 ];

@@ -1,40 +1,39 @@
 import { versionMax } from "../core/bytes/record.ts";
-import { encode } from "../core/bytes/layout.ts";
-import { type RegionMeta, describeRegion, peerOnStore, regionLayout } from "../raft/region.ts";
+import { type RegionMeta, describeRegion, peerOnStore } from "../raft/region.ts";
 import type { RegionHost } from "../raft/store/region-machine.ts";
 import type { World } from "../sim/world.ts";
+import { netOptions } from "../net/rpc/options.ts";
+import { bodyBytesMaxControl } from "../net/rpc/wire.ts";
 import { toyAt } from "./raft-store-clients.ts";
 import { leaderOf } from "./raft-store-nemesis.ts";
+import { RegionViews } from "./region-views.ts";
 import type { StoreNode, StoreSeat, StoreStage } from "./raft-store-seat.ts";
 
 /** Families that a region's records are in. */
 const families = [0, 1, 2];
 const recordsMax = 10_000;
+/** Entries that nobody has asked to be cut yet. */
+const logSlack = 16;
 
 /** Looks at all stores at once, now and then, and at what they hold in the end. */
 export class StoreJudge {
   readonly #stage: StoreStage;
   readonly #world: World;
   readonly #seats: readonly StoreSeat[];
-  /** By process and region. */
-  readonly #seen = new Map<StoreNode, Map<number, RegionMeta>>();
-  /** By region and epoch: the descriptor, as its first holder had it. */
-  readonly #descriptors = new Map<string, string>();
-  readonly #hashes = new Map<string, string>();
+  readonly #views: RegionViews;
 
   constructor(stage: StoreStage, seats: readonly StoreSeat[]) {
     this.#stage = stage;
     this.#world = stage.world;
     this.#seats = seats;
+    this.#views = new RegionViews((oracle, message) => stage.world.fail(oracle, message));
   }
 
   look(): void {
     for (const { node, machine } of this.#seats) {
       if (node === null || !machine.up) continue;
       for (const view of node.store.regions()) {
-        this.#descriptor(machine.name, node, view.region);
-        const { index, high, low } = view.applyState;
-        this.#hash(machine.name, view.region.id, index, `${high}.${low}`);
+        this.#views.look(machine.name, node, view);
       }
       this.#bounds(machine.name, node);
     }
@@ -45,7 +44,7 @@ export class StoreJudge {
     for (let region = 1; region <= this.#stage.plan.regions; region++) {
       const office = leaderOf(this.#seats, region);
       if (office === null) return false;
-      const index = office.node.store.region(region)?.applyState.index;
+      const index = office.store.region(region)?.applyState.index;
       for (const { storeId, node, machine } of this.#seats) {
         const isMember = office.region.peers.some((peer) => peer.storeId === storeId);
         if (node === null || !machine.up) return false;
@@ -96,35 +95,25 @@ export class StoreJudge {
     return `no progress after the faults:\n${lines.join("\n")}`;
   }
 
-  #descriptor(name: string, node: StoreNode, region: RegionMeta): void {
-    const seen = this.#seen.get(node) ?? new Map<number, RegionMeta>();
-    this.#seen.set(node, seen);
-    const known = seen.get(region.id);
-    seen.set(region.id, region);
-    if (known !== undefined) {
-      const { version, confVer } = known.epoch;
-      if (region.epoch.version < version || region.epoch.confVer < confVer) {
-        this.#world.fail("region", `${name} has ${describeRegion(region)} after ${describeRegion(known)}`);
-      }
-    }
-    const key = `${region.id}/${region.epoch.version}/${region.epoch.confVer}`;
-    const own = [...encode(regionLayout, region)].join(",");
-    const other = this.#descriptors.get(key);
-    if (other === undefined) this.#descriptors.set(key, own);
-    else if (other !== own) this.#world.fail("region", `${name}: two descriptors are ${describeRegion(region)}`);
+  /** Nobody is behind any more: what is applied is kept for no longer than the options say. */
+  logsAreCut(): boolean {
+    const { logKeepEntries } = this.#stage.plan.store;
+    return this.#seats.every(({ node }) => {
+      const regions = node?.store.regions() ?? [];
+      return regions.every(({ region }) => {
+        const group = node?.log.group(region.id) ?? null;
+        return group === null || group.last - group.start.index <= 2 * logKeepEntries + logSlack;
+      });
+    });
   }
 
-  // oxlint-disable-next-line max-params -- who, where, and what
-  #hash(name: string, region: number, index: number, hash: string): void {
-    const key = `${region}/${index}`;
-    const known = this.#hashes.get(key);
-    if (known === undefined) this.#hashes.set(key, hash);
-    else if (known !== hash) {
-      this.#world.fail("history-hash", `at ${index} of region ${region} ${name} has ${hash}, others ${known}`);
+  #bounds(name: string, node: StoreNode): void {
+    const { controlMessages, appendBytes } = node.transport.state();
+    const { controlMessagesMax, appendBytesMax } = netOptions(this.#stage.plan.net);
+    if (controlMessages > controlMessagesMax || appendBytes > appendBytesMax + bodyBytesMaxControl) {
+      this.#world.fail("bounds", `${name}: ${controlMessages} control messages and ${appendBytes} bytes wait`);
     }
   }
-
-  #bounds(_name: string, _node: StoreNode): void {}
 }
 
 /** A learner that was removed while it heard of nobody: it asks for no votes, so nobody tells it. */

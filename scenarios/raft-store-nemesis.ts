@@ -3,50 +3,70 @@ import { type RegionMeta, peerOnStore } from "../raft/region.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { CrashKind } from "../sim/incarnation.ts";
 import type { World } from "../sim/world.ts";
+import type { Store } from "../raft/store/store.ts";
+import type { Machine } from "../sim/machine.ts";
 import type { DeedName } from "./raft-store-plan.ts";
-import type { StoreNode, StoreSeat, StoreStage } from "./raft-store-seat.ts";
+
+/** A machine with a store, as far as deeds go. */
+export interface RegionSeat {
+  readonly storeId: number;
+  readonly machine: Machine;
+  readonly node: { readonly store: Store } | null;
+  /** No process is started there. */
+  held: boolean;
+  /** On the process's own turn. */
+  enter(run: (node: { readonly store: Store }) => void): Promise<boolean>;
+}
+
+export interface DeedPlan {
+  readonly deeds: readonly DeedName[];
+  readonly deedGapMsMax: number;
+  readonly deedLengthMsMax: number;
+  readonly electionMs: number;
+  readonly regions: number;
+}
 
 /** Whoever leads a region, as far as it knows itself. */
 export interface Office {
-  readonly seat: StoreSeat;
-  readonly node: StoreNode;
+  readonly seat: RegionSeat;
+  readonly store: Store;
   readonly term: number;
   readonly region: RegionMeta;
 }
 
 /** The leader of the highest term. */
-export function leaderOf(seats: readonly StoreSeat[], region: number): Office | null {
+export function leaderOf(seats: readonly RegionSeat[], region: number): Office | null {
   let found: Office | null = null;
   for (const seat of seats) {
     const { node } = seat;
     if (node === null || !seat.machine.up) continue;
     const view = node.store.region(region);
     if (view === null || view.leadingTerm <= (found?.term ?? 0)) continue;
-    found = { seat, node, term: view.leadingTerm, region: view.region };
+    found = { seat, store: node.store, term: view.leadingTerm, region: view.region };
   }
   return found;
 }
 
 /** What operators do at the worst of times, and misfortunes that hit several machines, besides what the swarm does. */
 export class StoreNemesis {
-  readonly #stage: StoreStage;
+  readonly #plan: DeedPlan;
   readonly #world: World;
-  readonly #seats: readonly StoreSeat[];
+  readonly #seats: readonly RegionSeat[];
   readonly #dice: Dice;
   #stopped = false;
-  #lastPeer = 1_000;
+  #lastPeer = 1_000_000;
   changes = 0;
   transfers = 0;
 
-  constructor(stage: StoreStage, seats: readonly StoreSeat[]) {
-    this.#stage = stage;
-    this.#world = stage.world;
+  constructor(world: World, plan: DeedPlan, seats: readonly RegionSeat[]) {
+    this.#plan = plan;
+    this.#world = world;
     this.#seats = seats;
-    this.#dice = stage.world.dice("deeds");
+    this.#dice = world.dice("deeds");
   }
 
   start(): void {
-    if (this.#stage.plan.deeds.length > 0) this.#later();
+    if (this.#plan.deeds.length > 0) this.#later();
   }
 
   stop(): void {
@@ -56,7 +76,7 @@ export class StoreNemesis {
   }
 
   #later(): void {
-    const { deeds, deedGapMsMax } = this.#stage.plan;
+    const { deeds, deedGapMsMax } = this.#plan;
     this.#world.after(this.#dice.between(Math.ceil(deedGapMsMax / 8), Math.ceil(deedGapMsMax)) * 1_000, () => {
       if (this.#stopped) return;
       this.#do(this.#dice.pick(deeds));
@@ -67,7 +87,7 @@ export class StoreNemesis {
   // oxlint-disable-next-line max-lines-per-function -- one case per deed
   #do(deed: DeedName): void {
     const dice = this.#dice;
-    const region = dice.between(1, this.#stage.plan.regions);
+    const region = dice.between(1, this.#plan.regions);
     const victim = dice.pick(this.#seats);
     const office = leaderOf(this.#seats, region);
     const leader = office?.seat ?? victim;
@@ -119,7 +139,7 @@ export class StoreNemesis {
 
   /** Of any scale, or long enough for an election. */
   #lengthMs(): number {
-    const { deedLengthMsMax, electionMs } = this.#stage.plan;
+    const { deedLengthMsMax, electionMs } = this.#plan;
     const longest = Math.ceil(deedLengthMsMax);
     const drawn = this.#dice.skewed(1, longest);
     return this.#dice.chance(1, 2) ? drawn : Math.max(drawn, Math.min(longest, electionMs));
@@ -168,7 +188,7 @@ export class StoreNemesis {
     return [{ op: "remove", peerId, storeId }];
   }
 
-  #crash(seats: readonly StoreSeat[], kind: CrashKind, heldMs: number): void {
+  #crash(seats: readonly RegionSeat[], kind: CrashKind, heldMs: number): void {
     const names = seats.map(({ machine }) => machine.name).join(", ");
     this.#world.story(`${kind} of ${names}${heldMs > 0 ? `, down for ${heldMs} ms` : ""}`);
     for (const seat of seats) {
@@ -181,13 +201,13 @@ export class StoreNemesis {
     });
   }
 
-  #areNeighbours(a: StoreSeat, b: StoreSeat): boolean {
+  #areNeighbours(a: RegionSeat, b: RegionSeat): boolean {
     const distance = Math.abs(this.#seats.indexOf(a) - this.#seats.indexOf(b));
     return distance === 1 || distance === this.#seats.length - 1;
   }
 
   // oxlint-disable-next-line max-params -- what, how long, and between whom
-  #cut(what: string, lengthMs: number, separated: (from: StoreSeat, to: StoreSeat) => boolean): void {
+  #cut(what: string, lengthMs: number, separated: (from: RegionSeat, to: RegionSeat) => boolean): void {
     this.#world.story(`${what} for ${lengthMs} ms`);
     for (const from of this.#seats) {
       for (const to of this.#seats) {

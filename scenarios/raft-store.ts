@@ -18,7 +18,7 @@ const recoveryMsMin = 60_000;
 export const raftStore: Scenario = {
   name: "raft-store",
   why: "What a store acknowledged is on a majority of disks, in one order, and found again by whoever leads next.",
-  weight: 3,
+  weight: 2,
   run: (world) => new RaftStoreRun(world, drawStorePlan(world)).run(),
 };
 
@@ -50,7 +50,7 @@ class RaftStoreRun {
       { length: plan.clients },
       (_, at) => new StoreClient(this.#stage, this.#seats, this.#history, at + 1),
     );
-    this.#nemesis = new StoreNemesis(this.#stage, this.#seats);
+    this.#nemesis = new StoreNemesis(world, plan, this.#seats);
     this.#judge = new StoreJudge(this.#stage, this.#seats);
     world.story(JSON.stringify(plan));
   }
@@ -114,7 +114,7 @@ class RaftStoreRun {
         isDone = (await this.#answers(probe, region, answered)) && isDone;
         isDone = this.#isSettled(region) && isDone;
       }
-      if (isDone && this.#judge.upToDate()) return;
+      if (isDone && this.#judge.upToDate() && this.#judge.logsAreCut()) return;
       if (world.nowUs > untilUs) world.fail("liveness", this.#judge.standing());
       await world.sleep(Math.ceil(electionMs / 4));
       this.#judge.look();

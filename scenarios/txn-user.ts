@@ -9,7 +9,7 @@ import { type ClientInput, type ClientOutput, Exchange } from "../txn/client/exc
 import { RegionCache } from "../txn/client/region-cache.ts";
 import { RegionCalls } from "../txn/client/region-calls.ts";
 import { type Transaction, type TxnOptions, begin } from "../txn/client/transaction.ts";
-import type { ReadEntry } from "../txn/percolator/command.ts";
+import type { Check, KeyRange, ReadEntry } from "../txn/percolator/command.ts";
 import type { TxnCluster } from "./txn-cluster.ts";
 
 /** What the network between clients and regions does; rates are per 1,000. */
@@ -271,15 +271,38 @@ export class TxnUser {
   }
 }
 
+/** Whoever runs transactions of a workload. */
+export interface WorkloadUser {
+  readonly dice: Dice;
+  /** It waits long enough for any answer while nothing is broken. */
+  readonly isPatient: boolean;
+  transact(serializable: boolean, body: (txn: LoggedTxn) => Promise<boolean>): Promise<TxnLog>;
+  atomically(mutation: Mutation): Promise<unknown>;
+}
+
+/** A transaction of either kind of client. */
+export interface TxnHandle {
+  get(key: Uint8Array, then: (failure: unknown, entry: ReadEntry | null) => void): void;
+  scan(range: KeyRange, limit: number, then: (failure: unknown, entries: readonly ReadEntry[] | null) => void): void;
+  put(key: Uint8Array, value: Uint8Array): void;
+  delete(key: Uint8Array): void;
+  lock(key: Uint8Array): void;
+  check(check: Check): void;
+}
+
 type Await = <T>(start: (then: (result: T) => void) => void) => Promise<T | "crashed">;
 
 /** A transaction whose reads and writes are noted. Reads come before writes, so none is of an own write. */
 export class LoggedTxn {
-  readonly #txn: Transaction;
+  readonly #txn: TxnHandle;
+  readonly #isForeign: (key: string) => boolean;
   readonly #log: TxnLog;
   readonly #wait: Await;
 
-  constructor(txn: Transaction, log: TxnLog, wait: Await) {
+  /** `isForeign`: keys that somebody else writes and judges are not seen. */
+  // oxlint-disable-next-line max-params
+  constructor(txn: TxnHandle, log: TxnLog, wait: Await, isForeign: (key: string) => boolean = () => false) {
+    this.#isForeign = isForeign;
     this.#txn = txn;
     this.#log = log;
     this.#wait = wait;
@@ -301,10 +324,11 @@ export class LoggedTxn {
     const range = { start: bytesOf(start), end: end === null ? null : bytesOf(end) };
     type Answer = { readonly failed: boolean; readonly entries: readonly ReadEntry[] };
     const answer = await this.#wait<Answer>((then) =>
-      this.#txn.scan(range, limit, (failure, entries) => then({ failed: failure !== null, entries })),
+      this.#txn.scan(range, limit, (failure, entries) => then({ failed: failure !== null, entries: entries ?? [] })),
     );
     if (answer === "crashed" || answer.failed) return undefined;
-    const entries = answer.entries.map(({ key, value }) => [textOf(key), textOf(value)] as const);
+    const all = answer.entries.map(({ key, value }) => [textOf(key), textOf(value)] as const);
+    const entries = all.filter(([key]) => !this.#isForeign(key));
     this.#log.scans.push({ start, end, limit, entries });
     return entries;
   }

@@ -1,7 +1,7 @@
 import type { Mutation } from "../core/kv/kv.ts";
 import type { TxnLog } from "../sim/checkers/timestamp-model.ts";
 import type { Dice } from "../sim/dice.ts";
-import { type LoggedTxn, type TxnUser, bytesOf } from "./txn-user.ts";
+import { type LoggedTxn, type WorkloadUser, bytesOf } from "./txn-user.ts";
 
 const accounts = ["a0", "a1", "a2", "a3"];
 const registers = ["r0", "r1", "r2", "r3", "r4", "r5"];
@@ -48,7 +48,7 @@ export class TxnWorkload {
   }
 
   /** False: not even with nothing broken. */
-  async setUp(user: TxnUser): Promise<boolean> {
+  async setUp(user: WorkloadUser): Promise<boolean> {
     const put = async (txn: LoggedTxn): Promise<boolean> => {
       for (const account of accounts) txn.put(account, this.#unique(`${firstBalance}`));
       for (const doctor of doctors) txn.put(doctor, this.#unique("on"));
@@ -59,7 +59,7 @@ export class TxnWorkload {
     return false;
   }
 
-  operate(user: TxnUser): Promise<unknown> {
+  operate(user: WorkloadUser): Promise<unknown> {
     switch (user.dice.pick(this.#plan.kinds)) {
       case "transfer":
         return this.#transfer(user);
@@ -77,7 +77,7 @@ export class TxnWorkload {
   }
 
   /** When nothing is broken any more, this commits. */
-  async last(user: TxnUser): Promise<TxnLog> {
+  async last(user: WorkloadUser): Promise<TxnLog> {
     const write = async (txn: LoggedTxn): Promise<boolean> => {
       // No read before: what the client knows of regions is as old as it was.
       txn.put("r0", this.#unique("last"));
@@ -95,7 +95,7 @@ export class TxnWorkload {
     return log;
   }
 
-  readAll(user: TxnUser): Promise<TxnLog> {
+  readAll(user: WorkloadUser): Promise<TxnLog> {
     return user.transact(this.#isSerializable(user.dice), async (txn) => {
       if (user.dice.chance(1, 3)) return (await txn.scan("", null, 100)) !== undefined;
       let sum = 0;
@@ -109,7 +109,7 @@ export class TxnWorkload {
     });
   }
 
-  #transfer(user: TxnUser): Promise<TxnLog> {
+  #transfer(user: WorkloadUser): Promise<TxnLog> {
     return user.transact(this.#isSerializable(user.dice), async (txn) => {
       const [from, to] = [user.dice.pick(accounts), user.dice.pick(accounts)];
       if (from === to) return false;
@@ -123,7 +123,7 @@ export class TxnWorkload {
   }
 
   /** Goes off call if the other is on call; together they could both be off, if what was read may change. */
-  #rotate(user: TxnUser): Promise<TxnLog> {
+  #rotate(user: WorkloadUser): Promise<TxnLog> {
     const serializable = this.#isSerializable(user.dice);
     return user.transact(serializable, async (txn) => {
       const states = [await txn.get("s0"), await txn.get("s1")];
@@ -138,7 +138,7 @@ export class TxnWorkload {
   }
 
   /** Counts what a range holds and adds one more, or takes one away. */
-  #insert(user: TxnUser): Promise<TxnLog> {
+  #insert(user: WorkloadUser): Promise<TxnLog> {
     const { dice } = user;
     return user.transact(this.#isSerializable(dice), async (txn) => {
       const [low, high] = [dice.below(gaps.length), dice.between(1, gaps.length)];
@@ -153,7 +153,7 @@ export class TxnWorkload {
     });
   }
 
-  #registers(user: TxnUser): Promise<TxnLog> {
+  #registers(user: WorkloadUser): Promise<TxnLog> {
     const { dice } = user;
     const keys = this.#registerKeys;
     const all = [...keys, ...counters];

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { embeddedKillDefaults, embeddedKillRounds } from "./kill-embedded.ts";
+import { clusterKillDefaults, clusterKillRounds } from "./kill-cluster.ts";
 import { killDefaults, killRounds } from "./kill.ts";
 import { injectDefaults, injectRounds } from "./inject.ts";
 import { isInside, mountObstacle, runInside, straceObstacle } from "./mounts.ts";
@@ -9,6 +10,7 @@ import { runWriter, type WriterOrder } from "./writer.ts";
 
 const usage = `usage: pnpm rig kill [--rounds N] [--clients N] [--seed N]
        pnpm rig kill-embedded [--rounds N] [--seed N]
+       pnpm rig kill-cluster [--rounds N] [--clients N] [--seed N]
        pnpm rig powercut [--images N] [--seed N]
        pnpm rig inject [--per-fault N] [--only fdatasync] [--seed N]
        pnpm rig mutate [--variants N] [--only G7] [--seed N]
@@ -16,6 +18,7 @@ const usage = `usage: pnpm rig kill [--rounds N] [--clients N] [--seed N]
 
 kill            SIGKILLs a real gateway under load, restarts it on the same directory and reads every key back.
 kill-embedded   the same with a process that uses the embedded API.
+kill-cluster    SIGKILLs random processes of a playground under load, and judges every key's history.
 powercut        copies the ext4 image of a database as its device has it, mounts the copy and opens it (root).
 inject          fails, shortens or kills single system calls of a process that uses the embedded API (strace).
 mutate          damages every file of a directory in the sixteen ways of the catalogue and reads everything back.
@@ -27,7 +30,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: "string" },
-    clients: { type: "string", default: String(killDefaults.clients) },
+    clients: { type: "string" },
     variants: { type: "string" },
     images: { type: "string" },
     "per-fault": { type: "string" },
@@ -48,6 +51,8 @@ async function main(): Promise<void> {
       return await kill();
     case "kill-embedded":
       return await killEmbedded();
+    case "kill-cluster":
+      return await killCluster();
     case "powercut":
       return await powercut();
     case "inject":
@@ -72,7 +77,7 @@ async function kill(): Promise<void> {
   const report = await killRounds({
     ...killDefaults,
     ...given("rounds", values.rounds),
-    clients: Number(values.clients),
+    ...given("clients", values.clients),
     seed,
     report: (round, state) => {
       if (round % 10 === 0) console.log(JSON.stringify(state));
@@ -88,6 +93,19 @@ async function killEmbedded(): Promise<void> {
     seed,
     report: (round, state) => {
       if (round % 25 === 0) console.log(JSON.stringify(state));
+    },
+  });
+  console.log(`clean: ${JSON.stringify(report)}`);
+}
+
+async function killCluster(): Promise<void> {
+  const report = await clusterKillRounds({
+    ...clusterKillDefaults,
+    ...given("rounds", values.rounds),
+    ...given("clients", values.clients),
+    seed,
+    report: (state) => {
+      if (state.rounds % 10 === 0) console.log(JSON.stringify(state));
     },
   });
   console.log(`clean: ${JSON.stringify(report)}`);

@@ -2,6 +2,9 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { ClientModel, CounterModel } from "./kill-model.ts";
+import type { Reply } from "../../net/redis/reply.ts";
+import { KeyHistory } from "./cluster-slots.ts";
+import { clusterKillDefaults, clusterKillRounds } from "./kill-cluster.ts";
 import { killDefaults, killRounds } from "./kill.ts";
 import { embeddedKillDefaults, embeddedKillRounds } from "./kill-embedded.ts";
 import { frameOffsets, planDamage } from "./damage.ts";
@@ -25,6 +28,28 @@ test("an embedded database killed three times loses nothing acknowledged and inv
   const report = await embeddedKillRounds({ ...embeddedKillDefaults, rounds: 3, operationsPerRound: 150 });
   expect(report).toMatchObject({ rounds: 3, verified: 4 });
   expect(report.acknowledged).toBeGreaterThanOrEqual(3);
+});
+
+test("a cluster whose processes are killed twice goes on, and its clients were told the truth", async () => {
+  const report = await clusterKillRounds({ ...clusterKillDefaults, rounds: 2, clients: 3, acknowledgedPerRound: 40 });
+  expect(report.rounds).toBe(2);
+  expect(report.acknowledged).toBeGreaterThanOrEqual(120);
+});
+
+test("a history that no order explains is noticed, and so is half of a write", () => {
+  const history = new KeyHistory("mixed", ["k"]);
+  for (const [value, at] of [["a", 1], ["b", 3]] as const) {
+    history.begin();
+    history.replied({ kind: "put", value, condition: "always", applied: true }, at, at + 1);
+  }
+  expect(history.judge()).toBeNull();
+  history.begin();
+  history.replied({ kind: "read", value: "a" }, 5, 6);
+  expect(history.judge()).toMatch(/^k: violation/);
+  const [part] = new KeyHistory("twins", ["a", "z"]).read().parts;
+  const bulk = (text: string): Reply => ({ kind: "bulk", bytes: new TextEncoder().encode(text) });
+  expect(part?.known({ kind: "array", items: [bulk("1"), bulk("2")] })).toMatch(/^torn/);
+  expect(part?.known({ kind: "array", items: [bulk("1"), bulk("1")] })).toEqual({ kind: "read", value: "1" });
 });
 
 test("every file damaged in every way of the catalogue is refused, reported, mended or unread", async () => {

@@ -10,10 +10,10 @@ import { MapKv } from "./map-kv.ts";
 /** A store, and the world around it. */
 export interface KvStage {
   readonly kv: Kv;
-  /** Lets happen whatever it takes to complete what was asked for. */
-  settle(): void;
+  /** Lets happen whatever it takes until `isDone`. */
+  settle(isDone: () => boolean): Promise<void> | void;
   /** Lets time pass. */
-  pass(ms: number): void;
+  pass(ms: number): Promise<void> | void;
   readonly nowMs: () => number;
 }
 
@@ -38,6 +38,9 @@ function said(result: OperationResult): string {
   return result.kind === "read" ? result.entries.map(shown).join(" ") : facts(result.outcome);
 }
 
+/** Makes a stage and tells a story on it. */
+export type OnStage = (tell: (stage: KvStage) => Promise<void>) => Promise<unknown>;
+
 /** Asks one thing at a time. */
 export class KvUser {
   readonly stage: KvStage;
@@ -46,15 +49,15 @@ export class KvUser {
     this.stage = stage;
   }
 
-  #ask<T>(ask: (done: (answer: T) => void) => void): T {
+  async #ask<T>(ask: (done: (answer: T) => void) => void): Promise<T> {
     const answers: T[] = [];
     ask((answer) => answers.push(answer));
-    this.stage.settle();
+    await this.stage.settle(() => answers.length > 0);
     expect(answers.length).toBe(1);
     return answers[0] as T;
   }
 
-  read(...keys: string[]): string {
+  read(...keys: string[]): Promise<string> {
     return this.#ask((done) => {
       this.stage.kv.read(keys.map(keyOfText), (error, entries) => {
         done(error === null ? entries.map(shown).join(" ") : error.code);
@@ -62,7 +65,7 @@ export class KvUser {
     });
   }
 
-  mutate(mutation: Mutation): string {
+  mutate(mutation: Mutation): Promise<string> {
     return this.#ask((done) => {
       this.stage.kv.mutate(mutation, (error, outcome) => {
         done(outcome === null ? String(error?.code) : facts(outcome));
@@ -70,7 +73,7 @@ export class KvUser {
     });
   }
 
-  scan(after: string | null, limit: number): string {
+  scan(after: string | null, limit: number): Promise<string> {
     return this.#ask((done) => {
       this.stage.kv.scan({ after: after === null ? null : keyOfText(after), limit }, (error, page) => {
         if (page === null) return done(String(error?.code));
@@ -79,19 +82,19 @@ export class KvUser {
     });
   }
 
-  count(): number {
+  count(): Promise<number> {
     return this.#ask((done) => this.stage.kv.count((_, count) => done(count)));
   }
 
-  clear(): NokvError | null {
+  clear(): Promise<NokvError | null> {
     return this.#ask((done) => this.stage.kv.clear(done));
   }
 
-  watch(...keys: string[]): readonly WatchedKey[] {
+  watch(...keys: string[]): Promise<readonly WatchedKey[]> {
     return this.#ask((done) => this.stage.kv.watch(keys.map(keyOfText), (_, watched) => done(watched)));
   }
 
-  transact(operations: readonly Operation[], watched: readonly WatchedKey[] = []): string {
+  transact(operations: readonly Operation[], watched: readonly WatchedKey[] = []): Promise<string> {
     return this.#ask((done) => {
       this.stage.kv.transact({ operations, watched }, (error, results) => {
         done(error?.code ?? results?.map(said).join(" | ") ?? "changed");
@@ -100,75 +103,80 @@ export class KvUser {
   }
 }
 
-export function conformance(name: string, make: () => Promise<KvStage>): void {
+export function conformance(name: string, onStage: OnStage, numRuns = 40): void {
   describe(`as a Kv: ${name}`, () => {
-    stories(make);
+    stories(onStage);
     test("random operations agree with the map", async () => {
-      await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), (steps) => compare(make, steps)), {
-        numRuns: 40,
-      });
+      await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        await onStage((stage) => compare(stage, steps));
+      }), { numRuns });
     });
   });
 }
 
-function stories(make: () => Promise<KvStage>): void {
-  const story = (name: string, tell: (user: KvUser) => void): void => {
+function stories(onStage: OnStage): void {
+  const story = (name: string, tell: (user: KvUser) => Promise<void>): void => {
     test(`story of ${name}`, async () => {
-      expect(tell(new KvUser(await make()))).toBeUndefined();
+      let told = false;
+      await onStage(async (stage) => {
+        await tell(new KvUser(stage));
+        told = true;
+      });
+      expect(told).toBe(true);
     });
   };
 
-  story("entries", (user) => {
-    expect(user.read("a")).toBe("-");
-    expect(user.mutate(put("a", "1"))).toBe("applied  - 0 0");
-    expect(user.mutate(put("b", "", { returning: true }))).toBe("applied  - 0 0");
-    expect(user.mutate(put("a", "2", { returning: true }))).toBe("applied  1 0 0");
-    expect(user.mutate(put("a", "3", { condition: "absent" }))).toBe("refused  - 0 0");
-    expect(user.read("b", "none", "a", "b")).toBe(" - 2 ");
-    expect(user.read()).toBe("");
+  story("entries", async (user) => {
+    expect(await user.read("a")).toBe("-");
+    expect(await user.mutate(put("a", "1"))).toBe("applied  - 0 0");
+    expect(await user.mutate(put("b", "", { returning: true }))).toBe("applied  - 0 0");
+    expect(await user.mutate(put("a", "2", { returning: true }))).toBe("applied  1 0 0");
+    expect(await user.mutate(put("a", "3", { condition: "absent" }))).toBe("refused  - 0 0");
+    expect(await user.read("b", "none", "a", "b")).toBe(" - 2 ");
+    expect(await user.read()).toBe("");
   });
 
-  story("several keys", (user) => {
+  story("several keys", async (user) => {
     const keys = ["k1", "k9", "x", "\xff\0"].map(keyOfText);
     const values = ["1", "2", "3", "4"].map(keyOfText);
-    expect(user.mutate({ kind: "put-many", keys, values, condition: "all-absent" })).toBe("applied  - 0 0");
-    expect(user.mutate({ kind: "put-many", keys, values, condition: "all-absent" })).toBe("refused  - 0 0");
-    expect(user.read("k1", "k9", "x", "\xff\0")).toBe("1 2 3 4");
-    expect(user.mutate({ kind: "delete", keys: [...keys, ...keys, keyOfText("none")] })).toBe("applied  - 4 0");
-    expect(user.mutate({ kind: "delete", keys })).toBe("refused  - 0 0");
-    expect(user.count()).toBe(0);
+    expect(await user.mutate({ kind: "put-many", keys, values, condition: "all-absent" })).toBe("applied  - 0 0");
+    expect(await user.mutate({ kind: "put-many", keys, values, condition: "all-absent" })).toBe("refused  - 0 0");
+    expect(await user.read("k1", "k9", "x", "\xff\0")).toBe("1 2 3 4");
+    expect(await user.mutate({ kind: "delete", keys: [...keys, ...keys, keyOfText("none")] })).toBe("applied  - 4 0");
+    expect(await user.mutate({ kind: "delete", keys })).toBe("refused  - 0 0");
+    expect(await user.count()).toBe(0);
   });
 
-  story("lifetimes", (user) => {
-    user.mutate(put("t", "1", { expiry: soon }));
-    expect(user.read("t", "t")).toBe("1~ 1~");
-    expect(user.mutate({ kind: "expire", key: keyOfText("t"), expiry: soon, condition: "none" })).toBe(
+  story("lifetimes", async (user) => {
+    await user.mutate(put("t", "1", { expiry: soon }));
+    expect(await user.read("t", "t")).toBe("1~ 1~");
+    expect(await user.mutate({ kind: "expire", key: keyOfText("t"), expiry: soon, condition: "none" })).toBe(
       "refused  1~ 0 0",
     );
-    expect(user.read("t")).toBe("1~");
-    user.stage.pass(60_000);
-    expect(user.read("t")).toBe("-");
-    expect(user.read("t", "t")).toBe("- -");
-    expect(user.mutate(put("t", "2", { condition: "present" }))).toBe("refused  - 0 0");
-    expect(user.scan(null, 9)).toBe(".");
-    expect(user.mutate(put("t", "3", { expiry: { kind: "at", atMs: 1 } }))).toBe("applied  - 0 0");
-    expect(user.read("t")).toBe("-");
+    expect(await user.read("t")).toBe("1~");
+    await user.stage.pass(60_000);
+    expect(await user.read("t")).toBe("-");
+    expect(await user.read("t", "t")).toBe("- -");
+    expect(await user.mutate(put("t", "2", { condition: "present" }))).toBe("refused  - 0 0");
+    expect(await user.scan(null, 9)).toBe(".");
+    expect(await user.mutate(put("t", "3", { expiry: { kind: "at", atMs: 1 } }))).toBe("applied  - 0 0");
+    expect(await user.read("t")).toBe("-");
   });
 
-  story("walks", (user) => {
-    for (const key of ["a", "a\0", "b", "m", "z"]) user.mutate(put(key, "v"));
-    expect(user.scan(null, 2)).toBe("a a\0…");
-    expect(user.scan("a\0", 2)).toBe("b m…");
-    expect(user.scan("b", 2)).toBe("m z.");
-    expect(user.scan("z", 2)).toBe(".");
-    expect(user.count()).toBe(5);
-    expect(user.clear()).toBeNull();
-    expect(user.scan(null, 9)).toBe(".");
-    expect(user.count()).toBe(0);
-    expect(user.clear()).toBeNull();
+  story("walks", async (user) => {
+    for (const key of ["a", "a\0", "b", "m", "z"]) await user.mutate(put(key, "v"));
+    expect(await user.scan(null, 2)).toBe("a a\0…");
+    expect(await user.scan("a\0", 2)).toBe("b m…");
+    expect(await user.scan("b", 2)).toBe("m z.");
+    expect(await user.scan("z", 2)).toBe(".");
+    expect(await user.count()).toBe(5);
+    expect(await user.clear()).toBeNull();
+    expect(await user.scan(null, 9)).toBe(".");
+    expect(await user.count()).toBe(0);
+    expect(await user.clear()).toBeNull();
   });
 
-  story("transactions", (user) => {
+  story("transactions", async (user) => {
     const steps: Operation[] = [
       { kind: "mutate", mutation: put("a", "1") },
       { kind: "mutate", mutation: { kind: "increment", key: keyOfText("a"), delta: 4n } },
@@ -176,45 +184,45 @@ function stories(make: () => Promise<KvStage>): void {
       { kind: "mutate", mutation: put("z", "x", { condition: "absent" }) },
       { kind: "mutate", mutation: { kind: "increment", key: keyOfText("z"), delta: 1n } },
     ];
-    expect(user.transact(steps)).toBe(
+    expect(await user.transact(steps)).toBe(
       "applied  - 0 0 | applied  1 0 5 | 5 - | applied  - 0 0 | refused not-an-integer - 0 0",
     );
-    expect(user.read("a", "z")).toBe("5 x");
-    expect(user.transact([])).toBe("");
-    expect(user.transact([{ kind: "read", keys: ["a", "m", "z"].map(keyOfText) }])).toBe("5 - x");
+    expect(await user.read("a", "z")).toBe("5 x");
+    expect(await user.transact([])).toBe("");
+    expect(await user.transact([{ kind: "read", keys: ["a", "m", "z"].map(keyOfText) }])).toBe("5 - x");
   });
 
-  story("watched keys", (user) => {
+  story("watched keys", async (user) => {
     const write: Operation[] = [{ kind: "mutate", mutation: put("result", "r") }];
-    user.mutate(put("a", "1"));
-    user.mutate(put("t", "1", { expiry: soon }));
-    expect(user.transact(write, user.watch("a", "none", "z"))).toBe("applied  - 0 0");
-    const changes: [string, () => void][] = [
+    await user.mutate(put("a", "1"));
+    await user.mutate(put("t", "1", { expiry: soon }));
+    expect(await user.transact(write, await user.watch("a", "none", "z"))).toBe("applied  - 0 0");
+    const changes: [string, () => unknown][] = [
       ["a", () => user.mutate(put("a", "1"))],
       ["none", () => user.mutate(put("none", "1"))],
       ["none", () => user.mutate({ kind: "delete", keys: [keyOfText("none")] })],
-      ["fleeting", () => {
-        user.mutate(put("fleeting", "1"));
-        user.mutate({ kind: "take", key: keyOfText("fleeting") });
+      ["fleeting", async () => {
+        await user.mutate(put("fleeting", "1"));
+        await user.mutate({ kind: "take", key: keyOfText("fleeting") });
       }],
       ["t", () => user.stage.pass(60_000)],
       ["a", () => user.clear()],
     ];
     for (const [key, change] of changes) {
-      const watched = user.watch("b", key);
-      change();
-      expect([key, user.transact(write, watched)]).toEqual([key, "changed"]);
+      const watched = await user.watch("b", key);
+      await change();
+      expect([key, await user.transact(write, watched)]).toEqual([key, "changed"]);
     }
-    expect(user.read("result")).toBe("-");
-    const watched = user.watch("t", "a");
-    user.mutate({ kind: "delete", keys: ["t", "a"].map(keyOfText) });
-    user.mutate(put("t", "x", { condition: "present" }));
-    expect(user.transact([], watched)).toBe("");
-    expect(user.transact(write, [...watched, ...user.watch("m")])).toBe("applied  - 0 0");
-    expect(user.read("result")).toBe("r");
+    expect(await user.read("result")).toBe("-");
+    const watched = await user.watch("t", "a");
+    await user.mutate({ kind: "delete", keys: ["t", "a"].map(keyOfText) });
+    await user.mutate(put("t", "x", { condition: "present" }));
+    expect(await user.transact([], watched)).toBe("");
+    expect(await user.transact(write, [...watched, ...(await user.watch("m"))])).toBe("applied  - 0 0");
+    expect(await user.read("result")).toBe("r");
   });
 
-  story("arguments are the caller's again when the call has returned", (user) => {
+  story("arguments are the caller's again when the call has returned", async (user) => {
     const { kv } = user.stage;
     const bytes = (text: string): Uint8Array => keyOfText(text);
     const answers: string[] = [];
@@ -226,13 +234,13 @@ function stories(make: () => Promise<KvStage>): void {
     };
     kv.mutate(put("x", "", { key: give("key"), value: give("value") }), () => answers.push("put"));
     for (const each of given.splice(0)) each.fill(0x21);
-    user.stage.settle();
+    await user.stage.settle(() => answers.length === 1);
     kv.read([give("key")], (_, entries) => answers.push(entries.map(shown).join()));
     for (const each of given.splice(0)) each.fill(0x21);
-    user.stage.settle();
+    await user.stage.settle(() => answers.length === 2);
     kv.scan({ after: give("a"), limit: 1 }, (_, page) => answers.push(String(page?.keys.map(keyText).join())));
     for (const each of given.splice(0)) each.fill(0x21);
-    user.stage.settle();
+    await user.stage.settle(() => answers.length === 3);
     expect(answers).toEqual(["put", "value", "key"]);
   });
 }
@@ -286,8 +294,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-async function compare(make: () => Promise<KvStage>, steps: readonly Step[]): Promise<void> {
-  const stage = await make();
+async function compare(stage: KvStage, steps: readonly Step[]): Promise<void> {
   const map = new MapKv(stage.nowMs);
   const users = [
     new KvUser(stage),
@@ -295,28 +302,29 @@ async function compare(make: () => Promise<KvStage>, steps: readonly Step[]): Pr
   ] as const;
   for (const each of steps) {
     if (each.kind === "pass") {
-      stage.pass(30_000);
+      await stage.pass(30_000);
       continue;
     }
-    const [actual, expected] = users.map((user) => perform(user, each));
-    expect([each.kind, actual]).toEqual([each.kind, expected]);
+    const actual = await perform(users[0], each);
+    expect([each.kind, actual]).toEqual([each.kind, await perform(users[1], each)]);
   }
 }
 
-function perform(user: KvUser, each: Exclude<Step, { kind: "pass" }>): unknown {
+async function perform(user: KvUser, each: Exclude<Step, { kind: "pass" }>): Promise<unknown> {
   switch (each.kind) {
     case "mutate":
       return user.mutate(each.mutation);
     case "read":
       return user.read("a", "m", "z");
     case "walk":
-      return [user.scan(null, 2), user.scan("a", 9), user.count()];
+      return [await user.scan(null, 2), await user.scan("a", 9), await user.count()];
     case "clear":
       return user.clear();
     case "transact": {
-      const watched = user.watch(...each.watched);
-      const between = each.between.map((every) => user.mutate(every));
-      return [between, user.transact(each.operations, watched), user.read("a", "m", "z")];
+      const watched = await user.watch(...each.watched);
+      const between: string[] = [];
+      for (const every of each.between) between.push(await user.mutate(every));
+      return [between, await user.transact(each.operations, watched), await user.read("a", "m", "z")];
     }
   }
 }

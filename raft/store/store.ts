@@ -178,9 +178,12 @@ export class Store implements PeerContext {
     assert(own !== null, "a store bootstraps a region that it has a peer of");
     assert(regionProblem(region) === null, "a region that begins is sound");
     const { id } = region;
-    if (this.#graveyard.tombstone(id) !== null || this.#hosted(id) !== null || this.#beginning.has(id)) return;
+    const isKnown = this.#graveyard.tombstone(id) !== null || this.#hosted(id) !== null;
+    if (this.#stopped || isKnown || this.#beginning.has(id)) return;
     this.#beginning.add(id);
     await new Promise<void>((resolve) => this.#bootstrapLog(region, own.peerId, resolve));
+    // Closed meanwhile: the next life begins it again.
+    if (this.#stopped) return;
     const state = { index: bootstrapIndex, term: bootstrapTerm, high: 0, low: 0 };
     const batch = new VersionedBatch();
     putRegionState(batch, this.engine, { state: "normal", peerId: own.peerId, region });

@@ -4,10 +4,10 @@ import { ClusterKv } from "./cluster-kv.ts";
 import { MemoryCluster } from "./memory-cluster.test-support.ts";
 
 for (const bounds of [[], ["b"], ["a\0", "k5", "m", "x"]]) {
-  conformance(`a cluster of ${bounds.length + 1} regions`, () => {
+  conformance(`a cluster of ${bounds.length + 1} regions`, (tell) => {
     const cluster = new MemoryCluster({ pageEntriesMax: 2 }, ...bounds);
     const { clock } = cluster;
-    return Promise.resolve({
+    return tell({
       kv: new ClusterKv(cluster.client, clock),
       settle: () => clock.advance(2_000),
       pass: (ms) => clock.advance(ms),

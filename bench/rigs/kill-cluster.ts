@@ -1,0 +1,223 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openHostEnv } from "../../host/env.ts";
+import { RedisClient } from "../../net/redis/client.ts";
+import type { GatewayRequest } from "../../scenarios/gateway-requests.ts";
+import { Xorshift } from "../xorshift.ts";
+import { freePorts, type MemberName, memberNames, pause, PlaygroundProcess } from "./cluster-processes.ts";
+import { type KeyHistory, Slots } from "./cluster-slots.ts";
+
+export interface ClusterKillOptions {
+  /** Each kills one process, or several, or all of them. */
+  readonly rounds: number;
+  readonly clients: number;
+  readonly seed: number;
+  /** Acknowledged between two kills at least: the cluster has come through the one before. */
+  readonly acknowledgedPerRound: number;
+  /** A cluster that takes longer to get over a kill does not live. */
+  readonly patienceMs: number;
+  readonly parent: string;
+  readonly report: (report: ClusterKillReport) => void;
+}
+
+export interface ClusterKillReport {
+  readonly rounds: number;
+  /** Processes killed. */
+  readonly kills: number;
+  readonly acknowledged: number;
+  readonly refused: number;
+  readonly undetermined: number;
+  /** Longest time without an acknowledgement. */
+  readonly outageMsMax: number;
+  readonly histories: number;
+}
+
+export const clusterKillDefaults: ClusterKillOptions = {
+  rounds: 100,
+  clients: 6,
+  seed: 1,
+  acknowledgedPerRound: 150,
+  patienceMs: 120_000,
+  parent: tmpdir(),
+  report: () => {},
+};
+
+/** In the three regions of a playground. */
+const letters = ["a", "k", "z"];
+const firstPort = 23_000;
+const retryMs = 20;
+
+/**
+ * Kills random processes of a playground under load, again and again, and judges all that clients were told, key by
+ * key, by whether any order of the operations explains it. Throws on the first contradiction, on half of a write, and
+ * on a cluster that does not come back.
+ */
+export async function clusterKillRounds(options: ClusterKillOptions): Promise<ClusterKillReport> {
+  const workdir = mkdtempSync(join(options.parent, "nokv-kill-cluster-"));
+  const port = await freePorts(firstPort);
+  const playground = await PlaygroundProcess.start(join(workdir, "cluster"), port);
+  const run = new ClusterKillRun(options, playground);
+  try {
+    const report = await run.run();
+    rmSync(workdir, { recursive: true, force: true });
+    return report;
+  } catch (error) {
+    playground.abandon();
+    const what = error instanceof Error ? error.message : String(error);
+    throw new Error(`${what}\nseed ${options.seed}; everything is in ${workdir}`, { cause: error });
+  }
+}
+
+class ClusterKillRun {
+  readonly #options: ClusterKillOptions;
+  readonly #playground: PlaygroundProcess;
+  readonly #random: Xorshift;
+  readonly #slots = new Slots(letters);
+  #values = 0;
+  #stopping = false;
+  #rounds = 0;
+  #kills = 0;
+  #acknowledged = 0;
+  #refused = 0;
+  #undetermined = 0;
+  #lastAckMs = performance.now();
+  #outageMsMax = 0;
+
+  constructor(options: ClusterKillOptions, playground: PlaygroundProcess) {
+    this.#options = options;
+    this.#playground = playground;
+    this.#random = new Xorshift(options.seed);
+  }
+
+  async run(): Promise<ClusterKillReport> {
+    const { clients, rounds, report } = this.#options;
+    const load = Promise.all(Array.from({ length: clients }, () => this.#client()));
+    const killing = (async () => {
+      while (this.#rounds < rounds) {
+        await this.#round();
+        report(this.#report());
+      }
+      await this.#progress();
+      this.#stopping = true;
+    })();
+    // Whichever fails first.
+    await Promise.all([load, killing]);
+    await this.#readEverything();
+    await this.#playground.stop();
+    for (const history of this.#slots.all()) {
+      const wrong = history.judge();
+      if (wrong !== null) throw new Error(wrong);
+    }
+    return this.#report();
+  }
+
+  #report(): ClusterKillReport {
+    return {
+      rounds: this.#rounds,
+      kills: this.#kills,
+      acknowledged: this.#acknowledged,
+      refused: this.#refused,
+      undetermined: this.#undetermined,
+      outageMsMax: Math.round(this.#outageMsMax),
+      histories: this.#slots.all().length,
+    };
+  }
+
+  async #round(): Promise<void> {
+    await this.#progress();
+    await pause(this.#random.below(1_000));
+    for (const name of this.#victims()) if (this.#playground.kill(name)) this.#kills++;
+    this.#rounds++;
+  }
+
+  #victims(): readonly MemberName[] {
+    const choice = this.#random.below(100);
+    if (choice < 5) return memberNames;
+    if (choice < 20) return ["store-1", "store-2", "store-3"].filter(() => this.#random.below(2) === 0) as MemberName[];
+    return [memberNames[this.#random.below(memberNames.length)] as MemberName];
+  }
+
+  /** Resolves when enough was acknowledged since the call. */
+  async #progress(): Promise<void> {
+    const { acknowledgedPerRound, patienceMs } = this.#options;
+    const goal = this.#acknowledged + acknowledgedPerRound;
+    const startedMs = performance.now();
+    while (this.#acknowledged < goal) {
+      this.#playground.mustLive();
+      if (performance.now() - startedMs > patienceMs) {
+        const done = acknowledgedPerRound - (goal - this.#acknowledged);
+        const printed = this.#playground.printed.split("\n").slice(-12).join("\n");
+        throw new Error(`round ${this.#rounds}: only ${done} requests were served in ${patienceMs} ms:\n${printed}`);
+      }
+      await pause(retryMs);
+    }
+  }
+
+  /** One request after the other, over one connection after the other. */
+  async #client(): Promise<void> {
+    let client: RedisClient | null = null;
+    while (!this.#stopping) {
+      if (client === null || client.closed) {
+        if (client !== null) await pause(retryMs);
+        client = this.#connect();
+      }
+      const history = this.#slots.pick(this.#random);
+      const refused = await this.#ask(client, history, history.next(this.#random, `v${++this.#values}`));
+      if (refused) await pause(retryMs);
+    }
+    client?.close();
+  }
+
+  #connect(): RedisClient {
+    return new RedisClient(openHostEnv({ failpoints: null }), { host: "127.0.0.1", port: this.#playground.port });
+  }
+
+  /** True: it did not happen. */
+  async #ask(client: RedisClient, history: KeyHistory, request: GatewayRequest): Promise<boolean> {
+    const [part] = request.parts;
+    if (part === undefined) throw new Error("a request is about something");
+    const calledUs = nowUs();
+    history.begin();
+    const outcome = await client.request(request.tokens);
+    if (outcome.kind === "reply") {
+      const known = part.known(outcome.reply);
+      if (typeof known === "string") throw new Error(`${request.tokens.join(" ")}: ${known}`);
+      history.replied(known, calledUs, nowUs());
+      this.#acknowledge();
+      return false;
+    }
+    if (outcome.kind === "undetermined" || (outcome.kind === "error" && outcome.code === "UNDETERMINED")) {
+      history.lost(part.unknown, calledUs);
+      this.#undetermined++;
+      return false;
+    }
+    if (outcome.kind === "error" && outcome.code !== "TRYAGAIN") {
+      throw new Error(`${request.tokens.join(" ")} is answered with ${outcome.code} ${outcome.message}`);
+    }
+    history.refused();
+    this.#refused++;
+    return true;
+  }
+
+  #acknowledge(): void {
+    const now = performance.now();
+    this.#outageMsMax = Math.max(this.#outageMsMax, now - this.#lastAckMs);
+    this.#lastAckMs = now;
+    this.#acknowledged++;
+  }
+
+  /** What is there in the end is part of every key's history. */
+  async #readEverything(): Promise<void> {
+    const client = this.#connect();
+    for (const history of this.#slots.all()) {
+      while (await this.#ask(client, history, history.read())) await pause(retryMs);
+    }
+    client.close();
+  }
+}
+
+/** Microseconds of this process. */
+function nowUs(): number {
+  return Math.floor(performance.now() * 1_000);
+}

@@ -1,0 +1,142 @@
+import { columnFamily, versionMax } from "../core/bytes/record.ts";
+import type { Engine } from "../core/engine/engine.ts";
+import type { StoreNode } from "../node/store-node.ts";
+import type { RegionMeta } from "../raft/region.ts";
+import type { TimestampModel } from "../sim/checkers/timestamp-model.ts";
+import type { World } from "../sim/world.ts";
+import type { ClusterPlan } from "./cluster-plan.ts";
+import type { NodeSeat } from "./cluster-seat.ts";
+import { leaderOf } from "./raft-store-nemesis.ts";
+import { RegionViews } from "./region-views.ts";
+import { isOfGateways } from "./cluster-user.ts";
+import { textOf } from "./txn-user.ts";
+
+const recordsMax = 100_000;
+
+/** What the stores of a cluster hold, now and in the end. */
+export class ClusterJudge {
+  readonly #world: World;
+  readonly #plan: ClusterPlan;
+  readonly #seats: readonly NodeSeat<StoreNode>[];
+  readonly #views: RegionViews;
+
+  constructor(world: World, plan: ClusterPlan, seats: readonly NodeSeat<StoreNode>[]) {
+    this.#world = world;
+    this.#plan = plan;
+    this.#seats = seats;
+    this.#views = new RegionViews((oracle, message) => world.fail(oracle, message));
+  }
+
+  look(): void {
+    for (const { node, machine } of this.#seats) {
+      if (node === null || !machine.up) continue;
+      for (const view of node.store.regions()) this.#views.look(machine.name, node, view);
+    }
+  }
+
+  /** Every member of every region has applied what its leader has. */
+  upToDate(): boolean {
+    for (let region = 1; region <= this.#plan.regions; region++) {
+      const office = leaderOf(this.#seats, region);
+      if (office === null) return false;
+      if (!office.region.peers.every(({ role }) => role === "voter" || role === "learner")) return false;
+      const index = office.store.region(region)?.applyState.index;
+      for (const { storeId, node } of this.#seats) {
+        if (node === null) return false;
+        if (!office.region.peers.some((peer) => peer.storeId === storeId)) continue;
+        if (node.store.region(region)?.applyState.index !== index) return false;
+      }
+    }
+    return true;
+  }
+
+  /** Locks that nobody resolved, and values under them, on the stores that lead. */
+  async locksLeft(): Promise<number> {
+    let left = 0;
+    await this.#eachLeader((engine, { start, end }) => {
+      for (const family of [columnFamily.lock, columnFamily.prewrite]) {
+        const wish = { family, start, end: end.length === 0 ? null : end, versionMax, limit: recordsMax, live: true };
+        left += engine.scan(wish).length;
+      }
+    });
+    return left;
+  }
+
+  /** Every version of the transactions' keys, as the leaders have them. */
+  async observe(model: TimestampModel): Promise<void> {
+    await this.#eachLeader((engine, { start, end }) => {
+      const family = columnFamily.data;
+      const wish = { family, start, end: end.length === 0 ? null : end, versionMax, limit: recordsMax, live: false };
+      for (const { key } of engine.scan(wish)) {
+        const name = textOf(key);
+        if (!isOfGateways(name)) observeKey(model, engine, name, key);
+      }
+    });
+  }
+
+  /** The newest records of all replicas, byte for byte. */
+  async compare(): Promise<void> {
+    for (let region = 1; region <= this.#plan.regions; region++) {
+      const meta = leaderOf(this.#seats, region)?.region;
+      if (meta === undefined) continue;
+      let first: { name: string; records: string } | null = null;
+      for (const seat of this.#seats) {
+        if (!meta.peers.some(({ storeId }) => storeId === seat.storeId)) continue;
+        let records = "";
+        await seat.enter(({ engine }) => {
+          records = recordsOf(engine, meta);
+        });
+        if (first === null) first = { name: seat.machine.name, records };
+        else if (first.records !== records) {
+          const both = `${first.name}: ${first.records}\n${seat.machine.name}: ${records}`;
+          this.#world.fail("replicas", `region ${region} is not the same everywhere\n${both}`);
+        }
+      }
+    }
+  }
+
+  standing(): string {
+    return this.#seats
+      .map(({ machine, node }) => {
+        if (node === null) return `${machine.name} is ${machine.up ? "starting" : "down"}`;
+        const regions = node.store.regions().map(({ region, leadingTerm, leaderStore, applyState }) => {
+          const role = leadingTerm > 0 ? `leads ${leadingTerm}` : `follows ${leaderStore}`;
+          const peers = region.peers.map(({ storeId, role: as }) => `${storeId} ${as}`).join(", ");
+          return `${region.id} ${role} at ${applyState.index} (${peers})`;
+        });
+        return `${machine.name} [${node.waitingFor().join(", ")}]: ${regions.join("; ")}`;
+      })
+      .join("\n");
+  }
+
+  async #eachLeader(look: (engine: Engine, region: RegionMeta) => void): Promise<void> {
+    for (let region = 1; region <= this.#plan.regions; region++) {
+      const office = leaderOf(this.#seats, region);
+      const seat = this.#seats.find(({ storeId }) => storeId === office?.seat.storeId);
+      if (office === null || seat === undefined) continue;
+      await seat.enter(({ engine }) => look(engine, office.region));
+    }
+  }
+}
+
+// oxlint-disable-next-line max-params
+function observeKey(model: TimestampModel, engine: Engine, name: string, key: Uint8Array): void {
+  let upTo = versionMax;
+  for (;;) {
+    const record = engine.newest(columnFamily.data, key, upTo);
+    if (record === null) return;
+    const { version, value, expiresAtMs } = record;
+    model.observe({ key: name, version, value: value === null ? null : textOf(value), expiresAtMs });
+    upTo = version - 1;
+  }
+}
+
+function recordsOf(engine: Engine, { start, end }: RegionMeta): string {
+  const { data, lock, prewrite } = columnFamily;
+  return [data, lock, prewrite]
+    .flatMap((family) => {
+      const wish = { family, start, end: end.length === 0 ? null : end, versionMax, limit: recordsMax, live: true };
+      return engine.scan(wish).map(({ key, value }) => `${family} ${textOf(key)}=${[...(value ?? [])].join(",")}`);
+    })
+    .join("; ");
+}

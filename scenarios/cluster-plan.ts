@@ -1,0 +1,110 @@
+import type { EngineOptions } from "../core/engine/options.ts";
+import type { NetOptions } from "../net/rpc/options.ts";
+import type { Topology } from "../node/topology.ts";
+import type { StoreOptions } from "../raft/store/store-options.ts";
+import type { Dice } from "../sim/dice.ts";
+import type { NetworkFaults } from "../sim/network/network-faults.ts";
+import type { World } from "../sim/world.ts";
+import type { TxnClientOptions } from "../txn/remote/client-options.ts";
+import type { DeedPlan } from "./raft-store-nemesis.ts";
+import { drawStorePlan } from "./raft-store-plan.ts";
+
+export const clusterPort = 7_000;
+export const redisPort = 6_379;
+
+/** What one seed's cluster is like, and what is done to it. */
+export interface ClusterPlan extends DeedPlan {
+  readonly topology: Topology;
+  readonly gateways: number;
+  readonly faultsMs: number;
+  /** To so many stores the world is hostile beyond the deeds; to the Coordinator and a gateway, too, on some seeds. */
+  readonly swarm: number;
+  readonly swarmOnOthers: boolean;
+  /** The Coordinator goes away now and then, for so long at most; 0: never. */
+  readonly outageMsMax: number;
+  readonly txnUsers: number;
+  readonly redisUsers: number;
+  readonly redisRequests: number;
+  readonly gapMsMax: number;
+  readonly engine: Partial<EngineOptions>;
+  readonly store: StoreOptions;
+  readonly net: Partial<NetOptions>;
+  readonly client: Partial<TxnClientOptions>;
+  readonly links: Partial<NetworkFaults>;
+}
+
+/** Where regions may meet: among the keys of the transactions, and those of the gateways' clients. */
+const bounds = ["a2", "counter:2", "g02", "mixed:2", "n1", "plain:2", "r3", "s1", "twin:b"];
+
+export function drawClusterPlan(world: World): ClusterPlan {
+  const stores = drawStorePlan(world);
+  const dice = world.dice("cluster-plan");
+  const topology = drawTopology(dice, Math.max(3, stores.stores));
+  const { faultFree } = world.options;
+  const { electionMs } = stores;
+  return {
+    topology,
+    regions: topology.regions.length,
+    gateways: dice.between(1, 2),
+    faultsMs: Math.min(90_000, electionMs * dice.between(10, 40)),
+    swarm: Math.min(stores.swarm, 2),
+    swarmOnOthers: dice.chance(1, 3),
+    outageMsMax: faultFree ? 0 : dice.pick([0, 0, electionMs, electionMs * 8]),
+    txnUsers: dice.between(1, 4),
+    redisUsers: dice.between(0, 3),
+    redisRequests: dice.between(5, 40),
+    gapMsMax: dice.pick([1, 50, electionMs]),
+    deeds: stores.deeds,
+    deedGapMsMax: stores.deedGapMsMax,
+    deedLengthMsMax: stores.deedLengthMsMax,
+    electionMs,
+    engine: stores.engine,
+    store: { ...stores.store, proposalsMax: Math.max(stores.store.proposalsMax, 16), readsMax: 4_096 },
+    net: stores.net,
+    client: {
+      operationMs: electionMs * dice.pick([4, 10]),
+      attemptMs: electionMs,
+      backgroundMs: electionMs * 4,
+      lockMs: dice.pick([electionMs, electionMs * 3]),
+      pageEntriesMax: dice.pick([1, 3, 256]),
+    },
+    links: stores.links,
+  };
+}
+
+function drawTopology(dice: Dice, stores: number): Topology {
+  const place = (host: string): Topology["coordinator"] => {
+    const address = { host, port: clusterPort };
+    return { address, listen: address, workDir: "/data", metrics: null };
+  };
+  const count = dice.between(0, 3);
+  const chosen = new Set<string>();
+  while (chosen.size < count) chosen.add(dice.pick(bounds));
+  const starts = ["", ...[...chosen].sort()];
+  const replicas = dice.pick([3, 3, 3, 5]);
+  const encoder = new TextEncoder();
+  const regions = starts.map((start, at) => {
+    const id = at + 1;
+    const peers = Array.from({ length: Math.min(stores, replicas) }, (_, i) => {
+      const storeId = ((at + i) % stores) + 1;
+      return { peerId: storeId * 100 + id, storeId, role: "voter" as const };
+    });
+    const region = {
+      id,
+      start: encoder.encode(start),
+      end: encoder.encode(starts[id] ?? ""),
+      epoch: { version: 1, confVer: 1 },
+      peers: peers.toSorted((a, b) => a.peerId - b.peerId),
+    };
+    return { region, leaderStoreId: peers[0]?.storeId ?? 0 };
+  });
+  return {
+    clusterId: "sim",
+    maxRetries: 8,
+    coordinator: place("coordinator"),
+    redis: null,
+    redisMetrics: null,
+    stores: Array.from({ length: stores }, (_, at) => ({ storeId: at + 1, ...place(`store-${at + 1}`) })),
+    regions,
+  };
+}

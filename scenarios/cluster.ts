@@ -1,0 +1,267 @@
+import type { GatewayNode } from "../node/gateway-node.ts";
+import { openGatewayNode } from "../node/gateway-node.ts";
+import { type CoordinatorNode, openCoordinatorNode } from "../node/coordinator-node.ts";
+import { type StoreNode, openStoreNode } from "../node/store-node.ts";
+import { SequenceLedger } from "../sim/checkers/sequence.ts";
+import { TimestampModel, type TxnLog } from "../sim/checkers/timestamp-model.ts";
+import type { Scenario } from "../sim/scenario.ts";
+import type { World } from "../sim/world.ts";
+import { ClusterJudge } from "./cluster-judge.ts";
+import { type ClusterPlan, clusterPort, drawClusterPlan, redisPort } from "./cluster-plan.ts";
+import { ClusterRedisUser, type RedisStage } from "./cluster-redis.ts";
+import { NodeSeat, type SeatStage } from "./cluster-seat.ts";
+import { ClusterUser } from "./cluster-user.ts";
+import { GatewayHistory } from "./gateway-history.ts";
+import { GatewayCommands, type GatewayKeys } from "./gateway-requests.ts";
+import { StoreNemesis } from "./raft-store-nemesis.ts";
+import { TxnWorkload, drawKinds } from "./txn-workload.ts";
+
+/** Elections within which a cluster serves: at first, and when nothing is wrong any more. */
+const recoveryElections = 80;
+const recoveryMsMin = 90_000;
+const redisKeys: GatewayKeys = {
+  plain: ["plain:1", "plain:2"],
+  mixed: ["mixed:1", "mixed:2"],
+  counters: ["counter:1", "counter:2"],
+};
+
+export const cluster: Scenario = {
+  name: "cluster",
+  why: "What a cluster told its clients is true, in one order, whatever becomes of stores, Coordinator and gateways.",
+  weight: 1,
+  run: (world) => new ClusterRun(world, drawClusterPlan(world)).run(),
+};
+
+class ClusterRun {
+  readonly #world: World;
+  readonly #plan: ClusterPlan;
+  readonly #stage: SeatStage;
+  readonly #coordinator: NodeSeat<CoordinatorNode>;
+  readonly #stores: readonly NodeSeat<StoreNode>[];
+  readonly #gateways: readonly NodeSeat<GatewayNode>[];
+  readonly #users: readonly ClusterUser[];
+  readonly #redis: RedisStage;
+  readonly #redisUsers: readonly ClusterRedisUser[];
+  readonly #workload: TxnWorkload;
+  readonly #judge: ClusterJudge;
+  readonly #nemesis: StoreNemesis;
+  readonly #txns: TxnLog[] = [];
+  readonly #timestamps = new SequenceLedger("timestamp");
+  #over = false;
+  #setUp = false;
+
+  constructor(world: World, plan: ClusterPlan) {
+    this.#world = world;
+    this.#plan = plan;
+    this.#stage = { world, closing: false, calm: false };
+    this.#coordinator = this.#seatCoordinator();
+    this.#stores = plan.topology.stores.map(({ storeId }) => this.#seatStore(storeId));
+    this.#gateways = Array.from({ length: plan.gateways }, (_, at) => this.#seatGateway(at + 1));
+    const stage = { world, txns: this.#txns, timestamps: this.#timestamps };
+    this.#users = Array.from({ length: plan.txnUsers + 1 }, (_, at) => {
+      return new ClusterUser(stage, at, this.#gateways[at % plan.gateways] as NodeSeat<GatewayNode>);
+    });
+    const { gapMsMax, gateways, electionMs } = plan;
+    const history = new GatewayHistory(world, redisKeys);
+    this.#redis = { world, history, gateways, gapMsMax, replyMs: electionMs * 12, over: false };
+    this.#redisUsers = this.#hireRedisUsers();
+    const dice = world.dice("workload");
+    this.#workload = new TxnWorkload(dice, {
+      kinds: drawKinds(dice).filter((kind) => kind !== "atomic"),
+      registers: dice.between(1, 6),
+      serializable: dice.pick(["never", "always", "some"]),
+      large: dice.chance(1, 3),
+      fail: (message) => world.fail("bank", message),
+    });
+    this.#judge = new ClusterJudge(world, plan, this.#stores);
+    this.#nemesis = new StoreNemesis(world, plan, this.#stores);
+    world.story(JSON.stringify({ ...plan, topology: plan.topology.regions.length }));
+  }
+
+  async run(): Promise<void> {
+    const seats = [this.#coordinator, ...this.#stores, ...this.#gateways];
+    this.#makeLinks();
+    const running = Promise.all(seats.map((seat) => seat.keepRunning()));
+    await this.#until("the cluster begins", () => Promise.resolve(this.#judge.upToDate()));
+    await this.#until("the accounts are opened", async () => {
+      this.#setUp ||= await this.#workload.setUp(this.#users[0] as ClusterUser);
+      return this.#setUp;
+    });
+    await this.#harm();
+    this.#stage.calm = true;
+    await this.#recover();
+    await this.#judgeAll();
+    this.#stage.closing = true;
+    for (const seat of seats) seat.stop();
+    await running;
+    this.#tell();
+  }
+
+  /** Everybody works while the world is hostile. */
+  async #harm(): Promise<void> {
+    const world = this.#world;
+    const plan = this.#plan;
+    const exposed = this.#stores.slice(0, plan.swarm).map(({ machine }) => machine);
+    if (plan.swarmOnOthers) {
+      exposed.push(this.#coordinator.machine, ...this.#gateways.slice(0, 1).map(({ machine }) => machine));
+    }
+    if (exposed.length > 0) world.startFaults(...exposed);
+    this.#makeLinks();
+    this.#nemesis.start();
+    const outages = this.#outages();
+    const untilUs = world.nowUs + plan.faultsMs * 1_000;
+    const isOver = (): boolean => world.nowUs >= untilUs;
+    const users = this.#users.slice(1).map((user) => this.#work(user, isOver));
+    const redis = this.#redisUsers.slice(1).map((user) => user.run());
+    while (!isOver()) {
+      await world.sleep(Math.ceil(plan.electionMs / 4));
+      this.#judge.look();
+    }
+    this.#over = true;
+    this.#redis.over = true;
+    this.#nemesis.stop();
+    world.stopFaults();
+    this.#coordinator.held = false;
+    this.#makeLinks();
+    await Promise.all([...users, ...redis, outages]);
+  }
+
+  async #work(user: ClusterUser, isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      if (user.dice.chance(1, 8)) await user.timestamp();
+      await this.#workload.operate(user);
+      await this.#world.sleep(user.dice.skewed(1, Math.ceil(this.#plan.gapMsMax) + 1));
+    }
+  }
+
+  /** The Coordinator goes, and comes back with what its journal has. */
+  async #outages(): Promise<void> {
+    const { outageMsMax, electionMs } = this.#plan;
+    const dice = this.#world.dice("outages");
+    while (outageMsMax > 0 && !this.#over) {
+      await this.#world.sleep(dice.between(electionMs, electionMs * 10));
+      if (this.#over) return;
+      const lengthMs = dice.skewed(1, Math.ceil(outageMsMax));
+      this.#world.story(`no Coordinator for ${lengthMs} ms`);
+      this.#coordinator.held = true;
+      this.#coordinator.machine.crash(dice.pick(["process", "power"]));
+      await this.#world.sleep(lengthMs);
+      this.#coordinator.held = false;
+    }
+  }
+
+  /** Nothing is wrong any more: everybody is served, nothing is left behind. */
+  async #recover(): Promise<void> {
+    await this.#until("every replica is up to date", () => Promise.resolve(this.#judge.upToDate()));
+    for (const user of this.#users) {
+      await this.#until(`${user.name} commits`, async () => {
+        return (await this.#workload.last(user)).outcome === "committed";
+      });
+      await user.timestamp();
+    }
+    const [probe] = this.#redisUsers;
+    await this.#until("a gateway serves", async () => (await probe?.probe(["SET", "probe:1", "there"])) ?? false);
+    // Whoever reads meets what is left of transactions whose clients died, and ends them.
+    await this.#until("no lock is left", async () => {
+      const [user] = this.#users;
+      await user?.transact(false, async (txn) => (await txn.scan("", null, 1_000)) !== undefined);
+      return (await this.#judge.locksLeft()) === 0;
+    });
+    await this.#until("every replica has all of it", () => Promise.resolve(this.#judge.upToDate()));
+  }
+
+  async #judgeAll(): Promise<void> {
+    const world = this.#world;
+    await this.#judge.compare();
+    const model = new TimestampModel();
+    await this.#judge.observe(model);
+    const wrong = model.judge(this.#txns, []) ?? this.#timestamps.judge();
+    if (wrong !== null) world.fail("timestamps", wrong);
+    this.#redis.history.judge();
+  }
+
+  async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    const { electionMs } = this.#plan;
+    const world = this.#world;
+    const untilUs = world.nowUs + Math.max(recoveryMsMin, recoveryElections * electionMs) * 1_000;
+    while (!(await holds())) {
+      if (world.nowUs > untilUs) world.fail("liveness", `it takes too long until ${what}\n${this.#judge.standing()}`);
+      await world.sleep(Math.ceil(electionMs / 4));
+      this.#judge.look();
+    }
+  }
+
+  #tell(): void {
+    const ended = (outcome: string): number => this.#txns.filter((txn) => txn.outcome === outcome).length;
+    this.#world.story(
+      `${ended("committed")} committed, ${ended("aborted")} aborted, ${ended("unknown")} unknown; ` +
+        `${this.#redis.history.summary()}; ${this.#nemesis.changes} changes of peers, ` +
+        `${this.#nemesis.transfers} transfers, ${this.#timestamps.count} timestamps`,
+    );
+  }
+
+  #makeLinks(): void {
+    Object.assign(this.#world.network.faults, this.#plan.links);
+  }
+
+  #seatCoordinator(): NodeSeat<CoordinatorNode> {
+    const { topology, net } = this.#plan;
+    const { clusterId, regions, coordinator } = topology;
+    return new NodeSeat(this.#stage, "coordinator", 0, (env, onFatal) =>
+      openCoordinatorNode(env, {
+        workDir: coordinator.workDir,
+        listen: { host: "0.0.0.0", port: clusterPort },
+        clusterId,
+        firstRegions: regions.map(({ region }) => region),
+        owner: "sim",
+        diagnostics: null,
+        network: net,
+        onFatal,
+      }),
+    );
+  }
+
+  #seatStore(storeId: number): NodeSeat<StoreNode> {
+    const { topology, net, engine, store, electionMs } = this.#plan;
+    return new NodeSeat(this.#stage, `store-${storeId}`, storeId, (env, onFatal) =>
+      openStoreNode(env, {
+        storeId,
+        topology,
+        workDir: "/data",
+        listen: { host: "0.0.0.0", port: clusterPort },
+        address: { host: `store-${storeId}`, port: clusterPort },
+        diagnostics: null,
+        engine,
+        store,
+        network: net,
+        heartbeatMs: Math.max(200, Math.ceil(electionMs / 2)),
+        onFatal,
+      }),
+    );
+  }
+
+  #seatGateway(index: number): NodeSeat<GatewayNode> {
+    const { topology, net, client } = this.#plan;
+    return new NodeSeat(this.#stage, `gateway-${index}`, 0, (env) =>
+      openGatewayNode(env, {
+        topology,
+        listen: { host: "0.0.0.0", port: redisPort },
+        gateway: { protectedMode: false },
+        diagnostics: null,
+        client,
+        network: net,
+      }),
+    );
+  }
+
+  /** The first one only asks in the end. */
+  #hireRedisUsers(): ClusterRedisUser[] {
+    const { redisUsers, redisRequests } = this.#plan;
+    let values = 0;
+    const nextValue = (): string => `v${++values}.`;
+    return Array.from({ length: redisUsers + 1 }, (_, at) => {
+      const commands = new GatewayCommands(this.#world.dice("commands", at), redisKeys, nextValue);
+      return new ClusterRedisUser(this.#redis, at, commands, redisRequests);
+    });
+  }
+}
