@@ -85,7 +85,8 @@ export function drawStorePlan(world: World): StorePlan {
     deeds: quiet ? [] : kinds,
     deedGapMsMax: electionMs * dice.pick([1, 3, 8]),
     deedLengthMsMax: electionMs * dice.pick([1, 3, 8]),
-    engine: drawEngineOptions(world, dice),
+    // As stores open it: the Raft log is what makes an apply durable.
+    engine: { ...drawEngineOptions(world, dice), durability: dice.pick(["none", "none", "none", "sync"] as const) },
     log: {
       segmentBytes: dice.pick([2_048, 16_384, mebibyte]),
       groupBytesMax: dice.pick([1, 1_024, 65_536]),

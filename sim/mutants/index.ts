@@ -13,6 +13,7 @@ import { metamorphicMutants } from "./metamorphic.ts";
 import type { Mutant } from "./mutant.ts";
 import { raftElectionMutants, raftReplicationMutants } from "./raft.ts";
 import { raftLogMutants } from "./raft-log.ts";
+import { raftPeerMutants } from "./raft-peers.ts";
 import { raftRuntimeMutants } from "./raft-runtime.ts";
 import { storeApplyMutants, storeLogMutants } from "./raft-store.ts";
 import { netMutants } from "./net.ts";
@@ -72,6 +73,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "codecs, looking and verifying", mutants: toolMutants },
   { topic: "the log of a store", mutants: raftLogMutants },
   { topic: "the runtime of a store", mutants: raftRuntimeMutants },
+  { topic: "the replicas of a store", mutants: raftPeerMutants },
   { topic: "transactions in a region", mutants: txnMutants },
   { topic: "transactions between clients and leaders", mutants: txnMachineMutants },
   { topic: "transactions on a store", mutants: txnServerMutants },
