@@ -9,6 +9,7 @@ import { CoordinatorClient } from "../coordinator/service/client.ts";
 import type { NetOptions } from "../net/rpc/options.ts";
 import { Transport } from "../net/rpc/transport.ts";
 import { isStoreMessage } from "../raft/store/message-type.ts";
+import { serveRaftAdmin } from "../raft/store/admin-service.ts";
 import { EngineTransfer } from "../raft/store/engine-transfer.ts";
 import type { RaftLog } from "../raft/store/raft-log.ts";
 import { Store } from "../raft/store/store.ts";
@@ -159,6 +160,7 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
     });
     fatal.onTell = (error) => store?.fail(error);
     new RegionService(store).register(transport);
+    serveRaftAdmin(transport, store);
     parts = compose(env, config, { ...directory, transport, client, store }, fatal);
     diagnostics = await openDiagnostics(env, config.diagnostics, parts, fatal);
     const address = await listenTransport(transport, config.listen);

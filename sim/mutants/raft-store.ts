@@ -133,8 +133,10 @@ export const storeLogMutants: readonly Mutant[] = [
   {
     name: "store-snapshot-forgotten-by-recovery",
     file: "raft/store/snapshot-recovery.ts",
-    find: `let isThere = state?.state === "normal" && state.peerId === peerId && applied >= snapshot.index;`,
-    replace: `let isThere = false;`,
+    find: `  if (isThere) {
+    const { term,`,
+    replace: `  if (isThere && applied < snapshot.index) {
+    const { term,`,
     oracles: answers,
     scenario: "raft-store",
     why: "A store that crashed after a snapshot was installed, and whose files were swept, does not open any more.",
