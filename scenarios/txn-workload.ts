@@ -196,7 +196,7 @@ export class TxnWorkload {
       case 5:
         return { kind: "put", key, value, expiry: { kind: "after", ms: 300 }, condition: "always", returning: false };
       default:
-        return { kind: "increment", key: bytesOf(dice.pick(counters)), delta: BigInt(dice.between(1, 3)) };
+        return { kind: "increment", key: bytesOf(dice.pick(counters)), delta: BigInt(dice.between(-3, 3)) };
     }
   }
 
