@@ -1,6 +1,7 @@
 import type { Scenario } from "../sim/scenario.ts";
 import { atRestCorruption } from "./at-rest-corruption.ts";
 import { coordinator } from "./coordinator.ts";
+import { coordinatorService } from "./coordinator-service.ts";
 import { crashPairs } from "./crash-pairs.ts";
 import { crashPoints } from "./crash-points.ts";
 import { diskPressure } from "./disk-pressure.ts";
@@ -24,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   engineVersions,
   crashPoints,
   coordinator,
+  coordinatorService,
   crashPairs,
   atRestCorruption,
   diskPressure,

@@ -3,6 +3,7 @@ import { checkpointMutants } from "./checkpoint.ts";
 import { backpressureMutants } from "./backpressure.ts";
 import { compactionMutants } from "./compaction.ts";
 import { coordinatorMutants } from "./coordinator.ts";
+import { coordinatorServiceMutants } from "./coordinator-service.ts";
 import { engineVersionsMutants } from "./engine-versions.ts";
 import { facadeMutants } from "./facade.ts";
 import { gatewayTransactionMutants } from "./gateway-transactions.ts";
@@ -79,6 +80,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "transactions on a store", mutants: txnServerMutants },
   { topic: "the original's own, elsewhere not planted", mutants: originalMutants },
   { topic: "the Coordinator", mutants: coordinatorMutants },
+  { topic: "the Coordinator over the network", mutants: coordinatorServiceMutants },
   { topic: "determinism", mutants: ambientMutants },
 ];
 
