@@ -52,9 +52,12 @@ export class GatewayHistory {
   /** When incarnations ended. */
   readonly #ends = new Map<number, number>();
   #unknownCount = 0;
+  readonly #graceUs: number;
 
-  constructor(world: World, keys: GatewayKeys) {
+  /** `graceMs`: for so long after the end of a process, what it had begun may still take effect. */
+  constructor(world: World, keys: GatewayKeys, graceMs = 0) {
     this.#world = world;
+    this.#graceUs = graceMs * 1_000;
     this.#plain = new Set(keys.plain);
     for (const key of keys.counters) this.#counters.set(key, new CounterLedger(key));
   }
@@ -128,6 +131,11 @@ export class GatewayHistory {
     if (problem !== null) this.#world.fail("counters", problem);
   }
 
+  /** Requests of which nobody will know what became of them: each is a question to every order of the others. */
+  get unknownCount(): number {
+    return this.#unknownCount;
+  }
+
   summary(): string {
     let count = 0;
     for (const history of this.#operations.values()) count += history.length;
@@ -146,8 +154,9 @@ export class GatewayHistory {
       write?.refuse(endUs);
       return;
     }
-    write?.giveUp(endUs);
-    this.#of(key).push({ operation, calledUs, returnedUs: endUs, certain: false });
+    const latestUs = endUs + this.#graceUs;
+    write?.giveUp(latestUs);
+    this.#of(key).push({ operation, calledUs, returnedUs: latestUs, certain: false });
   }
 
   #tellLedgers(sent: Sent, index: number, operation: KeyOperation): void {

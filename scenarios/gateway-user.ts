@@ -43,6 +43,8 @@ export interface GatewayStage {
   readonly everWritten: ReadonlySet<string>;
   /** A goodbye leaves time for the last replies, as the options of the server say. */
   readonly lingers: boolean;
+  /** Beyond, nobody begins anything new: it could not be judged. */
+  readonly unknownMax: number;
   /** How often the server was asked to end: what is under way then may be lost. */
   stops: number;
   /** Nobody begins anything new. */
@@ -66,7 +68,7 @@ export class GatewayUser {
   readonly #dice: Dice;
   readonly #commands: GatewayCommands;
   readonly #transactions: GatewayTransactions;
-  readonly #lifetimes: LifetimeProbe;
+  readonly #lifetimes: LifetimeProbe | null;
   readonly #outstanding = new Set<Sent>();
   readonly #slownessUs: number;
   readonly #depthMax: number;
@@ -79,7 +81,7 @@ export class GatewayUser {
     work: {
       readonly commands: GatewayCommands;
       readonly transactions: GatewayTransactions;
-      readonly lifetimes: LifetimeProbe;
+      readonly lifetimes: LifetimeProbe | null;
       readonly requests: number;
     },
   ) {
@@ -110,7 +112,8 @@ export class GatewayUser {
   }
 
   get #finished(): boolean {
-    return this.#stage.stopped || this.#requestsLeft <= 0;
+    const { stopped, history, unknownMax } = this.#stage;
+    return stopped || this.#requestsLeft <= 0 || history.unknownCount > unknownMax;
   }
 
   async #connectAndWork(env: Env): Promise<void> {
@@ -141,7 +144,7 @@ export class GatewayUser {
   async #work(env: Env, line: Line): Promise<void> {
     const dice = this.#dice;
     const choice = dice.below(20);
-    if (choice < 2) {
+    if (choice < 2 && this.#lifetimes !== null) {
       this.#requestsLeft--;
       await this.#lifetimes.step((tokens) => this.#request(line, tokens));
     } else if (choice < 3) {
@@ -225,7 +228,11 @@ export class GatewayUser {
   async #transact(env: Env, line: Line): Promise<void> {
     const dice = this.#dice;
     const watched = dice.chance(1, 2) ? await this.#watch(line) : null;
-    if (watched === undefined) return;
+    if (watched === undefined) {
+      // It may be watched all the same.
+      await this.#request(line, ["UNWATCH"]);
+      return;
+    }
     if (watched !== null && dice.chance(1, 2)) await pause(env, dice.skewed(1, this.#slownessUs));
     const transaction = this.#transactions.next(watched);
     const queued: Promise<RequestOutcome>[] = [this.#request(line, ["MULTI"])];

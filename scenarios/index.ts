@@ -9,6 +9,7 @@ import { engineMetamorphic } from "./engine-metamorphic.ts";
 import { engineModel } from "./engine-model.ts";
 import { engineVersions } from "./engine-versions.ts";
 import { facadeModel } from "./facade-model.ts";
+import { gatewayCluster } from "./gateway-cluster.ts";
 import { gatewayClients } from "./gateway-clients.ts";
 import { raftActs, raftCore, raftElections, raftMembers } from "./raft-core.ts";
 import { rpc } from "./rpc.ts";
@@ -20,6 +21,7 @@ import { cluster } from "./cluster.ts";
 /** What we promise to survive. A mixed batch of seeds draws from these by weight. */
 export const scenarios: readonly Scenario[] = [
   gatewayClients,
+  gatewayCluster,
   engineModel,
   engineMetamorphic,
   engineVersions,

@@ -129,6 +129,17 @@ export class TxnCluster {
     });
   }
 
+  /** A call that came to a store. */
+  serve(storeId: number, call: TxnCall): void {
+    this.#services[storeId - 1]?.execute(call);
+  }
+
+  /** The region of `key`, and the store that leads it (0: none does): what the Coordinator knows. */
+  route(key: Uint8Array): { readonly region: RegionMeta; readonly leaderStore: number } {
+    const group = this.#regionOf(key);
+    return { region: group.region, leaderStore: group.leader?.node.storeId ?? 0 };
+  }
+
   /** Splits the region of `key` there, through its log. */
   split(key: Uint8Array): void {
     const group = this.#regionOf(key);

@@ -30,19 +30,28 @@ const requestBytesMax = 256 * 1024;
 /** So often a command follows the word of a store about who leads, before it waits as others do. */
 const hopsMax = 2;
 
+export interface SendOrder {
+  readonly region: Region;
+  readonly command: Command;
+  /** Of what it is a part of, on the monotonic clock; in the past: it has its time as what follows has. */
+  readonly deadlineUs: number;
+}
+
 /** A command on its way. */
 class Sending {
   readonly isRead: boolean;
   /** As it travels. */
   readonly bytes: Uint8Array;
   readonly region: Region;
+  readonly deadlineUs: number;
   hops = 0;
   isOver = false;
   request: Request | null = null;
   readonly #done: (outcome: CommandOutcome) => void;
 
-  constructor(region: Region, command: Command, done: (outcome: CommandOutcome) => void) {
+  constructor({ region, command, deadlineUs }: SendOrder, done: (outcome: CommandOutcome) => void) {
     this.region = region;
+    this.deadlineUs = deadlineUs;
     this.isRead = isRead(command);
     const writer = new ByteWriter();
     writeCommand(writer, command);
@@ -96,8 +105,8 @@ export class CommandSender {
   }
 
   /** `done` is called once, on a later turn; after `cancel`, not at all. */
-  send(region: Region, command: Command, done: (outcome: CommandOutcome) => void): CallHandle {
-    const sending = new Sending(region, command, done);
+  send(order: SendOrder, done: (outcome: CommandOutcome) => void): CallHandle {
+    const sending = new Sending(order, done);
     this.#enqueue(sending);
     return sending;
   }
@@ -141,7 +150,7 @@ export class CommandSender {
   }
 
   #sendTo(region: Region, sendings: readonly Sending[]): void {
-    const { caller, places, liveness, attemptMs } = this.#parts;
+    const { caller, places, liveness } = this.#parts;
     const store = places.target(region.id, (each) => liveness.avoids(each));
     // Only a route that has not been seen for long: whoever asked will ask for it again.
     if (store === 0) return this.#failAll(sendings, { kind: "region-not-found", regionId: region.id });
@@ -155,13 +164,25 @@ export class CommandSender {
       {
         method: txnMethod.execute,
         payload: writer.toBytes(),
-        timeoutMs: attemptMs,
+        timeoutMs: this.#timeoutMs(sendings),
         cls: messageClass.client,
         traceId: 0,
         region: places.header(region),
       },
       (error, payload) => this.#answered(request, store, error, payload),
     );
+  }
+
+  /** No attempt takes all the time there is: a leader that is silent must not be all that was tried. */
+  #timeoutMs(sendings: readonly Sending[]): number {
+    const { clock, attemptMs } = this.#parts;
+    const nowUs = clock.monotonicUs();
+    let timeoutMs = 1;
+    for (const { deadlineUs } of sendings) {
+      const halfMs = deadlineUs > nowUs ? Math.ceil((deadlineUs - nowUs) / 2_000) : attemptMs;
+      timeoutMs = Math.max(timeoutMs, Math.min(attemptMs, halfMs));
+    }
+    return timeoutMs;
   }
 
   // oxlint-disable-next-line max-params -- a request, where it went, and the two parts of its outcome
@@ -214,7 +235,7 @@ export class CommandSender {
     } else if (error.kind === "not-leader") {
       places.passOver(region.id, store);
       if (error.leaderStore !== 0 && error.leaderStore !== store) places.lead(region.id, error.leaderStore);
-    } else if (error.kind !== "server-busy") {
+    } else if (error.kind !== "server-busy" && error.kind !== "cancelled") {
       places.passOver(region.id, store);
     }
   }

@@ -149,7 +149,9 @@ export class Operation implements Expiring {
     const { id } = output;
     switch (output.kind) {
       case "send": {
-        const handle = sender.send(output.region, output.command, (outcome) => this.#answer({ ...outcome, id }));
+        const { region, command } = output;
+        const order = { region, command, deadlineUs: this.settled ? 0 : this.deadlineUs };
+        const handle = sender.send(order, (outcome) => this.#answer({ ...outcome, id }));
         return () => handle.cancel();
       }
       case "timestamp":

@@ -174,6 +174,15 @@ describe("what cannot be known", () => {
     expect(log.after(1_000)).toEqual(["add k: NOKV_UNDETERMINED"]);
   });
 
+  test("a silent leader does not take all the time of an operation", () => {
+    const { cluster, log } = stage();
+    cluster.leaders.set(101, 2);
+    cluster.staleLeaders.set(101, 1);
+    cluster.intervene = ({ store }) => (store === 1 ? { kind: "swallow" } : null);
+    log.add("k", 300);
+    expect(log.after(299)).toEqual(["add k: 1"]);
+  });
+
   test("one lost answer is not forgotten for later refusals", () => {
     const { cluster, log } = stage();
     let asked = 0;
