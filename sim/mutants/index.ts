@@ -32,6 +32,7 @@ import { toolMutants } from "./tools.ts";
 import { txnMutants } from "./txn.ts";
 import { txnMachineMutants } from "./txn-machines.ts";
 import { txnServerMutants } from "./txn-server.ts";
+import { txnRemoteMutants } from "./txn-remote.ts";
 import { valueLogMutants } from "./value-log.ts";
 import { walMutants } from "./wal.ts";
 import { writeLimitMutants } from "./write-limits.ts";
@@ -78,6 +79,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "transactions in a region", mutants: txnMutants },
   { topic: "transactions between clients and leaders", mutants: txnMachineMutants },
   { topic: "transactions on a store", mutants: txnServerMutants },
+  { topic: "the client of a cluster", mutants: txnRemoteMutants },
   { topic: "the original's own, elsewhere not planted", mutants: originalMutants },
   { topic: "the Coordinator", mutants: coordinatorMutants },
   { topic: "the Coordinator over the network", mutants: coordinatorServiceMutants },

@@ -31,7 +31,8 @@ export class TransactMachine {
   }
 
   run(): void {
-    const timeoutMs = Math.floor((this.#deadlineUs - this.#clock.monotonicUs()) / 1_000);
+    // Until its deadline another attempt may begin, and none is cut short: half a commit is told as undetermined.
+    const timeoutMs = this.#client.options.operationMs;
     this.#attempts++;
     this.#client.begin({ serializable: true, timeoutMs }, (error, txn) => {
       if (txn === null) this.#done(error, null);
