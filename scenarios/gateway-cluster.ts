@@ -29,12 +29,12 @@ const bounds = ["counter:2", "mixed:1", "mixed:2", "plain:1", "plain:2", "stable
 
 export const gatewayCluster: Scenario = {
   name: "gateway-cluster",
-  why: "What a Redis client of a cluster was told stays true, whatever becomes of gateways, leaders, regions and answers.",
+  why: "What a Redis client of a cluster was told stays true, whatever becomes of gateways, leaders and answers.",
   weight: 3,
   run: (world) => new GatewayRun(world, (w, plan) => new ClusterBackend(w, plan)).run(),
 };
 
-/** Stores without disk and consensus, each on a machine with the product's service, and a gateway that is their client. */
+/** Stores without disk and consensus, each on a machine with the product's service, and a gateway as their client. */
 class ClusterBackend implements GatewayBackend {
   readonly plan: string;
   readonly graceMs: number;
@@ -91,7 +91,8 @@ class ClusterBackend implements GatewayBackend {
         await new Promise<void>((resolve) => server.close(resolve));
         client.close();
         transport.close();
-        if (client.active > 0) this.#world.fail("leaks", `${client.active} operations of a closed client are under way`);
+        const { active } = client;
+        if (active > 0) this.#world.fail("leaks", `${active} operations of a closed client are under way`);
       },
     };
   }
