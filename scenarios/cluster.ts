@@ -66,8 +66,10 @@ class ClusterRun {
     this.#redis = { world, history, gateways, gapMsMax, replyMs: electionMs * 12, over: false };
     this.#redisUsers = this.#hireRedisUsers();
     const dice = world.dice("workload");
+    // Single decisions are what the gateways' clients do.
+    const kinds = drawKinds(dice).filter((kind) => kind !== "atomic");
     this.#workload = new TxnWorkload(dice, {
-      kinds: drawKinds(dice).filter((kind) => kind !== "atomic"),
+      kinds: kinds.length > 0 ? kinds : ["transfer"],
       registers: dice.between(1, 6),
       serializable: dice.pick(["never", "always", "some"]),
       large: dice.chance(1, 3),
