@@ -7,7 +7,7 @@ interface SyncWaiter {
   readonly done: (error: DiskError | null) => void;
 }
 
-/** Who waits for segments to be durable up to some byte. They are told in the order in which they came. */
+/** Who waits for segments to be durable up to some byte. Of those that can be told, who came first is told first. */
 export class SyncWaiters {
   readonly #waiters: SyncWaiter[] = [];
 
@@ -17,15 +17,21 @@ export class SyncWaiters {
 
   /** Tells those whose segment is as far, or is needed no more. */
   tell(): void {
-    while (this.#waiters.length > 0) {
-      const { segment, bytes, done } = this.#waiters[0] as SyncWaiter;
-      if (!segment.forgotten && segment.durableBytes < bytes) return;
-      this.#waiters.shift();
-      done(null);
+    for (;;) {
+      // Not the first alone: it may wait for groups that are held back until a flush, which waits as well, gets on.
+      const at = this.#waiters.findIndex((one) => isTold(one));
+      const [waiter] = at < 0 ? [] : this.#waiters.splice(at, 1);
+      if (waiter === undefined) return;
+      waiter.done(null);
     }
   }
 
   fail(error: DiskError): void {
     for (const { done } of this.#waiters.splice(0)) done(error);
   }
+}
+
+function isTold({ segment, bytes }: SyncWaiter): boolean {
+  if (segment.forgotten) return true;
+  return segment.durableBytes >= bytes;
 }

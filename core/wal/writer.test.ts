@@ -358,3 +358,22 @@ describe("segment", () => {
     expect(log.scan(1).goodBytes).toBeGreaterThan(fileHeaderBytes);
   });
 });
+
+test("a sync that waits for groups that are held back keeps no older segment from being told durable", async () => {
+  const log = new TestLog(new TestWorld(), "none");
+  const first = log.begin(1);
+  log.append();
+  await log.settle();
+  log.begin(2);
+  log.append();
+  log.holds = true;
+  const told: string[] = [];
+  log.writer.sync(() => told.push("all"));
+  log.writer.keep(first, () => told.push("kept"));
+  await log.settle();
+  expect(told).toEqual(["kept"]);
+  log.holds = false;
+  log.writer.resume();
+  await log.settle();
+  expect(told).toEqual(["kept", "all"]);
+});

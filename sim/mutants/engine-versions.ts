@@ -137,6 +137,15 @@ export const engineVersionsMutants: readonly Mutant[] = [
     why: "A replica that waited for room once never applies again.",
   },
   {
+    name: "versions-sync-stands-before-a-flush",
+    file: "core/wal/sync-waiters.ts",
+    find: `this.#waiters.findIndex((one) => isTold(one))`,
+    replace: `this.#waiters.slice(0, 1).findIndex((one) => isTold(one))`,
+    oracles: ["stuck", "liveness"],
+    scenario,
+    why: "Whoever asks for durability while memtables of large values wait for their flush stops the store for good.",
+  },
+  {
     name: "ranges-exported-later-than-called",
     file: "core/engine/range-export.ts",
     find: `        if (error === null) resolve(tables.hold());`,

@@ -173,8 +173,8 @@ export const walMutants: readonly Mutant[] = [
   {
     name: "wal-sync-waits-for-writes-only",
     file: "core/wal/sync-waiters.ts",
-    find: `segment.durableBytes < bytes`,
-    replace: `segment.writtenBytes < bytes`,
+    find: `segment.durableBytes >= bytes`,
+    replace: `segment.writtenBytes >= bytes`,
     oracles: lost,
     scenario: null,
     why: "An orderly close or an opening over several segments ends before the last of them is durable.",
