@@ -88,6 +88,7 @@ export class KeyHistory {
 export class Slots {
   readonly #histories: KeyHistory[];
   readonly #over: KeyHistory[] = [];
+  #judged = 0;
   #made = 0;
 
   /** `letters`: where keys begin, so that every region has some, and twins lie in two regions. */
@@ -108,6 +109,14 @@ export class Slots {
     const fresh = this.#make(history.kind, this.#letters[letterAt] ?? "a", this.#letters[letterAt + 1]);
     this.#histories[at] = fresh;
     return fresh;
+  }
+
+  /** Those that are over and were not judged yet: nothing is asked of their keys any more but the last reading. */
+  *overAndIdle(): Generator<KeyHistory> {
+    while (this.#over[this.#judged]?.idle === true) {
+      yield this.#over[this.#judged] as KeyHistory;
+      this.#judged++;
+    }
   }
 
   all(): readonly KeyHistory[] {
