@@ -1,6 +1,6 @@
 import type { Mutant } from "./mutant.ts";
 
-const unsaid = ["durability", "election-safety", "term", "linearizability", "leader-completeness", "log-matching"];
+const unsaid = ["durability", "election-safety", "term", "linearizability", "leader-completeness", "errors", "lead"];
 const lost = ["errors", "durability", "history", "exception", "term", "liveness", "lead"];
 
 /** Peers, their logs, and what is said to other stores. */
