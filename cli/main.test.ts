@@ -24,7 +24,9 @@ test("version: one line on stdout", () => {
   expect(stdout).toMatch(/^nokv \d+\.\d+\.\d+ \(node v\d+\.\d+\.\d+, commit [0-9a-z-]+\)\n$/);
 });
 
-test.each([["redis"], ["sim"], ["mutants"]])("%s has help on stdout", (command) => {
+const explained = ["redis", "coordinator", "serve", "playground", "sim", "mutants"];
+
+test.each(explained)("%s has help on stdout", (command) => {
   const { status, stdout, stderr } = nokv(command, "--help");
   expect([status, stderr]).toEqual([0, ""]);
   expect(stdout).toMatch(new RegExp(`^usage: nokv ${command} `));
