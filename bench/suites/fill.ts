@@ -1,3 +1,4 @@
+import { KeySlab } from "../key-slab.ts";
 import { runPhase } from "../phase.ts";
 import { bytesWritten, memoryMetrics } from "../process-facts.ts";
 import { storeDefaults } from "../store.ts";
@@ -15,7 +16,8 @@ export async function fillSuite(context: SuiteContext): Promise<readonly Finding
   const { scale, engine, directory } = context;
   const { valueBytes } = ycsbDefaults;
   const store = await engine.open({ ...storeDefaults, directory, cacheBytes: scale.cacheMiB * 2 ** 20 });
-  const keys = Array.from({ length: 2 * scale.records }, (_, id) => ycsbKey(id));
+  const slab = new KeySlab();
+  const keys = Array.from({ length: 2 * scale.records }, (_, id) => slab.keep(ycsbKey(id)));
   const random = new Xorshift(11);
   const before = bytesWritten();
   const phase = { operations: Number.MAX_SAFE_INTEGER, clients: scale.clients, secondsMax: scale.fillSeconds };

@@ -1,3 +1,4 @@
+import { KeySlab } from "../key-slab.ts";
 import { type Metrics, type Operate, type PhaseResult, runPhase } from "../phase.ts";
 import type { BenchStore } from "../store.ts";
 import { ValueSource } from "../value-source.ts";
@@ -74,23 +75,6 @@ export function ycsbKey(id: number): Uint8Array {
   const signed = BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low));
   const digits = (signed < 0n ? -signed : signed).toString().padStart(7, "0");
   return encoder.encode(`user${digits}`);
-}
-
-/** Keys side by side: a million pieces of memory of their own would be half of what a process is seen to use. */
-class KeySlab {
-  #bytes = new Uint8Array(0);
-  #used = 0;
-
-  keep(key: Uint8Array): Uint8Array {
-    if (this.#used + key.length > this.#bytes.length) {
-      this.#bytes = new Uint8Array(2 ** 20);
-      this.#used = 0;
-    }
-    const kept = this.#bytes.subarray(this.#used, this.#used + key.length);
-    kept.set(key);
-    this.#used += key.length;
-    return kept;
-  }
 }
 
 /** One load and timed runs over a store; every phase uses the same number of concurrent loops. */

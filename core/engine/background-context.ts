@@ -8,6 +8,8 @@ import type { TableSet } from "./table-set.ts";
 export interface BackgroundOwner {
   /** Neither closing nor poisoned. */
   isActive(): boolean;
+  /** Closed, and its last flushes may begin. */
+  isEmptying(): boolean;
   readonly safePoint: SafePoint | null;
   /** Begins what is due. */
   kick(): void;
@@ -33,6 +35,9 @@ export function backgroundContext(
     safePoint: owner.safePoint,
     get active() {
       return parts.background && owner.isActive();
+    },
+    get emptying() {
+      return parts.background && owner.isEmptying();
     },
     rangesGone: () => {
       records.clear();

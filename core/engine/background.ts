@@ -29,6 +29,8 @@ export interface BackgroundContext {
   readonly safePoint: SafePoint | null;
   /** False once the store is closing or poisoned: what runs is finished, nothing new begins. */
   readonly active: boolean;
+  /** Closed, and its last flushes may begin. */
+  readonly emptying: boolean;
   /**
    * Tables with range tombstones were merged away, and maybe the tombstones with them: what caches hold of the
    * records they hid would be shown again.
@@ -100,6 +102,7 @@ const doublingsMax = 6;
 export class Lane {
   readonly #context: BackgroundContext;
   readonly #name: string;
+  readonly #mayBegin: () => boolean;
   #running = false;
   #beganUs = 0;
   #retryTimer: Timer | null = null;
@@ -111,9 +114,10 @@ export class Lane {
   /** How long pieces of work took, failed ones included. */
   readonly worked = new Durations();
 
-  constructor(context: BackgroundContext, name: string) {
+  constructor(context: BackgroundContext, name: string, mayBegin: () => boolean = () => context.active) {
     this.#context = context;
     this.#name = name;
+    this.#mayBegin = mayBegin;
   }
 
   get running(): boolean {
@@ -122,7 +126,7 @@ export class Lane {
 
   /** Nothing runs and nothing waits for another attempt. */
   get ready(): boolean {
-    return !this.#running && this.#retryTimer === null && this.#context.active;
+    return !this.#running && this.#retryTimer === null && this.#mayBegin();
   }
 
   begin(): void {
@@ -145,7 +149,7 @@ export class Lane {
     this.#context.env.trace.emit(`engine/${this.#name}-failed`, { code: error.code, message: error.message });
     const delayMs = this.#context.options.jobRetryMs * 2 ** Math.min(this.#attempts, doublingsMax);
     this.#attempts++;
-    if (this.#context.active) {
+    if (this.#mayBegin()) {
       this.#retryTimer = this.#context.env.clock.after(delayMs * 1000, () => {
         this.#retryTimer = null;
         again();

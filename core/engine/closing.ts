@@ -1,5 +1,6 @@
 import { assert } from "../assert.ts";
 import type { DiskError, DiskLock } from "../env/disk.ts";
+import type { NokvError } from "../errors.ts";
 import type { PointBudget } from "../lsm/point-index.ts";
 import type { ManifestWriter } from "../manifest/writer.ts";
 import type { Lane } from "./background.ts";
@@ -22,8 +23,33 @@ export interface ClosingParts {
   readonly transfer: Transfer;
   readonly points: PointBudget;
   readonly lock: DiskLock;
-  /** What poisoned the store; null: nothing so far. */
+  /** What poisoned the store before it was closed; null: nothing. */
+  readonly failedBefore: DiskError | null;
+  /** What poisoned it so far. */
   readonly failure: () => DiskError | null;
+}
+
+/** A log of at least a memtable's one part in so many is emptied. */
+const emptiedShare = 8;
+
+/**
+ * Moves what is in memory into tables, so that the next opening has nothing to write again. It is worth its while for
+ * a log of some length, and given up for whatever stands against it: the log has everything. No compaction begins.
+ */
+export async function emptyLog(write: WritePath, flusher: Flusher, memtableBytes: number): Promise<void> {
+  const { memtables } = write;
+  const { lane } = flusher;
+  const isWorthIt = memtables.usedBytes >= Math.ceil(memtableBytes / emptiedShare);
+  // What waits for the background to get on can not be flushed, and nobody is to wait for that.
+  const isReached = write.pendingVersion === write.visibleVersion && !write.wal.outOfSpace;
+  if (!isWorthIt || !isReached || lane.failure !== null || !(lane.ready || lane.running)) return;
+  if (!memtables.active.memtable.isEmpty) write.rotate(0);
+  while (memtables.oldestImmutable !== null) {
+    flusher.kick();
+    if (!lane.running) return;
+    const error = await new Promise<NokvError | null>((resolve) => lane.afterNext(resolve));
+    if (error !== null) return;
+  }
 }
 
 /**
@@ -31,8 +57,7 @@ export interface ClosingParts {
  * notes where the log ends, and the directory is given back. Rejects with `NOKV_UNDETERMINED` when that failed now.
  */
 export async function closeParts(parts: ClosingParts): Promise<void> {
-  const { write, manifest, tables, flusher, compactor, failure } = parts;
-  const failedBefore = failure();
+  const { write, manifest, tables, flusher, compactor, failure, failedBefore } = parts;
   flusher.stop(closed("database"));
   compactor.stop(closed("database"));
   const sealed = seal(parts);

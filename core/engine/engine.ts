@@ -11,7 +11,7 @@ import type { WalSegment } from "../wal/segment.ts";
 import { backgroundContext } from "./background-context.ts";
 import type { Batch } from "./batch.ts";
 import { type Checkpoint, writeCheckpoint } from "./checkpoint.ts";
-import { closeParts } from "./closing.ts";
+import { closeParts, emptyLog } from "./closing.ts";
 import { Compactor } from "./compactor.ts";
 import { engineStats } from "./engine-stats.ts";
 import { closed, invalidArgument, poisoned } from "./failure.ts";
@@ -87,6 +87,8 @@ export class Engine implements VersionedStore {
   #failure: DiskError | null = null;
   #open = true;
   #closing: Promise<void> | null = null;
+  /** Closed, and its last flushes are on their way. */
+  #emptying = false;
 
   constructor(parts: EngineParts) {
     this.#env = parts.env;
@@ -115,6 +117,7 @@ export class Engine implements VersionedStore {
     const context = backgroundContext(parts, this.#pins, this.#tables, {
       safePoint: this.#safePoint,
       isActive: () => this.#open && this.#failure === null,
+      isEmptying: () => this.#emptying && this.#failure === null,
       kick: () => this.#kick(),
     });
     this.#flusher = new Flusher(context);
@@ -322,8 +325,9 @@ export class Engine implements VersionedStore {
   }
 
   /**
-   * Ends in order: everything taken becomes durable, whatever the level. Rejects with `NOKV_UNDETERMINED`
-   * when that failed. The directory is free afterwards either way. May be called again.
+   * Ends in order: everything taken becomes durable, whatever the level, and a log of some length is moved into
+   * tables. Rejects with `NOKV_UNDETERMINED` when that failed. The directory is free afterwards either way. May be
+   * called again.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -430,6 +434,10 @@ export class Engine implements VersionedStore {
     this.#versioned?.stop();
     this.#pins.close();
     this.#records.clear();
+    const failedBefore = this.#failure;
+    this.#emptying = true;
+    await emptyLog(this.#write, this.#flusher, this.#options.memtableBytes);
+    this.#emptying = false;
     this.#write.memtables.clearRetained();
     await closeParts({
       write: this.#write,
@@ -441,6 +449,7 @@ export class Engine implements VersionedStore {
       transfer: this.transfer,
       points: this.#points,
       lock: this.#lock,
+      failedBefore,
       failure: () => this.#failure,
     });
   }

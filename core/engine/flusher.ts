@@ -29,7 +29,7 @@ export class Flusher {
 
   constructor(context: BackgroundContext) {
     this.#context = context;
-    this.lane = new Lane(context, "flush");
+    this.lane = new Lane(context, "flush", () => context.active || context.emptying);
     // What recovery found in the log is in memory again, and newer.
     this.flushedVersion = context.tables.current.version.maxVersion();
   }

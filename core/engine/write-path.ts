@@ -373,7 +373,8 @@ export class WritePath implements WalOwner {
     const wasHeld = this.#backpressure.held;
     this.#hold();
     // A memtable is flushed when all of it is visible.
-    this.wal.completeNow(this.#pendingVersion);
+    // Versions that came with tables are in no log.
+    if (this.#pendingVersion > this.#visibleVersion) this.wal.completeNow(this.#pendingVersion);
     this.#catchUp.while(() => this.#isFull(bytes));
     if (!wasHeld) this.#backpressure.letGo();
   }

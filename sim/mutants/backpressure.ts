@@ -24,6 +24,15 @@ export const backpressureMutants: readonly Mutant[] = [
     why: "Writes stop for level 0, their memtables wait, and so does the merge that would let them go on.",
   },
   {
+    name: "waiting-for-room-asks-the-log-for-versions-of-tables",
+    file: "core/engine/write-path.ts",
+    find: `    if (this.#pendingVersion > this.#visibleVersion) this.wal.completeNow(this.#pendingVersion);`,
+    replace: `    this.wal.completeNow(this.#pendingVersion);`,
+    oracles: hangs,
+    scenario: "engine-model",
+    why: "After an ingestion a synchronous write that finds no room never returns.",
+  },
+  {
     name: "slowed-group-forgotten",
     file: "core/engine/write-path.ts",
     find: `      this.#paid = true;
