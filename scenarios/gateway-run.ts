@@ -121,6 +121,8 @@ export class GatewayRun {
     await this.#orTimeout(working, finishMsMax);
     this.#stage.stopped = true;
     await working;
+    // What nobody was told of may still come, and must not come between two looks.
+    if (this.#backend.graceMs > 0) await this.#world.sleep(this.#backend.graceMs);
     if (!this.#refused) await this.#readEverything();
     if (!this.#refused && this.#dice.chance(1, 4)) await this.#clearEverything();
     world.story(this.#history.summary());
@@ -278,8 +280,6 @@ export class GatewayRun {
 
   /** An acknowledged FLUSHALL removed every key at once and for good. */
   async #clearEverything(): Promise<void> {
-    // What nobody was told of may still come.
-    await this.#world.sleep(this.#backend.graceMs);
     let cleared = false;
     await this.#asUser(async (_, client) => {
       cleared = (await client.request(["FLUSHALL"])).kind === "reply";

@@ -225,7 +225,7 @@ export const scanCommands: readonly Command[] = [
       group: "server",
       since: "6.2.0",
       summary: "Removes all keys from all databases.",
-      caveat: "One atomic write, however many keys there are. Not in MULTI.",
+      caveat: "One atomic write, however many keys there are; on a cluster, page by page. Not in MULTI.",
       inTransaction: "refused",
     },
     runFlush,
