@@ -160,8 +160,8 @@ export class ModelGroup implements ReplicaGroup {
     else world.after(dice.skewed(1, dice.pick([this.#parts.applyUsMax, 100_000])), () => this.#tell(fallen));
     let delayUs = 0;
     for (let heirs = dice.between(1, 3); heirs > 0; heirs--) {
-      delayUs += dice.skewed(10, 20_000);
-      const heir = dice.chance(1, 3) ? fallen : dice.pick(this.replicas);
+      delayUs += dice.skewed(10, dice.pick([100, 20_000]));
+      const heir = dice.chance(1, 2) ? fallen : dice.pick(this.replicas);
       world.after(delayUs, () => this.#rise(heir));
     }
   }
