@@ -54,6 +54,21 @@ export const recoveryBeforeRemove: Failpoint = {
   allows: ["crash"],
 };
 
+/** A snapshot's files are durable, nothing says that they are to be installed. */
+export const snapshotBeforeIntent: Failpoint = { name: "raft/store/snapshot-before-intent", allows: ["crash"] };
+
+/** The Raft log says that a snapshot is to be installed, the engine has the old records. */
+export const snapshotAfterIntent: Failpoint = { name: "raft/store/snapshot-after-intent", allows: ["crash"] };
+
+/** The engine has the snapshot's records, the Raft log is still the old one. */
+export const snapshotAfterReplace: Failpoint = { name: "raft/store/snapshot-after-replace", allows: ["crash"] };
+
+/** Records and log are the snapshot's, nobody was told. */
+export const snapshotAfterDone: Failpoint = { name: "raft/store/snapshot-after-done", allows: ["crash"] };
+
+/** A removed peer's tombstone is durable, its log still exists. */
+export const tombstoneBeforeLog: Failpoint = { name: "raft/store/tombstone-before-log", allows: ["crash"] };
+
 export const failpoints: readonly Failpoint[] = [
   walBeforeSync,
   walAfterSync,
@@ -65,4 +80,9 @@ export const failpoints: readonly Failpoint[] = [
   manifestBeforeCurrent,
   manifestAfterCurrent,
   recoveryBeforeRemove,
+  snapshotBeforeIntent,
+  snapshotAfterIntent,
+  snapshotAfterReplace,
+  snapshotAfterDone,
+  tombstoneBeforeLog,
 ];

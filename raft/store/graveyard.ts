@@ -1,5 +1,7 @@
 import { VersionedBatch } from "../../core/engine/versioned-batch.ts";
 import type { VersionedStore } from "../../core/engine/versioned-store.ts";
+import { tombstoneBeforeLog } from "../../failpoints/catalog.ts";
+import type { Failpoints } from "../../failpoints/failpoints.ts";
 import type { PeerId } from "../entry.ts";
 import type { RegionMeta } from "../region.ts";
 import { type ApplyState, putApplyState, putRegionState } from "./local-records.ts";
@@ -13,6 +15,7 @@ export interface GraveyardParts {
   readonly engine: VersionedStore;
   readonly log: RaftLog;
   readonly transfer: SnapshotTransfer;
+  readonly failpoints: Failpoints;
   readonly fail: (error: Error) => void;
   /** Nothing is begun any more. */
   readonly stopped: () => boolean;
@@ -77,6 +80,7 @@ export class Graveyard {
     this.#note(leaving, region);
     this.#burials.set(region.id, leaving.own);
     engine.whenDurable(ticket, (error) => {
+      if (error === null) this.#parts.failpoints.hit(tombstoneBeforeLog);
       if (error !== null) fail(error);
       else if (!stopped()) this.destroyLog(region.id);
     });

@@ -1,6 +1,7 @@
 import type { VersionedStore } from "../../core/engine/versioned-store.ts";
 import type { Clock } from "../../core/env/clock.ts";
 import type { Random } from "../../core/env/random.ts";
+import type { Failpoints } from "../../failpoints/failpoints.ts";
 import type { Trace } from "../../core/env/trace.ts";
 import type { LogIndex, PeerId } from "../entry.ts";
 import type { Message } from "../message.ts";
@@ -18,6 +19,7 @@ export interface StoreWorld {
   readonly clock: Clock;
   readonly random: Random;
   readonly trace: Trace;
+  readonly failpoints: Failpoints;
 }
 
 /** What the peers of a store have in common, and what they tell it. */

@@ -2,6 +2,7 @@
 import { assert } from "../../core/assert.ts";
 import type { VersionedStore } from "../../core/engine/versioned-store.ts";
 import type { Clock } from "../../core/env/clock.ts";
+import { snapshotAfterDone } from "../../failpoints/catalog.ts";
 import { isEmpty } from "../conf-state.ts";
 import { type Entry, type LogIndex, type PeerId, type Term, nobody } from "../entry.ts";
 import type { RegionEpoch } from "../epoch.ts";
@@ -452,6 +453,7 @@ export class Peer implements RegionHost, ApplierOwner {
     assert(region !== null, "a snapshot's region was looked at when it came");
     const [high, low] = snapshot.historyHash;
     const { storeId, world } = this.#context;
+    world.failpoints.hit(snapshotAfterDone);
     world.trace.emit("store/snapshot-installed", { storeId, regionId: this.regionId, index: snapshot.index });
     this.#host(region, { index: snapshot.index, term: snapshot.term, high, low });
     this.#context.snapshotSettled(this, this.#installed);

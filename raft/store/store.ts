@@ -4,6 +4,7 @@ import type { VersionedStore } from "../../core/engine/versioned-store.ts";
 import type { Timer } from "../../core/env/clock.ts";
 import { DiskError } from "../../core/env/disk.ts";
 import { NokvError } from "../../core/errors.ts";
+import { snapshotAfterIntent, snapshotAfterReplace, snapshotBeforeIntent } from "../../failpoints/catalog.ts";
 import type { Hello } from "../../net/rpc/hello.ts";
 import type { Transport } from "../../net/rpc/transport.ts";
 import type { LogIndex, PeerId } from "../entry.ts";
@@ -75,6 +76,7 @@ export class Store implements PeerContext {
   readonly #onFatal: (error: Error) => void;
   readonly #post: Post;
   readonly #peers = new Map<number, Peer>();
+  #inOrder: readonly Peer[] | null = null;
   readonly #graveyard: Graveyard;
   readonly #turns: Turns;
   readonly #listeners: RegionListener[] = [];
@@ -98,6 +100,7 @@ export class Store implements PeerContext {
       engine: this.engine,
       log: this.log,
       transfer: parts.transfer,
+      failpoints: this.world.failpoints,
       fail: (error) => this.fail(error),
       stopped: () => this.#stopped,
     });
@@ -250,6 +253,7 @@ export class Store implements PeerContext {
   install(peer: Peer, intent: SnapshotIntent): void {
     const { regionId } = peer;
     const value = encodeIntent(intent);
+    this.world.failpoints.hit(snapshotBeforeIntent);
     this.log.submit([{ op: "note", group: regionId, key: noteKey.snapshotIntent, value }], true, () => {
       if (!this.#stopped) this.#replaceRecords(peer, intent);
     });
@@ -382,7 +386,9 @@ export class Store implements PeerContext {
     const region = regionOfSnapshot(snapshot);
     assert(region !== null, "a snapshot's region was looked at when it came");
     const batch = stateOfSnapshot(this.engine, intent, region);
+    this.world.failpoints.hit(snapshotAfterIntent);
     this.#transfer.replace(name, contentOf(snapshot, files), region, batch, (error) => {
+      if (error === null) this.world.failpoints.hit(snapshotAfterReplace);
       if (error !== null) this.fail(error);
       else if (!this.#stopped) peer.installed();
     });
@@ -420,6 +426,7 @@ export class Store implements PeerContext {
 
   #add(peer: Peer): void {
     this.#peers.set(peer.regionId, peer);
+    this.#inOrder = null;
     this.stats.peersMade++;
     this.changed(peer);
     this.dirty(peer);
@@ -427,6 +434,7 @@ export class Store implements PeerContext {
 
   #drop(peer: Peer): void {
     this.#peers.delete(peer.regionId);
+    this.#inOrder = null;
     this.#turns.forget(peer);
     this.#senders.forget(peer);
     this.#changed.set(peer.regionId, null);
@@ -440,8 +448,10 @@ export class Store implements PeerContext {
     return peer?.serves === true ? peer : null;
   }
 
-  #sorted(): Peer[] {
-    return [...this.#peers.values()].toSorted(byRegion);
+  /** Sorted again when a peer has come or gone: every tick goes through all of them. */
+  #sorted(): readonly Peer[] {
+    this.#inOrder ??= [...this.#peers.values()].toSorted(byRegion);
+    return this.#inOrder;
   }
 }
 

@@ -106,7 +106,7 @@ export const storeLogMutants: readonly Mutant[] = [
     file: "raft/store/snapshot-senders.ts",
     find: `const { index, term, high, low } = applyState;`,
     replace: `const { term, high, low } = applyState;
-    const index = Math.min(peer.status().committed, applyState.index + 1);`,
+    const index = peer.status().committed;`,
     oracles: answers,
     scenario: "raft-store",
     why: "A snapshot claims entries that it does not hold: its receiver never applies them.",
@@ -145,10 +145,12 @@ export const storeLogMutants: readonly Mutant[] = [
     name: "store-log-goes-before-its-tombstone",
     file: "raft/store/graveyard.ts",
     find: `    engine.whenDurable(ticket, (error) => {
+      if (error === null) this.#parts.failpoints.hit(tombstoneBeforeLog);
       if (error !== null) fail(error);
       else if (!stopped()) this.destroyLog(region.id);
     });`,
     replace: `    this.destroyLog(region.id);
+    this.#parts.failpoints.hit(tombstoneBeforeLog);
     engine.whenDurable(ticket, (error) => {
       if (error !== null && !stopped()) fail(error);
     });`,
