@@ -4,6 +4,7 @@ import type { StoreNode } from "../node/store-node.ts";
 import type { RegionMeta } from "../raft/region.ts";
 import type { TimestampModel } from "../sim/checkers/timestamp-model.ts";
 import type { World } from "../sim/world.ts";
+import { decodeLock } from "../txn/percolator/lock.ts";
 import type { ClusterPlan } from "./cluster-plan.ts";
 import type { NodeSeat } from "./cluster-seat.ts";
 import { leaderOf } from "./raft-store-nemesis.ts";
@@ -50,13 +51,18 @@ export class ClusterJudge {
     return true;
   }
 
-  /** Locks that nobody resolved, and values under them, on the stores that lead. */
-  async locksLeft(): Promise<number> {
+  /**
+   * Locks that nobody resolved, and values under them, on the stores that lead. `promotions`: also those that only
+   * keep writers off, which no reader meets.
+   */
+  async locksLeft(promotions: boolean): Promise<number> {
     let left = 0;
     await this.#eachLeader((engine, { start, end }) => {
       for (const family of [columnFamily.lock, columnFamily.prewrite]) {
         const wish = { family, start, end: end.length === 0 ? null : end, versionMax, limit: recordsMax, live: true };
-        left += engine.scan(wish).length;
+        left += engine.scan(wish).filter(({ value }) => {
+          return promotions || family !== columnFamily.lock || value === null || decodeLock(value).kind !== "lock";
+        }).length;
       }
     });
     return left;

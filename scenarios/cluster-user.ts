@@ -78,6 +78,18 @@ export class ClusterUser implements WorkloadUser {
     });
   }
 
+  /** What crashed clients left and no reader meets is the collector's. */
+  async collect(): Promise<void> {
+    await this.#gateway.work(({ client }) => {
+      return new Promise((resolve) => {
+        client.timestamp({}, (_, ts) => {
+          if (ts === null) resolve();
+          else client.collectGarbage(ts, {}, () => resolve());
+        });
+      });
+    });
+  }
+
   async #run(node: GatewayNode, log: TxnLog, body: (txn: LoggedTxn) => Promise<boolean>): Promise<void> {
     const { world } = this.#stage;
     const txn = await new Promise<ClientTransaction | null>((resolve) => {

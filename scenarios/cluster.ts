@@ -93,6 +93,10 @@ class ClusterRun {
     this.#stage.calm = true;
     await this.#recover();
     await this.#judgeAll();
+    await this.#until("the collector has the rest", async () => {
+      await this.#users[0]?.collect();
+      return (await this.#judge.locksLeft(true)) === 0;
+    });
     this.#stage.closing = true;
     for (const seat of seats) seat.stop();
     await running;
@@ -167,7 +171,7 @@ class ClusterRun {
     await this.#until("no lock is left", async () => {
       const [user] = this.#users;
       await user?.transact(false, async (txn) => (await txn.scan("", null, 1_000)) !== undefined);
-      return (await this.#judge.locksLeft()) === 0;
+      return (await this.#judge.locksLeft(false)) === 0;
     });
     await this.#until("every replica has all of it", () => Promise.resolve(this.#judge.upToDate()));
   }
