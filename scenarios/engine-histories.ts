@@ -16,6 +16,8 @@ export interface Moves {
 }
 
 const roundsMax = 4;
+/** About the memory that is kept for flushed memtables, and above it. */
+const largeBatchBytes = [3_000, 9_000, 70_000];
 const forms: readonly CommitForm[] = ["sync", "sync", "callback"];
 
 /**
@@ -71,6 +73,27 @@ export class EngineHistories {
       for (const key of keys) moves.reads.getOf(key, family);
       moves.reads.throughSnapshots(keys, family);
     }
+  }
+
+  /**
+   * Keys that are in small memtables, flushed and retained, come in one batch that is larger than any of these: its
+   * memtable has an arena of its own size.
+   */
+  async largeBatch(env: Env): Promise<void> {
+    const [moves, dice] = [this.#moves, this.#dice];
+    const family = this.#keyspace.family();
+    const keys = [...new Set(Array.from({ length: dice.between(1, 4) }, () => this.#keyspace.key()))];
+    const form = dice.pick(forms);
+    for (let round = dice.between(1, 3); round > 0; round--) {
+      this.#writeAll(keys, family, form);
+      await moves.flushed(env);
+    }
+    const length = Math.ceil(dice.pick(largeBatchBytes) / keys.length);
+    moves.write(keys.map((key) => ({ key, value: this.#keyspace.value(length), expiresAtMs: 0, family })), form);
+    if (form !== "sync") await moves.settled(env);
+    if (dice.chance(3, 4)) await moves.flushed(env);
+    for (const key of keys) moves.reads.getOf(key, family);
+    moves.reads.throughSnapshots(keys, family);
   }
 
   /** Each in a batch of its own, or all in one. */

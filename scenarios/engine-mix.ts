@@ -4,14 +4,14 @@ import type { Dice } from "../sim/dice.ts";
 /** What one step of a workload does. */
 export type StepKind =
   | "commit" | "burst" | "get" | "latest" | "scan" | "scan-latest" | "scan-keys" | "everything"
-  | "held-iterator" | "snapshot" | "read-across" | "under-snapshots" | "hot-keys"
+  | "held-iterator" | "snapshot" | "read-across" | "under-snapshots" | "hot-keys" | "large-batch"
   | "flush" | "compact" | "settle" | "in-tables" | "outlast" | "pause"
   | "verify" | "checkpoint" | "move";
 
 /** How often each kind comes, in 100 steps of a seed that favours none. */
 const usualWeights: Readonly<Record<StepKind, number>> = {
-  "commit": 38, "burst": 2, "get": 9, "latest": 4, "scan": 8, "scan-latest": 1, "scan-keys": 1, "everything": 2,
-  "held-iterator": 6, "snapshot": 8, "read-across": 1, "under-snapshots": 2, "hot-keys": 2,
+  "commit": 37, "burst": 2, "get": 9, "latest": 4, "scan": 8, "scan-latest": 1, "scan-keys": 1, "everything": 2,
+  "held-iterator": 6, "snapshot": 8, "read-across": 1, "under-snapshots": 2, "hot-keys": 2, "large-batch": 1,
   "flush": 3, "compact": 1, "settle": 2, "in-tables": 1, "outlast": 1, "pause": 6,
   "verify": 1, "checkpoint": 1, "move": 1,
 };

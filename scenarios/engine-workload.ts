@@ -136,6 +136,8 @@ export class EngineWorkload {
         return this.#readAcross(env);
       case "under-snapshots":
         return this.#histories.underSnapshots(env);
+      case "large-batch":
+        return this.#histories.largeBatch(env);
       case "hot-keys":
         return this.#histories.hotKeys(env);
       case "flush":

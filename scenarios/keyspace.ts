@@ -84,9 +84,8 @@ export class Keyspace {
   }
 
   /** A value nobody wrote before, whose every byte depends on its tag. */
-  value(): string {
+  value(length = this.#dice.skewed(1, this.#valueBytesMax)): string {
     const tag = `v${++this.#tags}.`;
-    const length = this.#dice.skewed(1, this.#valueBytesMax);
     return length <= tag.length ? tag : tag.repeat(Math.ceil(length / tag.length)).slice(0, length);
   }
 

@@ -90,7 +90,8 @@ export const readCacheMutants: readonly Mutant[] = [
     name: "memtable-too-large-to-retain-leaves-older-ones",
     file: "core/engine/memtables.ts",
     find: `    if (memtable.count === 0) return this.#drop(flushed);`,
-    replace: `    if (memtable.count === 0 || memtable.arena.length > this.#retainedBytesMax) return;`,
+    replace: `    const isLarge = memtable.arena.length > this.#retainedBytesMax;
+    if (memtable.count === 0 || isLarge) return this.#drop(flushed);`,
     oracles: wrong,
     scenario: null,
     why: "After a large batch reads show what it overwrote.",
