@@ -15,6 +15,7 @@ import type {
 } from "../../core/kv/kv.ts";
 import type { ReadEntry } from "../percolator/command.ts";
 import { successor } from "../percolator/view.ts";
+import type { ClientTransaction } from "./client-transaction.ts";
 import { ClearMachine } from "./clear-machine.ts";
 import { copyMutation, copyTransaction, sizeProblem } from "./kv-input.ts";
 import { TransactMachine } from "./transact-machine.ts";
@@ -89,11 +90,31 @@ export class ClusterKv implements Kv {
 
   watch(keys: readonly Uint8Array[], done: WatchDone): void {
     const copies = keys.map((key) => key.slice());
-    this.#client.timestamp({}, (error, ts) => {
-      if (ts === null) return done(error, []);
-      // What has changed since a timestamp, the cluster knows without being told what was there.
-      done(null, copies.map((key) => ({ key, version: ts, alive: false, sinceVersion: ts })));
+    this.#client.begin({}, (error, txn) => {
+      if (txn === null) return done(error, []);
+      // What has changed since a timestamp, the cluster knows without being told what was there. But whoever has a lock
+      // may have its commit timestamp already: a read makes them commit later than it, or waits for them.
+      this.#readAll(txn, copies, (failure) => {
+        txn.abandon();
+        const { startTs } = txn;
+        const watched = copies.map((key) => ({ key, version: startTs, alive: false, sinceVersion: startTs }));
+        done(failure, failure === null ? watched : []);
+      });
     });
+  }
+
+  #readAll(txn: ClientTransaction, keys: readonly Uint8Array[], done: (error: NokvError | null) => void): void {
+    let waiting = keys.length;
+    let isOver = waiting === 0;
+    if (isOver) return done(null);
+    for (const key of keys) {
+      txn.get(key, (error) => {
+        if (isOver) return;
+        waiting--;
+        isOver = error !== null || waiting === 0;
+        if (isOver) done(error);
+      });
+    }
   }
 
   transact(transaction: Transaction, done: TransactDone): void {
