@@ -51,15 +51,6 @@ export const txnRemoteMutants: readonly Mutant[] = [
     why: "An increment whose answer was lost is executed once more.",
   },
   {
-    name: "many-keys-without-a-snapshot",
-    file: "txn/remote/txn-client.ts",
-    find: `    const reader = this.#reader(operation, readTs);`,
-    replace: `    const reader = this.#reader(operation, readTs > 0 ? timestampMax : readTs);`,
-    oracles: untrue,
-    scenario,
-    why: "MGET shows half of an MSET.",
-  },
-  {
     name: "pipeline-without-order",
     file: "net/redis/gateway.ts",
     find: `this.kv.ordered ? this.options.inFlightMax : 1;`,
@@ -67,25 +58,6 @@ export const txnRemoteMutants: readonly Mutant[] = [
     oracles: untrue,
     scenario,
     why: "On a cluster, a GET behind a SET in one pipeline does not see it.",
-  },
-  {
-    name: "answers-in-borrowed-bytes",
-    file: "txn/remote/command-sender.ts",
-    find: `readAnswers(payload.slice())`,
-    replace: `readAnswers(payload)`,
-    oracles: [...untrue, "exception", "assertion", "liveness", "scan"],
-    scenario,
-    why: "A value changes after it was read, when the network uses its memory again.",
-  },
-  {
-    name: "half-a-transaction-goes-ahead",
-    file: "txn/remote/transact-machine.ts",
-    find: `        if (error !== null) this.#failed(txn, error);
-        else if (waiting === 0)`,
-    replace: `        if (error !== null || waiting === 0)`,
-    oracles: untrue,
-    scenario,
-    why: "A transaction takes what it could not read for absent.",
   },
   {
     name: "refused-commit-told-as-done",
