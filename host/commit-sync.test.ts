@@ -17,7 +17,8 @@ test.each([
   { name: "with a sync each", durability: "sync", valueThresholdBytes: 0 },
 ] as const)("a loop without a pause, $name", { timeout: 60_000 }, async ({ name, ...level }) => {
   const directory = join(root, name);
-  const sizes = { memtableBytes: 8_192, immutableMemtablesMax: 1, level0TablesMax: 2, tableBytes: 16_384 };
+  const level0 = { level0TablesMax: 2, level0TablesStop: 8 };
+  const sizes = { memtableBytes: 8_192, immutableMemtablesMax: 1, ...level0, tableBytes: 16_384 };
   const options = { ...level, ...sizes, slowestBytesPerSecond: 1 << 30 };
   const writes = level.durability === "sync" ? 800 : 4_000;
   const db = await open(directory, options);
