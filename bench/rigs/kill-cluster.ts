@@ -47,7 +47,8 @@ export const clusterKillDefaults: ClusterKillOptions = {
 
 /** In the three regions of a playground. */
 const letters = ["a", "k", "z"];
-const firstPort = 23_000;
+/** Another rig may look for ports at the same time: each begins somewhere else. */
+const firstPort = 20_000 + (process.pid % 300) * 100;
 const retryMs = 20;
 
 /**
