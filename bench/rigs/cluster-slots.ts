@@ -56,10 +56,12 @@ export class KeyHistory {
     this.#operations.push({ operation: unknown, calledUs, returnedUs: Infinity, certain: false });
   }
 
-  /** Null: there is an order that explains all of it. */
+  /** Null: there is an order that explains all of it. Else what is wrong, and everything that clients were told. */
   judge(): string | null {
     const verdict = checkLinearizability(keyModel, this.#operations);
-    return verdict.kind === "linearizable" ? null : `${this.name}: ${verdict.kind}: ${verdict.message}`;
+    if (verdict.kind === "linearizable") return null;
+    const told = this.#operations.toSorted((a, b) => a.calledUs - b.calledUs).map((each) => JSON.stringify(each));
+    return `${this.name}: ${verdict.kind}: ${verdict.message}\n${told.join("\n")}`;
   }
 
   get count(): number {
