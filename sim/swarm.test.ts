@@ -58,13 +58,20 @@ describe("drawOptions", () => {
     ["disk.faults.shortRead", ({ disk }) => disk.faults.shortRead],
     ["disk.faults.flipOnRead", ({ disk }) => disk.faults.flipOnRead],
     ["disk.fullGapMs", ({ disk }) => disk.fullGapMs],
-    ["failpoints", (options) => options.failpoints.length],
   ])("%s is absent on some seeds and of many sizes on others", (_, value) => {
     const values = drawn.map((options) => value(options));
     const absent = values.filter((one) => one === 0).length;
     expect(absent).toBeGreaterThan(seeds / 25);
     expect(absent).toBeLessThan(seeds * 0.95);
     expect(new Set(values).size).toBeGreaterThan(3);
+  });
+
+  test("failpoints are drawn one by one: none is live on as many seeds as that leaves", () => {
+    const absent = drawn.filter((options) => options.failpoints.length === 0).length;
+    const expected = seeds * 0.75 ** failpoints.length;
+    expect(absent).toBeGreaterThan(expected / 2);
+    expect(absent).toBeLessThan(expected * 2);
+    expect(new Set(drawn.map((options) => options.failpoints.length)).size).toBeGreaterThan(3);
   });
 
   test("a failpoint is live on about a quarter of the seeds", () => {

@@ -308,7 +308,9 @@ test("a lock file that can not be cleared fails the close with a typed error, an
 });
 
 describe("failpoints", () => {
-  test.each(failpoints)("a crash at $name loses nothing", async (point) => {
+  const ofThisRoom = failpoints.filter(({ name }) => name.startsWith("core/"));
+
+  test.each(ofThisRoom)("a crash at $name loses nothing", async (point) => {
     const world = new TestWorld();
     const writer = new Writer();
     let visits = 0;
