@@ -32,12 +32,14 @@ export class RaftAdmin {
 
   /**
    * One step of a configuration, or, with more than one voter's difference, into a joint one, which the leader leaves
-   * by itself. A new peer comes as a learner.
+   * by itself. A new peer comes as a learner, and votes when its log follows the leader's: a voter without data would
+   * count in majorities that it cannot help to reach.
    */
   changePeers(regionId: number, changes: readonly PeerChange[], done: ChangeDone): void {
     const peer = this.#find(regionId);
-    if (peer !== null) peer.changePeers(changes, done);
-    else this.#clock.soon(() => done({ kind: "refused", reason: `region ${regionId} is not here` }));
+    const reason = peer === null ? `region ${regionId} is not here` : newVoterProblem(peer, changes);
+    if (peer !== null && reason === null) peer.changePeers(changes, done);
+    else this.#clock.soon(() => done({ kind: "refused", reason: reason ?? "" }));
   }
 
   transferLeader(regionId: number, storeId: number, done: (outcome: TransferOutcome) => void): void {
@@ -79,4 +81,16 @@ export class RaftAdmin {
     else done({ kind: "unknown", reason: "it did not take over in time" });
     return true;
   }
+}
+
+/** Why one of `changes` would make a voter of a peer that has nothing to vote on; null: none would. */
+function newVoterProblem(peer: Peer, changes: readonly PeerChange[]): string | null {
+  const { peers } = peer.status();
+  for (const { op, peerId } of changes) {
+    if (op === "addVoter") return `peer ${peerId} comes as a learner, and is promoted when it has the data`;
+    if (op !== "promote" || !peer.isLeader) continue;
+    const progress = peers.find(({ id }) => id === peerId);
+    if (progress !== undefined && progress.state !== "replicate") return `learner ${peerId} has not caught up yet`;
+  }
+  return null;
 }

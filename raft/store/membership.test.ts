@@ -2,15 +2,9 @@
 // Method: stores of the simulated world; logs so short that whoever comes needs a snapshot.
 import { expect, test } from "vitest";
 import { inSimulation } from "../../sim/in-simulation.test-support.ts";
-import type { PeerChange } from "./peer-change.ts";
-import type { ChangeOutcome } from "./requests.ts";
-import { StoreCluster, type StoreNode, regionOf } from "./store-cluster.test-support.ts";
+import { StoreCluster, regionOf } from "./store-cluster.test-support.ts";
 
 const short = { logKeepEntries: 4, logEntriesMax: 8 };
-
-function change(leader: StoreNode, changes: readonly PeerChange[]): Promise<ChangeOutcome> {
-  return new Promise((resolve) => leader.live.admin.changePeers(1, changes, resolve));
-}
 
 test("a learner gets a snapshot, catches up, and votes", async () => {
   await inSimulation({
@@ -20,12 +14,12 @@ test("a learner gets a snapshot, catches up, and votes", async () => {
       await cluster.start([regionOf(1, [1])]);
       for (let i = 0; i < 30; i++) await cluster.say(1, `k=${i}`);
       const leader = await cluster.leaderOf(1);
-      const added = await change(leader, [{ op: "addLearner", peerId: 900, storeId: 2 }]);
+      const added = await cluster.change(leader, [{ op: "addLearner", peerId: 900, storeId: 2 }]);
       expect(added.kind).toBe("done");
       const other = cluster.node(2);
       await cluster.until("the learner has everything", () => other.words("k") === leader.words("k"));
       expect(other.live.stats.snapshotsIn).toBe(1);
-      expect((await change(leader, [{ op: "promote", peerId: 900, storeId: 2 }])).kind).toBe("done");
+      expect((await cluster.change(leader, [{ op: "promote", peerId: 900, storeId: 2 }])).kind).toBe("done");
       await cluster.say(1, "k=end");
       await cluster.until("it has that too", () => other.words("k").endsWith("end,"));
       expect(other.live.region(1)?.region.epoch.confVer).toBe(3);
@@ -67,8 +61,10 @@ test("a joint change replaces two of three voters, and is left by itself", async
       for (let i = 0; i < 20; i++) await cluster.say(1, `k=${i}`);
       const leader = await cluster.leaderOf(1);
       const [a, b] = [1, 2, 3].filter((store) => store !== leader.storeId);
-      for (const storeId of [4, 5]) await change(leader, [{ op: "addLearner", peerId: 900 + storeId, storeId }]);
-      const outcome = await change(leader, [
+      for (const storeId of [4, 5]) {
+        await cluster.change(leader, [{ op: "addLearner", peerId: 900 + storeId, storeId }]);
+      }
+      const outcome = await cluster.change(leader, [
         { op: "promote", peerId: 904, storeId: 4 },
         { op: "promote", peerId: 905, storeId: 5 },
         { op: "demote", peerId: 100 + (a ?? 0), storeId: a ?? 0 },
@@ -78,7 +74,7 @@ test("a joint change replaces two of three voters, and is left by itself", async
       const roles = (): string => (leader.live.region(1)?.region.peers ?? []).map(({ role }) => role).join();
       await cluster.until("it is left", () => !roles().includes("ing"));
       for (const store of [a ?? 0, b ?? 0]) {
-        const removed = await change(leader, [{ op: "remove", peerId: 100 + store, storeId: store }]);
+        const removed = await cluster.change(leader, [{ op: "remove", peerId: 100 + store, storeId: store }]);
         expect(removed.kind).toBe("done");
       }
       await cluster.say(1, "k=end");
@@ -104,7 +100,8 @@ test("a peer that was removed while it was away is told, and leaves nothing", as
       away.crash();
       await cluster.leaderOf(1);
       const peerId = 100 + away.storeId;
-      const removed = await change(await cluster.leaderOf(1), [{ op: "remove", peerId, storeId: away.storeId }]);
+      const { storeId } = away;
+      const removed = await cluster.change(await cluster.leaderOf(1), [{ op: "remove", peerId, storeId }]);
       expect(removed.kind).toBe("done");
       await away.boot();
       await cluster.until("it is gone", () => away.live.region(1) === null);
@@ -114,7 +111,7 @@ test("a peer that was removed while it was away is told, and leaves nothing", as
       await away.boot();
       await world.sleep(2_000);
       expect(away.live.region(1)).toBe(null);
-      const back = await change(await cluster.leaderOf(1), [{ op: "addLearner", peerId: 500, storeId: away.storeId }]);
+      const back = await cluster.change(await cluster.leaderOf(1), [{ op: "addLearner", peerId: 500, storeId }]);
       expect(back.kind).toBe("done");
       await cluster.until("another peer is there", () => away.words("k") === "a,");
     },
@@ -130,7 +127,7 @@ test("of two voters one removes the other, and does not need it again", async ()
       await cluster.say(1, "k=a");
       const leader = await cluster.leaderOf(1);
       const other = leader.storeId === 1 ? 2 : 1;
-      await change(leader, [{ op: "remove", peerId: 100 + other, storeId: other }]);
+      await cluster.change(leader, [{ op: "remove", peerId: 100 + other, storeId: other }]);
       await cluster.until("it is gone", () => cluster.node(other).store?.region(1) === null);
       leader.crash();
       await leader.boot();
@@ -149,7 +146,7 @@ test("a leader removes itself, and those who are left elect another", async () =
       await cluster.say(1, "k=a");
       const leader = await cluster.leaderOf(1);
       const other = cluster.node(leader.storeId === 1 ? 2 : 1);
-      await change(leader, [{ op: "remove", peerId: 100 + leader.storeId, storeId: leader.storeId }]);
+      await cluster.change(leader, [{ op: "remove", peerId: 100 + leader.storeId, storeId: leader.storeId }]);
       await cluster.until("it is gone", () => leader.live.region(1) === null);
       await cluster.say(1, "k=b");
       expect(other.words("k")).toBe("a,b,");

@@ -10,9 +10,11 @@ import { MemoryDisk, MemoryEngine } from "./memory-engine.test-support.ts";
 import { isStoreMessage } from "./message-type.ts";
 import { RaftLog, raftLogOptionsDefault } from "./raft-log.ts";
 import { plainRanges } from "./engine-transfer.ts";
+import type { PeerChange } from "./peer-change.ts";
 import { RecordTransfer } from "./record-transfer.test-support.ts";
 import { enterSnapshotDirectory } from "./snapshot-directories.ts";
 import type { RegionMachine } from "./region-machine.ts";
+import type { ChangeOutcome } from "./requests.ts";
 import type { StoreOptions } from "./store-options.ts";
 import { Store } from "./store.ts";
 import { ToyMachine, type ToyOutcome, readToy } from "./toy-machine.test-support.ts";
@@ -144,6 +146,15 @@ export class StoreCluster {
     const leader = this.leader(regionId);
     if (leader === null) throw new Error("the leader is gone");
     return leader;
+  }
+
+  /** Asks for a change of region 1, again while learners have not caught up. */
+  async change(leader: StoreNode, changes: readonly PeerChange[]): Promise<ChangeOutcome> {
+    for (;;) {
+      const outcome = await new Promise<ChangeOutcome>((resolve) => leader.live.admin.changePeers(1, changes, resolve));
+      if (outcome.kind !== "refused" || !outcome.reason.endsWith("has not caught up yet")) return outcome;
+      await this.world.sleep(50);
+    }
   }
 
   /** Says it to whoever leads, until it is applied. */
