@@ -43,10 +43,11 @@ test("only what stands between the marks is renewed", () => {
   expect(renewed("no marks", planted)).toBeNull();
 });
 
-test("the full list names every planted bug, and every one of the original's", () => {
+test("the full list names every planted bug, every one of the original's and every mistake of clusters", () => {
   const text = plantedBugsDocument(planted);
   expect(text).toContain("| b | b hurts | model | 9 | 4.5 |");
   expect(text).toContain("| d | d hurts | **not found** | 100 | 50.0 |");
   expect(text).toContain("| e | e hurts | not measured | |  |");
   expect(text).toContain("| S31 |");
+  expect(text).toContain("| 102 |");
 });

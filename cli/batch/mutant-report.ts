@@ -1,5 +1,8 @@
 import { type OriginalBug, originalBugs } from "../../sim/mutants/original-bugs.ts";
+import { classicMistakes } from "../../sim/mutants/classic-mistakes.ts";
+import { findings } from "../../sim/mutants/findings.ts";
 import type { MutantTopic } from "../../sim/mutants/index.ts";
+import { classicMistakesTable } from "./classic-mistakes-table.ts";
 import type { MutantResult } from "./mutant-run.ts";
 
 /** What the documents say of the planted bugs, as Markdown. All figures come from `results`. */
@@ -47,7 +50,7 @@ export function overview({ topics, results }: PlantedBugs): string {
   ].filter((line, i, lines) => line !== "" || lines[i - 1] !== "").join("\n");
 }
 
-/** Every planted bug, and the map of the original's. */
+/** Every planted bug, the map of the original's, and that of the mistakes of clusters. */
 export function plantedBugsDocument(planted: PlantedBugs): string {
   const known = resultsByName(planted.results);
   const parts = planted.topics.map(({ topic, mutants }) => {
@@ -66,7 +69,8 @@ export function plantedBugsDocument(planted: PlantedBugs): string {
     "processor time to the first failing seed, and the oracle that saw it. See [SIMULATION.md](../SIMULATION.md).",
     "",
   ].join("\n");
-  return [intro, ...parts, originalTable(originalBugs)].join("\n");
+  const classic = classicMistakesTable(classicMistakes, { results: known, findings });
+  return [intro, ...parts, originalTable(originalBugs), classic].join("\n");
 }
 
 function originalTable(bugs: readonly OriginalBug[]): string {

@@ -1,0 +1,97 @@
+import type { ClassicMistake } from "./classic-mistake.ts";
+
+/** Of the Coordinator, the network and the gateway. */
+export const nodeMistakes: readonly ClassicMistake[] = [
+  {
+    id: 87,
+    what: "A window of timestamps is durable before one of it is given out.",
+    planted: ["tso-served-before-fence-is-durable", "tso-beyond-its-fence"],
+  },
+  {
+    id: 88,
+    what: "Who gives out timestamps next begins above all that were.",
+    planted: ["tso-starts-at-the-clock", "tso-follows-the-clock-back"],
+  },
+  {
+    id: 89,
+    subtle: true,
+    what: "A round among the Coordinators begins after its batch is closed.",
+    absent: "one Coordinator",
+  },
+  {
+    id: 90,
+    what: "Windows of ids are not used again after a restart.",
+    planted: ["id-window-not-burnt", "first-ids-given-out-again"],
+  },
+  {
+    id: 91,
+    what: "A heartbeat counts by its epoch, not by when it came.",
+    planted: [
+      "heartbeat-last-write-wins", "heartbeat-ignores-other-regions", "heartbeat-compares-peers-across-regions",
+      "vacated-range-forgotten", "old-leader-wins", "heartbeat-answered-before-durable",
+    ],
+  },
+  {
+    id: 92,
+    what: "The end of a change is durable, and may be published twice.",
+    planted: ["late-terminal-event-refused", "journal-skip-overtakes", "cancelled-plan-stays-open"],
+    note: "The Coordinator's half: stores publish no changes yet, so they have no queue of them.",
+  },
+  {
+    id: 93,
+    what: "No answer is staler than what was asked for without saying so.",
+    note: "Nothing planted; `coordinator/degraded-mode.test.ts` holds it. The nearest is `journal-term-not-raised`.",
+  },
+  {
+    id: 94,
+    what: "Snapshots do not hold up what elections need.",
+    planted: ["append-before-control", "stream-rate-ignored"],
+    note: "Streams have a connection of their own; that they lose it is not planted.",
+  },
+  {
+    id: 95,
+    what: "A deadline travels as the time that is left.",
+    planted: ["deadline-sent-as-a-time"],
+  },
+  {
+    id: 96,
+    what: "What a dead process sent is not taken after its successor's.",
+    planted: [
+      "store-incarnation-stays", "store-incarnation-not-durable", "stale-process-let-in",
+      "replaced-connection-lives-on",
+    ],
+  },
+  {
+    id: 97,
+    what: "A watched key has changed when it was deleted and made again, or is over.",
+    planted: [
+      "watch-asks-whether-it-is-there", "watch-sees-no-change", "exec-forgets-what-was-watched",
+      "cluster-watch-is-forgotten",
+    ],
+  },
+  {
+    id: 98,
+    what: "Another attempt at an EXEC reads again.",
+    note: "Nothing planted: every attempt is a new transaction of the client.",
+  },
+  {
+    id: 99,
+    what: "Neither the mode of a directory nor its manifest is believed alone.",
+    absent: "no migration",
+  },
+  {
+    id: 100,
+    what: "A move that was cut short goes on as the same one.",
+    absent: "no migration",
+  },
+  {
+    id: 101,
+    what: "Timestamps of a cluster begin above what was moved into it.",
+    absent: "no migration",
+  },
+  {
+    id: 102,
+    what: "A learner is promoted once it has the same as the others.",
+    absent: "no migration",
+  },
+];
