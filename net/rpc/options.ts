@@ -19,7 +19,10 @@ export interface NetOptions {
   /** Requests of one class waiting for one peer. */
   readonly requestsMax: number;
   readonly requestBytesMax: number;
-  /** Requests to the Coordinator wait so long for company. */
+  /**
+   * Requests to the Coordinator wait so long for company; 0: not at all. Timers of a real clock take a millisecond at
+   * least, and who has one such request under way gathers company meanwhile.
+   */
   readonly batchUs: number;
   /** Handed to the network and not taken by it; the rest waits where its order can still change. */
   readonly writeBytes: number;
@@ -61,7 +64,7 @@ export const netOptionsDefault: NetOptions = {
   appendBytesMax: 8 * mebibyte,
   requestsMax: 4_096,
   requestBytesMax: 8 * mebibyte,
-  batchUs: 300,
+  batchUs: 0,
   writeBytes: 256 * 1024,
   slowBytes: 4 * mebibyte,
   slowMs: 5_000,

@@ -97,7 +97,8 @@ export class Peer implements DialerOwner, CallHost {
     this.#calls.add(call);
     deadlines.add(call);
     this.#dialer.demand();
-    if (order.cls === messageClass.coordinator && this.#outbox.patient) this.#dialer.flushWithin(options.batchUs);
+    const mayWait = options.batchUs > 0 && order.cls === messageClass.coordinator && this.#outbox.patient;
+    if (mayWait) this.#dialer.flushWithin(options.batchUs);
     else this.#dialer.flushSoon();
     return call;
   }
