@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { sleep } from "../sleep.ts";
 
 const script = join(import.meta.dirname, "../../cli/main.ts");
 const pollMs = 50;
@@ -34,7 +35,7 @@ export class PlaygroundProcess {
     const playground = new PlaygroundProcess(workdir, port);
     while (!playground.printed.includes("Ctrl-C")) {
       playground.mustLive();
-      await pause(pollMs);
+      await sleep(pollMs);
     }
     return playground;
   }
@@ -119,8 +120,4 @@ function isFree(port: number): Promise<boolean> {
     server.once("error", () => resolve(false));
     server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, ms));
 }

@@ -5,8 +5,9 @@ import { openHostEnv } from "../../host/env.ts";
 import { RedisClient } from "../../net/redis/client.ts";
 import type { GatewayRequest } from "../../scenarios/gateway-requests.ts";
 import { Xorshift } from "../xorshift.ts";
-import { freePorts, type MemberName, memberNames, pause, PlaygroundProcess } from "./cluster-processes.ts";
+import { freePorts, type MemberName, memberNames, PlaygroundProcess } from "./cluster-processes.ts";
 import { type KeyHistory, Slots } from "./cluster-slots.ts";
+import { sleep } from "../sleep.ts";
 
 export interface ClusterKillOptions {
   /** Each kills one process, or several, or all of them. */
@@ -136,7 +137,7 @@ class ClusterKillRun {
 
   async #round(): Promise<void> {
     await this.#progress();
-    await pause(this.#random.below(1_000));
+    await sleep(this.#random.below(1_000));
     for (const name of this.#victims()) if (this.#playground.kill(name)) this.#kills++;
     this.#rounds++;
     for (const history of this.#slots.overAndIdle()) this.#judge(history);
@@ -161,7 +162,7 @@ class ClusterKillRun {
         const printed = this.#playground.printed.split("\n").slice(-12).join("\n");
         throw new Error(`round ${this.#rounds}: only ${done} requests were served in ${patienceMs} ms:\n${printed}`);
       }
-      await pause(retryMs);
+      await sleep(retryMs);
     }
   }
 
@@ -170,12 +171,12 @@ class ClusterKillRun {
     let client: RedisClient | null = null;
     while (!this.#stopping) {
       if (client === null || client.closed) {
-        if (client !== null) await pause(retryMs);
+        if (client !== null) await sleep(retryMs);
         client = this.#connect();
       }
       const history = this.#slots.pick(this.#random);
       const refused = await this.#ask(client, history, history.next(this.#random, `v${++this.#values}`));
-      if (refused) await pause(retryMs);
+      if (refused) await sleep(retryMs);
     }
     client?.close();
   }
@@ -222,7 +223,7 @@ class ClusterKillRun {
   async #readEverything(): Promise<void> {
     const client = this.#connect();
     for (const history of this.#slots.all()) {
-      while (await this.#ask(client, history, history.read())) await pause(retryMs);
+      while (await this.#ask(client, history, history.read())) await sleep(retryMs);
     }
     client.close();
   }
