@@ -38,7 +38,7 @@ export class RaftAdmin {
   changePeers(regionId: number, changes: readonly PeerChange[], done: ChangeDone): void {
     const peer = this.#find(regionId);
     const reason = peer === null ? `region ${regionId} is not here` : newVoterProblem(peer, changes);
-    if (peer !== null && reason === null) peer.changePeers(changes, done);
+    if (peer !== null && reason === null) peer.intake.changePeers(changes, done);
     else this.#clock.soon(() => done({ kind: "refused", reason: reason ?? "" }));
   }
 
@@ -50,13 +50,13 @@ export class RaftAdmin {
     if (target === null) return refused(`store ${storeId} has no peer of the region`);
     const votes = target.role === "voter" || target.role === "incoming-voter";
     if (!votes) return refused(`peer ${target.peerId} does not vote`);
-    if (target.peerId !== peer.peerId) peer.transfer(target.peerId);
+    if (target.peerId !== peer.peerId) peer.intake.transfer(target.peerId);
     this.#handovers.push({ regionId, storeId, done, ticksLeft: this.#options.transferTicks });
   }
 
   /** Asks for an election, in which others are asked first whether they would take part. */
   campaign(regionId: number): void {
-    this.#find(regionId)?.campaign();
+    this.#find(regionId)?.intake.campaign();
   }
 
   tick(): void {

@@ -15,17 +15,18 @@ import { type RegionMeta, peerById } from "../region.ts";
 import type { SnapshotMeta } from "../snapshot-meta.ts";
 import { isJointRegion, voterConfiguration } from "../voter-configuration.ts";
 import { Applier, type ApplierOwner, type AppliedRun } from "./applier.ts";
-import { wrapData } from "./entry-envelope.ts";
 import type { LaneBatch } from "./lane-batch.ts";
 import type { ApplyState } from "./local-records.ts";
 import { LogKeeper } from "./log-keeper.ts";
-import { type PeerChange, confChangeOf, leaveJointOf, regionAfterPeers } from "./peer-change.ts";
+import { leaveJointOf } from "./peer-change.ts";
 import type { PeerContext } from "./peer-context.ts";
+import { PeerIntake } from "./peer-intake.ts";
+import { PeerOffice } from "./peer-office.ts";
+import { PeerSnapshot } from "./peer-snapshot.ts";
 import { type SnapshotIntent, regionOfSnapshot } from "./snapshot-intent.ts";
-import type { RegionHost, RegionMachine } from "./region-machine.ts";
-import { type ChangeDone, Requests } from "./requests.ts";
-import { readEntries } from "./restored.ts";
-import { proposalBytesMax } from "./store-options.ts";
+import type { ProposalEnd, RegionHost, RegionMachine } from "./region-machine.ts";
+import { Requests } from "./requests.ts";
+import { fetchEntries } from "./restored.ts";
 
 const noEpoch: RegionEpoch = { version: 0, confVer: 0 };
 export const noApplyState: ApplyState = { index: 0, term: 0, high: 0, low: 0 };
@@ -52,22 +53,15 @@ export class Peer implements RegionHost, ApplierOwner {
   #region: RegionMeta | null = null;
   #machine: RegionMachine | null = null;
   #applier: Applier | null = null;
-  #soft: SoftState = { role: "follower", leader: nobody, transferee: nobody };
-  /** Of the office that the soft state speaks of. */
-  #term: Term = 0;
-  #leadingTerm: Term = 0;
-  /** Ticks since this peer left office with proposals under way. */
-  #idleTicks = 0;
+  readonly #office = new PeerOffice();
   /** Where those live who wrote to this peer, and whom its region does not name. */
   readonly #heardFrom = new Map<PeerId, number>();
   #closed = false;
-  /** A snapshot whose files are there, until the machine has said whether it is of use. */
-  #offer: SnapshotIntent | null = null;
-  /** While a snapshot is installed: it, and append tasks that wait behind it. */
-  #installing: { readonly intent: SnapshotIntent; readonly tasks: AppendTask[]; isDone: boolean } | null = null;
-  /** Under this name came what was installed last. */
-  #installed = "";
-  readonly #requests = new Requests((proposal, why) => this.#machine?.dropped(proposal, why));
+  readonly #snapshot: PeerSnapshot;
+  readonly #dropped = (proposal: number, why: ProposalEnd): void => this.#machine?.dropped(proposal, why);
+  readonly #requests = new Requests(this.#dropped);
+  /** What the store's administration asks, and the region's machine. */
+  readonly intake: PeerIntake;
 
   constructor(context: PeerContext, parts: PeerParts) {
     this.#context = context;
@@ -78,6 +72,8 @@ export class Peer implements RegionHost, ApplierOwner {
     const { random } = context.world;
     this.raft = new Raft({ id: peerId, random, limits: context.options.raft }, restored);
     this.#keeper = new LogKeeper(context, this);
+    this.#snapshot = new PeerSnapshot(context, this);
+    this.intake = new PeerIntake(context, this, this.#requests, this.#dropped);
     if (region !== null) this.#host(region, state);
     context.watch?.started(regionId, peerId, this.raft);
   }
@@ -104,7 +100,7 @@ export class Peer implements RegionHost, ApplierOwner {
 
   /** The region that is about to be here; null: no snapshot is being installed. */
   get installing(): RegionMeta | null {
-    return this.#installing === null ? null : regionOfSnapshot(this.#installing.intent.snapshot);
+    return this.#snapshot.installing;
   }
 
   get closed(): boolean {
@@ -130,19 +126,19 @@ export class Peer implements RegionHost, ApplierOwner {
   }
 
   get leadingTerm(): Term {
-    return this.#leadingTerm;
+    return this.#office.leadingTerm;
   }
 
   get leaderPeer(): PeerId {
-    return this.#soft.leader;
+    return this.#office.leader;
   }
 
   get leaderStore(): number {
-    return this.storeOf(this.#soft.leader);
+    return this.storeOf(this.#office.leader);
   }
 
   get isLeader(): boolean {
-    return this.#soft.role === "leader";
+    return this.#office.isLeader;
   }
 
   status(): Status {
@@ -158,53 +154,11 @@ export class Peer implements RegionHost, ApplierOwner {
   }
 
   propose(proposal: number, data: Uint8Array): void {
-    assert(proposal > 0, "a proposal has a number");
-    assert(data.length <= proposalBytesMax, "a proposal fits its frame");
-    const { stats, options } = this.#context;
-    stats.proposals++;
-    if (this.#requests.proposalCount >= options.proposalsMax) {
-      stats.proposalsRefused++;
-      this.#answerLater(() => this.#machine?.dropped(proposal, "busy"));
-      return;
-    }
-    const token = this.#requests.add({ kind: "proposal", proposal });
-    this.#step({ kind: "propose", token, data: wrapData(this.region.epoch.version, data) });
-    this.#context.dirty(this);
+    this.intake.propose(proposal, data);
   }
 
   readIndex(done: (ok: boolean) => void): void {
-    const { stats, options } = this.#context;
-    stats.reads++;
-    if (this.#requests.readCount >= options.readsMax) {
-      stats.readsRefused++;
-      this.#answerLater(() => done(false));
-      return;
-    }
-    this.#step({ kind: "readIndex", token: this.#requests.add({ kind: "read", done }) });
-    this.#context.dirty(this);
-  }
-
-  // What the store's administration asks.
-
-  changePeers(changes: readonly PeerChange[], done: ChangeDone): void {
-    const change = confChangeOf(this.region, changes);
-    const after = regionAfterPeers(this.region, change);
-    if (typeof after === "string") {
-      this.#answerLater(() => done({ kind: "refused", reason: after }));
-      return;
-    }
-    this.#step({ kind: "conf", token: this.#requests.add({ kind: "change", done }), change });
-    this.#context.dirty(this);
-  }
-
-  transfer(to: PeerId): void {
-    this.#step({ kind: "transfer", to });
-    this.#context.dirty(this);
-  }
-
-  campaign(): void {
-    this.#step({ kind: "campaign", force: false });
-    this.#context.dirty(this);
+    this.intake.readIndex(done);
   }
 
   // What comes from the store.
@@ -223,15 +177,13 @@ export class Peer implements RegionHost, ApplierOwner {
 
   /** A snapshot's files are complete. */
   offer(from: number, message: Message, intent: SnapshotIntent): void {
-    assert(this.#offer === null && this.#installing === null, "snapshots of a region come one at a time");
-    this.#offer = intent;
+    this.#snapshot.offer(intent);
     this.message(from, message);
   }
 
   /** The records are the snapshot's, durably: the log follows. */
   installed(): void {
-    assert(this.#installing !== null, "what is installed was begun");
-    this.#installing.isDone = true;
+    this.#snapshot.recordsAreThere();
     this.#context.dirty(this);
   }
 
@@ -264,9 +216,9 @@ export class Peer implements RegionHost, ApplierOwner {
   /** Everything that is to be done, but applying. */
   carryOut(batch: LaneBatch): void {
     this.#requests.answer();
-    this.#handHeld(batch);
+    this.#snapshot.handHeld(batch);
     if (!this.raft.hasReady()) {
-      this.#decline();
+      this.#snapshot.decline();
       return;
     }
     const ready = this.raft.ready();
@@ -274,7 +226,7 @@ export class Peer implements RegionHost, ApplierOwner {
     this.#requests.settle(ready, this.applyState.index);
     this.#send(ready.sendNow);
     if (ready.append !== null) this.#hand(batch, ready.append);
-    this.#decline();
+    this.#snapshot.decline();
     if (ready.apply.length > 0) this.#push(ready.apply);
     for (const fetch of ready.fetches) this.#fetch(fetch);
     for (const to of ready.snapshotsWanted) this.#context.snapshotWanted(this, to);
@@ -299,8 +251,8 @@ export class Peer implements RegionHost, ApplierOwner {
     if (this.#closed) return;
     this.#closed = true;
     this.#context.watch?.ended(this.regionId, this.peerId);
-    this.#leadingTerm = 0;
-    this.#decline();
+    this.#office.end();
+    this.#snapshot.decline();
     this.#requests.close();
     this.#machine?.close();
   }
@@ -331,9 +283,8 @@ export class Peer implements RegionHost, ApplierOwner {
       this.#requests.changed({ index, term, region: conf, isRefused: conf === before });
     }
     if (this.#closed) return;
-    if (this.isLeader && this.#leadingTerm === 0 && run.term === this.#term) {
-      this.#leadingTerm = this.#term;
-      this.machine.lead(this.#term);
+    if (this.#office.enters(run.term)) {
+      this.machine.lead(run.term);
       this.#context.changed(this);
     }
   }
@@ -345,13 +296,7 @@ export class Peer implements RegionHost, ApplierOwner {
   }
 
   #softChanged(soft: SoftState): void {
-    this.#soft = soft;
-    if (soft.role === "leader") this.#term = this.raft.status().term;
-    else if (this.#leadingTerm !== 0) {
-      this.#leadingTerm = 0;
-      this.#idleTicks = 0;
-      this.#machine?.stepDown();
-    }
+    if (this.#office.changed(soft, this.raft.status().term)) this.#machine?.stepDown();
     this.#context.changed(this);
   }
 
@@ -376,9 +321,7 @@ export class Peer implements RegionHost, ApplierOwner {
   }
 
   #fetch({ to, low, high, bytesMax }: Fetch): void {
-    const { log } = this.#context;
-    const base = log.group(this.regionId)?.start.index ?? 0;
-    const entries = low <= base ? "compacted" : readEntries(log, this.regionId, low, high, bytesMax);
+    const entries = fetchEntries(this.#context.log, this.regionId, low, high, bytesMax);
     this.#step({ kind: "fetched", to, low, entries });
   }
 
@@ -394,7 +337,7 @@ export class Peer implements RegionHost, ApplierOwner {
 
   /** A joint configuration is left as soon as it is entered. */
   #leaveJoint(): void {
-    if (this.#leadingTerm === 0 || !isJointRegion(this.region) || this.#requests.changing) return;
+    if (this.leadingTerm === 0 || !isJointRegion(this.region) || this.#requests.changing) return;
     // Token 0 is nobody's. While another change is under way this one is dropped, and tried again with the next tick.
     this.#step({ kind: "conf", token: 0, change: leaveJointOf(this.region) });
   }
@@ -402,35 +345,21 @@ export class Peer implements RegionHost, ApplierOwner {
   /** Whoever waits for a proposal of a former office is not kept waiting for ever. */
   #loseHope(): void {
     if (this.isLeader || !this.#requests.placed) return;
-    this.#idleTicks++;
-    if (this.#idleTicks < this.#context.options.proposalTicks) return;
-    this.#idleTicks = 0;
+    if (!this.#office.waitedFor(this.#context.options.proposalTicks)) return;
     this.#requests.giveUp("this peer does not lead any more");
   }
 
   // Snapshots.
 
   #hand(batch: LaneBatch, task: AppendTask): void {
-    if (this.#installing !== null) this.#installing.tasks.push(task);
-    else if (task.snapshot === null) batch.add(this, task);
+    if (!this.#snapshot.passes(task)) return;
+    if (task.snapshot === null) batch.add(this, task);
     else this.#install(task);
-  }
-
-  /** Tasks that waited for the snapshot before them. */
-  #handHeld(batch: LaneBatch): void {
-    if (this.#installing?.isDone !== true) return;
-    const { tasks, intent } = this.#installing;
-    this.#installing = null;
-    this.#installed = intent.name;
-    for (const task of tasks) batch.add(this, task);
   }
 
   /** The machine takes the snapshot: what is here now ends. */
   #install(task: AppendTask): void {
-    const intent = this.#offer;
-    assert(intent !== null && intent.snapshot.index === task.snapshot?.index, "a snapshot's files came before it");
-    this.#offer = null;
-    this.#installing = { intent, tasks: [task], isDone: false };
+    const intent = this.#snapshot.begin(task);
     this.#requests.giveUp("a snapshot took its place");
     this.#requests.refuseReads();
     this.#machine?.close();
@@ -438,13 +367,6 @@ export class Peer implements RegionHost, ApplierOwner {
     this.#applier = null;
     this.#context.changed(this);
     this.#context.install(this, intent);
-  }
-
-  #decline(): void {
-    if (this.#offer === null) return;
-    const { name } = this.#offer;
-    this.#offer = null;
-    this.#context.snapshotSettled(this, name);
   }
 
   /** Records and log are the snapshot's, durably (R9). */
@@ -456,12 +378,7 @@ export class Peer implements RegionHost, ApplierOwner {
     world.failpoints.hit(snapshotAfterDone);
     world.trace.emit("store/snapshot-installed", { storeId, regionId: this.regionId, index: snapshot.index });
     this.#host(region, { index: snapshot.index, term: snapshot.term, high, low });
-    this.#context.snapshotSettled(this, this.#installed);
+    this.#context.snapshotSettled(this, this.#snapshot.installedName);
     this.#context.changed(this);
-  }
-
-  #answerLater(answer: () => void): void {
-    this.#requests.answerLater(answer);
-    this.#context.dirty(this);
   }
 }

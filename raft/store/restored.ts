@@ -22,6 +22,19 @@ export function readEntries(log: RaftLog, id: number, low: LogIndex, high: LogIn
   });
 }
 
+/** The same; "compacted": the log begins behind `low`. */
+// oxlint-disable-next-line max-params
+export function fetchEntries(
+  log: RaftLog,
+  id: number,
+  low: LogIndex,
+  high: LogIndex,
+  bytesMax: number,
+): Entry[] | "compacted" {
+  const base = log.group(id)?.start.index ?? 0;
+  return low <= base ? "compacted" : readEntries(log, id, low, high, bytesMax);
+}
+
 const noConf: ConfState = { voters: [], votersOutgoing: [], learners: [], learnersNext: [] };
 
 /** Of a peer that nothing is known of. */

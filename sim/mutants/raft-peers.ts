@@ -8,8 +8,8 @@ export const raftPeerMutants: readonly Mutant[] = [
   {
     name: "store-says-before-it-is-durable",
     file: "raft/store/peer.ts",
-    find: `    else if (task.snapshot === null) batch.add(this, task);`,
-    replace: `    else if (task.snapshot === null) {
+    find: `    if (task.snapshot === null) batch.add(this, task);`,
+    replace: `    if (task.snapshot === null) {
       this.#send(task.sendAfter);
       batch.add(this, { ...task, sendAfter: [] });
     }`,
@@ -85,9 +85,9 @@ export const raftPeerMutants: readonly Mutant[] = [
   },
   {
     name: "store-leads-before-it-knows",
-    file: "raft/store/peer.ts",
-    find: `    if (this.isLeader && this.#leadingTerm === 0 && run.term === this.#term) {`,
-    replace: `    if (this.isLeader && this.#leadingTerm === 0) {`,
+    file: "raft/store/peer-office.ts",
+    find: `    if (!this.isLeader || this.#leadingTerm !== 0 || term !== this.#term) return false;`,
+    replace: `    if (!this.isLeader || this.#leadingTerm !== 0) return false;`,
     oracles: ["lead", "linearizability", "exception"],
     scenario: "raft-store",
     why: "A new leader serves before it has applied what earlier ones acknowledged.",
@@ -104,26 +104,26 @@ export const raftPeerMutants: readonly Mutant[] = [
   {
     name: "store-joint-never-left",
     file: "raft/store/peer.ts",
-    find: `    if (this.#leadingTerm === 0 || !isJointRegion(this.region) || this.#requests.changing) return;`,
-    replace: `    if (this.#leadingTerm >= 0 || !isJointRegion(this.region) || this.#requests.changing) return;`,
+    find: `    if (this.leadingTerm === 0 || !isJointRegion(this.region) || this.#requests.changing) return;`,
+    replace: `    if (this.leadingTerm >= 0 || !isJointRegion(this.region) || this.#requests.changing) return;`,
     oracles: ["liveness"],
     scenario: "raft-store",
     why: "A region needs two majorities for ever.",
   },
   {
     name: "store-hope-never-lost",
-    file: "raft/store/peer.ts",
-    find: `    if (this.#idleTicks < this.#context.options.proposalTicks) return;`,
-    replace: `    if (this.#idleTicks < 1_000_000) return;`,
+    file: "raft/store/peer-office.ts",
+    find: `    if (this.#idleTicks < ticks) return false;`,
+    replace: `    if (this.#idleTicks < ticks * 1_000_000) return false;`,
     oracles: ["liveness"],
     scenario: "raft-store",
     why: "Whoever proposed to a leader of the past waits for ever.",
   },
   {
     name: "store-tasks-overtake-a-snapshot",
-    file: "raft/store/peer.ts",
-    find: `    if (this.#installing !== null) this.#installing.tasks.push(task);`,
-    replace: `    if (this.#installing !== null && task.snapshot !== null) this.#installing.tasks.push(task);`,
+    file: "raft/store/peer-snapshot.ts",
+    find: `    if (this.#installing === null) return true;`,
+    replace: `    if (this.#installing === null || task.snapshot === null) return true;`,
     oracles: ["any"],
     scenario: "raft-store",
     why: "Entries behind a snapshot are written to a log that does not have it yet.",
@@ -245,8 +245,8 @@ export const raftPeerMutants: readonly Mutant[] = [
   },
   {
     name: "store-vote-of-nobody",
-    file: "raft/store/store.ts",
-    find: `    this.log.submit([{ op: "note", group: regionId, key: noteKey.peer, value }], false, () => {});
+    file: "raft/store/peer-table.ts",
+    find: `    context.log.submit([{ op: "note", group: regionId, key: noteKey.peer, value }], false, () => {});
 `,
     replace: `    if (value.length === 0) return null;
 `,
@@ -256,9 +256,9 @@ export const raftPeerMutants: readonly Mutant[] = [
   },
   {
     name: "store-snapshot-without-intent",
-    file: "raft/store/store.ts",
-    find: `    this.log.submit([{ op: "note", group: regionId, key: noteKey.snapshotIntent, value }], true, () => {
-      if (!this.#stopped) this.#replaceRecords(peer, intent);
+    file: "raft/store/snapshot-installer.ts",
+    find: `    log.submit([{ op: "note", group: peer.regionId, key: noteKey.snapshotIntent, value }], true, () => {
+      if (!this.#stopped()) this.#replaceRecords(peer, intent);
     });`,
     replace: `    if (value.length > 0) this.#replaceRecords(peer, intent);`,
     oracles: lost,

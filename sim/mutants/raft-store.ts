@@ -35,18 +35,18 @@ export const storeApplyMutants: readonly Mutant[] = [
   },
   {
     name: "store-read-without-round",
-    file: "raft/store/peer.ts",
+    file: "raft/store/peer-intake.ts",
     find: `    this.#step({ kind: "readIndex", token: this.#requests.add({ kind: "read", done }) });`,
-    replace: `    this.#answerLater(() => done(this.isLeader));`,
+    replace: `    this.#answerLater(() => done(this.#peer.isLeader));`,
     oracles: answers,
     scenario: "raft-store",
     why: "A leader that was cut off goes on reading from a world that has moved on.",
   },
   {
     name: "store-leads-before-it-has-everything",
-    file: "raft/store/peer.ts",
-    find: `this.#leadingTerm === 0 && run.term === this.#term) {`,
-    replace: `this.#leadingTerm === 0 && run.term <= this.#term) {`,
+    file: "raft/store/peer-office.ts",
+    find: `this.#leadingTerm !== 0 || term !== this.#term) return false;`,
+    replace: `this.#leadingTerm !== 0 || term > this.#term) return false;`,
     oracles: answers,
     scenario: "raft-store",
     why: "A new leader decides about locks before it has applied those of its predecessor.",
@@ -122,9 +122,9 @@ export const storeLogMutants: readonly Mutant[] = [
   },
   {
     name: "store-snapshot-done-before-it-is",
-    file: "raft/store/store.ts",
-    find: `    const batch = stateOfSnapshot(this.engine, intent, region);`,
-    replace: `    const batch = stateOfSnapshot(this.engine, intent, region);
+    file: "raft/store/snapshot-installer.ts",
+    find: `    const batch = stateOfSnapshot(engine, intent, region);`,
+    replace: `    const batch = stateOfSnapshot(engine, intent, region);
     peer.installed();`,
     oracles: answers,
     scenario: "raft-store",

@@ -1,0 +1,194 @@
+import { assert } from "../../core/assert.ts";
+import { VersionedBatch } from "../../core/engine/versioned-batch.ts";
+import { NokvError } from "../../core/errors.ts";
+import type { PeerId } from "../entry.ts";
+import type { Restored } from "../raft-options.ts";
+import type { RegionMeta } from "../region.ts";
+import { voterConfiguration } from "../voter-configuration.ts";
+import type { Graveyard } from "./graveyard.ts";
+import { type ApplyState, putApplyState, putRegionState, readApplyStates, readRegionStates } from "./local-records.ts";
+import { noteKey, storeGroup } from "./log-notes.ts";
+import { Peer, noApplyState } from "./peer.ts";
+import type { PeerContext } from "./peer-context.ts";
+import { decodePeerNote, encodePeerNote } from "./peer-note.ts";
+import { blank, restore, restoreUninitialised } from "./restored.ts";
+import { bootstrapIndex, bootstrapTerm } from "./tombstone.ts";
+
+export interface PeerTableParts {
+  readonly context: PeerContext;
+  readonly graveyard: Graveyard;
+  /** It is in the table now, or not any more. */
+  readonly came: (peer: Peer) => void;
+  readonly went: (peer: Peer) => void;
+  /** Nothing is begun any more. */
+  readonly stopped: () => boolean;
+}
+
+/** The peers of a store: how they come back, begin, take each other's place and leave. */
+export class PeerTable {
+  readonly #parts: PeerTableParts;
+  readonly #peers = new Map<number, Peer>();
+  #inOrder: readonly Peer[] | null = null;
+  /** Regions whose first peer is being made: nobody else makes one meanwhile. */
+  readonly #beginning = new Set<number>();
+
+  constructor(parts: PeerTableParts) {
+    this.#parts = parts;
+  }
+
+  get(regionId: number): Peer | null {
+    return this.#peers.get(regionId) ?? null;
+  }
+
+  /** Null: no peer of it is here that serves. */
+  hosted(regionId: number): Peer | null {
+    const peer = this.#peers.get(regionId);
+    return peer?.serves === true ? peer : null;
+  }
+
+  /** Ascending by region. Sorted again when a peer has come or gone: every tick goes through all of them. */
+  sorted(): readonly Peer[] {
+    this.#inOrder ??= [...this.#peers.values()].toSorted(byRegion);
+    return this.#inOrder;
+  }
+
+  /** What has records here, or is about to have some, or whose records are about to go. */
+  ranges(): RegionMeta[] {
+    const ranges: RegionMeta[] = [];
+    for (const peer of this.sorted()) {
+      if (peer.initialised) ranges.push(peer.region);
+      const { installing } = peer;
+      if (installing !== null) ranges.push(installing);
+    }
+    return [...ranges, ...this.#parts.graveyard.ranges()];
+  }
+
+  /** Every peer that the engine or the log knows. Throws `NOKV_CORRUPTION` where they contradict each other. */
+  recover(): void {
+    const { context, graveyard } = this.#parts;
+    const states = readRegionStates(context.engine);
+    const applied = readApplyStates(context.engine);
+    for (const [regionId, { state, peerId, region }] of states) {
+      const applyState = applied.get(regionId) ?? null;
+      if (applyState === null) {
+        throw new NokvError("NOKV_CORRUPTION", `region ${regionId} has no applied state; restore this store`);
+      }
+      if (state === "normal") {
+        this.addRegion(peerId, region, applyState);
+        continue;
+      }
+      graveyard.restore({ peerId, own: region, state: applyState });
+    }
+    for (const regionId of context.log.groups()) {
+      if (regionId !== storeGroup && !this.#peers.has(regionId)) this.#recoverGroup(regionId);
+    }
+  }
+
+  /** Resolves when the first peer of a region is durable and runs. Does nothing where the region was known before. */
+  async bootstrap(region: RegionMeta, peerId: PeerId): Promise<void> {
+    const { context, graveyard, stopped } = this.#parts;
+    const { engine } = context;
+    const { id } = region;
+    const isKnown = graveyard.tombstone(id) !== null || this.hosted(id) !== null;
+    if (stopped() || isKnown || this.#beginning.has(id)) return;
+    this.#beginning.add(id);
+    await new Promise<void>((resolve) => this.#bootstrapLog(region, peerId, resolve));
+    // Closed meanwhile: the next life begins it again.
+    if (stopped()) return;
+    const state = { index: bootstrapIndex, term: bootstrapTerm, high: 0, low: 0 };
+    const batch = new VersionedBatch();
+    putRegionState(batch, engine, { state: "normal", peerId, region });
+    putApplyState(batch, engine, id, state);
+    const ticket = engine.apply(batch);
+    await new Promise<void>((resolve, reject) => {
+      engine.whenDurable(ticket, (error) => (error === null ? resolve() : reject(error)));
+    });
+    this.#beginning.delete(id);
+    if (!stopped()) this.addRegion(peerId, region, state);
+  }
+
+  /** A peer that waits for its first snapshot; null: not now. */
+  makeUninitialised(regionId: number, peerId: PeerId): Peer | null {
+    const { context, graveyard } = this.#parts;
+    // Until the log of the peer before it is gone, its entries would pass for this one's.
+    if (graveyard.holds(regionId) || this.#beginning.has(regionId)) return null;
+    const value = encodePeerNote(peerId);
+    // Before its first vote, in the same log: whoever finds that one knows whose it is.
+    context.log.submit([{ op: "note", group: regionId, key: noteKey.peer, value }], false, () => {});
+    return this.#addUninitialised(regionId, peerId, blank);
+  }
+
+  replaceUninitialised(peer: Peer, peerId: PeerId): void {
+    assert(peerId > peer.peerId, "a later peer takes the place of an earlier one");
+    const { regionId } = peer;
+    const { graveyard } = this.#parts;
+    this.drop(peer);
+    graveyard.replaceUninitialised(regionId, peerId, () => this.#addUninitialised(regionId, peerId, blank));
+  }
+
+  /** `peer` is no member of its region any more, as `region` says. */
+  bury(peer: Peer, region: RegionMeta): void {
+    const { peerId, applyState, region: own } = peer;
+    // Where the engine is full: whoever told of it will tell again.
+    if (this.#parts.graveyard.bury({ peerId, own, state: applyState }, region)) this.drop(peer);
+  }
+
+  /** Throws `NOKV_CORRUPTION`. */
+  addRegion(peerId: PeerId, region: RegionMeta, state: ApplyState): void {
+    const { context } = this.#parts;
+    const restored = restore(context.log, region.id, state.index, voterConfiguration(region));
+    this.#add(new Peer(context, { regionId: region.id, peerId, region, state, restored }));
+  }
+
+  drop(peer: Peer): void {
+    this.#peers.delete(peer.regionId);
+    this.#inOrder = null;
+    this.#parts.went(peer);
+  }
+
+  /** A group of the log that the engine has no region for. */
+  #recoverGroup(regionId: number): void {
+    const { context, graveyard } = this.#parts;
+    if (graveyard.holds(regionId)) return;
+    const note = context.log.group(regionId)?.notes.get(noteKey.peer);
+    const peerId = note === undefined ? 0 : decodePeerNote(note);
+    // The log of a region that did not begin: nobody has heard of it.
+    if (peerId === 0) graveyard.destroyLog(regionId);
+    else this.#addUninitialised(regionId, peerId, restoreUninitialised(context.log, regionId));
+  }
+
+  #bootstrapLog(region: RegionMeta, peerId: PeerId, done: () => void): void {
+    const known = this.#peers.get(region.id);
+    const { term, vote } = known?.peerId === peerId ? known.status() : { term: 0, vote: 0 };
+    // A vote that it gave before it had a region stays given.
+    const kept = term >= bootstrapTerm ? { term, vote } : { term: bootstrapTerm, vote: 0 };
+    const group = region.id;
+    const start = { index: bootstrapIndex, term: bootstrapTerm };
+    if (known !== undefined) this.drop(known);
+    this.#parts.context.log.submit(
+      [
+        { op: "note", group, key: noteKey.peer, value: null },
+        { op: "snapshot", group, start, meta: new Uint8Array(0) },
+        { op: "hard", group, hard: { ...kept, commit: bootstrapIndex } },
+      ],
+      true,
+      done,
+    );
+  }
+
+  #addUninitialised(regionId: number, peerId: PeerId, restored: Restored): Peer {
+    const peer = new Peer(this.#parts.context, { regionId, peerId, region: null, state: noApplyState, restored });
+    this.#add(peer);
+    return peer;
+  }
+
+  #add(peer: Peer): void {
+    this.#peers.set(peer.regionId, peer);
+    this.#inOrder = null;
+    this.#parts.came(peer);
+  }
+}
+
+function byRegion(a: Peer, b: Peer): number {
+  return a.regionId - b.regionId;
+}
