@@ -16,6 +16,7 @@ import { Store } from "../raft/store/store.ts";
 import type { StoreOptions } from "../raft/store/store-options.ts";
 import { GcDriver } from "../txn/server/gc-driver.ts";
 import { RegionService } from "../txn/server/region-service.ts";
+import { serveReplicaHash } from "../txn/server/replica-hash.ts";
 import { TxnRegion } from "../txn/server/txn-region.ts";
 import { type TxnRegionOptions, txnRegionOptions } from "../txn/server/region-options.ts";
 import { AddressBook, addressText } from "./address-book.ts";
@@ -161,6 +162,7 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
     fatal.onTell = (error) => store?.fail(error);
     new RegionService(store).register(transport);
     serveRaftAdmin(transport, store);
+    serveReplicaHash(transport, store, directory.engine);
     parts = compose(env, config, { ...directory, transport, client, store }, fatal);
     diagnostics = await openDiagnostics(env, config.diagnostics, parts, fatal);
     const address = await listenTransport(transport, config.listen);

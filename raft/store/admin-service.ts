@@ -2,6 +2,7 @@ import { type Layout, decode, encode } from "../../core/bytes/layout.ts";
 import type { Handler, IncomingRequest } from "../../net/rpc/incoming-request.ts";
 import type { RpcError } from "../../net/rpc/rpc-error.ts";
 import {
+  type ReplicaProgress,
   type ReplicaStatus,
   changePeersLayout,
   changedLayout,
@@ -10,10 +11,12 @@ import {
   refusedCode,
   regionsLayout,
   regionsRequestLayout,
+  replicaProgressLayout,
   transferLayout,
 } from "./admin-messages.ts";
 import type { RaftAdmin } from "./admin.ts";
 import type { PeerView } from "./peer-view.ts";
+import type { SnapshotProgress } from "./snapshot-senders.ts";
 
 /** The part of a transport that answers. */
 export interface HandlerTable {
@@ -25,6 +28,7 @@ export interface AdminStore {
   readonly admin: RaftAdmin;
   region(regionId: number): PeerView | null;
   regions(): readonly PeerView[];
+  snapshotsOut(regionId: number): readonly SnapshotProgress[];
 }
 
 const repliesMax = 1_000;
@@ -65,6 +69,13 @@ export function serveRaftAdmin(table: HandlerTable, store: AdminStore): void {
     const replicas = store.regions().filter(({ region }) => region.id >= from).slice(0, repliesMax).map(statusOf);
     request.respond(encode(regionsLayout, { replicas }));
   });
+  on(raftAdminMethod.replicaProgress, nothingLayout, (_, request) => {
+    const regionId = request.region?.regionId ?? 0;
+    const peer = store.region(regionId);
+    if (peer === null) return request.fail({ kind: "region-not-found", regionId });
+    const snapshots = store.snapshotsOut(regionId);
+    request.respond(encode(replicaProgressLayout, { ...progressOf(peer), snapshots }));
+  });
 }
 
 /** The peer that leads the region, as the caller knows the region; null: it was told why not. */
@@ -90,4 +101,10 @@ function failure({ kind, reason }: { readonly kind: "refused" | "unknown"; reado
 
 function statusOf({ region, peerId, leadingTerm, leaderStore, applyState }: PeerView): ReplicaStatus {
   return { region, peerId, leadingTerm, leaderStore, applied: applyState.index };
+}
+
+function progressOf(peer: PeerView): Omit<ReplicaProgress, "snapshots"> {
+  const { term, committed, last, peers } = peer.status();
+  const members = peers.map(({ id, state, match, recentlyActive }) => ({ peerId: id, state, match, recentlyActive }));
+  return { term, commit: committed, last, recent: peer.recentStates, members };
 }

@@ -57,6 +57,8 @@ interface Prepared {
  */
 export class Applier {
   #state: ApplyState;
+  /** Where the last runs ended; the oldest first. */
+  readonly #recent: ApplyState[] = [];
   readonly #store: VersionedStore;
   readonly #owner: ApplierOwner;
   readonly #limits: ApplierLimits;
@@ -70,11 +72,17 @@ export class Applier {
     this.#owner = owner;
     this.#limits = limits;
     this.#state = state;
+    this.#recent.push(state);
   }
 
   /** As it is in the engine. */
   get state(): ApplyState {
     return this.#state;
+  }
+
+  /** Where replicas can be compared that stopped elsewhere just now. */
+  get recent(): readonly ApplyState[] {
+    return this.#recent;
   }
 
   get pending(): boolean {
@@ -104,6 +112,8 @@ export class Applier {
     this.#prepared = null;
     const ticket = this.#store.apply(run.batch);
     this.#state = run.state;
+    this.#recent.push(run.state);
+    if (this.#recent.length > recentMax) this.#recent.shift();
     const { entries, conf, told } = run;
     this.#owner.applied({ index: run.state.index, term: run.state.term, entries, ticket, conf, told });
     return true;
@@ -187,3 +197,4 @@ export class Applier {
 }
 
 const queueSlack = 4_096;
+const recentMax = 64;

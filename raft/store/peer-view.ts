@@ -1,4 +1,5 @@
 import type { PeerId, Term } from "../entry.ts";
+import type { Status } from "../raft.ts";
 import type { RegionMeta } from "../region.ts";
 import type { ApplyState } from "./local-records.ts";
 import type { RegionMachine } from "./region-machine.ts";
@@ -15,4 +16,7 @@ export interface PeerView {
   readonly leaderStore: number;
   readonly leaderPeer: PeerId;
   readonly applyState: ApplyState;
+  /** Where the last runs of entries ended, up to `applyState`. */
+  readonly recentStates: readonly ApplyState[];
+  status(): Status;
 }

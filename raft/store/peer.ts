@@ -125,6 +125,10 @@ export class Peer implements RegionHost, ApplierOwner {
     return this.#applier?.state ?? noApplyState;
   }
 
+  get recentStates(): readonly ApplyState[] {
+    return this.#applier?.recent ?? [];
+  }
+
   get leadingTerm(): Term {
     return this.#office.leadingTerm;
   }

@@ -22,6 +22,14 @@ interface Sending {
   handle: StreamHandle | null;
   /** Ticks until it is given up, as long as it is not streaming. */
   ticksLeft: number;
+  sentBytes: number;
+}
+
+/** How far a snapshot is on its way. */
+export interface SnapshotProgress {
+  readonly peerId: PeerId;
+  readonly sentBytes: number;
+  readonly totalBytes: number;
 }
 
 /** A wish that could not be met is put again after so many ticks. */
@@ -52,6 +60,17 @@ export class SnapshotSenders {
     return held;
   }
 
+  /** What `peer` sends just now, as far as it was read. */
+  progress(peer: Peer): SnapshotProgress[] {
+    const found: SnapshotProgress[] = [];
+    for (const { peer: from, to, files, sentBytes } of this.#sendings.values()) {
+      if (from !== peer || files === null) continue;
+      const totalBytes = files.content.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+      found.push({ peerId: to, sentBytes, totalBytes });
+    }
+    return found;
+  }
+
   /** In one call: the records and what they are as of (R7; the index is what is applied, not what is committed). */
   wanted(peer: Peer, to: PeerId): void {
     const key = keyOf(peer, to);
@@ -59,7 +78,7 @@ export class SnapshotSenders {
     const { region, applyState } = peer;
     const { index, term, high, low } = applyState;
     const conf = voterConfiguration(region);
-    const sending: Sending = { peer, to, index, snapshot: null, files: null, handle: null, ticksLeft: startTicks };
+    const sending: Sending = { peer, to, index, snapshot: null, files: null, handle: null, ticksLeft: startTicks, sentBytes: 0 };
     this.#sendings.set(key, sending);
     this.#transfer.exportAt(region, (files) => {
       if (typeof files === "string") this.#exportFailed(key, sending);
@@ -94,7 +113,11 @@ export class SnapshotSenders {
     const writer = new ByteWriter();
     writeMessage(writer, peer.regionId, peer.epoch, message);
     const manifest = { snapshotId: ++this.#lastId, meta: writer.toBytes(), files: files.content.files };
-    const source = { manifest, read: files.read.bind(files) };
+    const read: OutgoingSnapshot["read"] = (file, offset, length, done) => {
+      sending.sentBytes += length;
+      files.read(file, offset, length, done);
+    };
+    const source = { manifest, read };
     sending.handle = this.#transport.stream(storeId, source, ({ kind }) => {
       files.release();
       if (this.#sendings.get(key) === sending) this.#sendings.delete(key);

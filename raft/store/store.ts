@@ -22,7 +22,7 @@ import { SnapshotInstaller } from "./snapshot-installer.ts";
 import type { SnapshotIntent } from "./snapshot-intent.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
 import { finishSnapshots } from "./snapshot-recovery.ts";
-import { SnapshotSenders } from "./snapshot-senders.ts";
+import { type SnapshotProgress, SnapshotSenders } from "./snapshot-senders.ts";
 import type { SnapshotTransfer } from "./snapshot-transfer.ts";
 import { type StoreOptions, storeOptions } from "./store-options.ts";
 import { StoreStats } from "./store-stats.ts";
@@ -163,6 +163,12 @@ export class Store implements PeerContext {
   /** Ascending by region. */
   regions(): PeerView[] {
     return this.#table.sorted().filter((peer) => peer.serves);
+  }
+
+  /** Snapshots of that region that this store sends. */
+  snapshotsOut(regionId: number): SnapshotProgress[] {
+    const peer = this.#hosted(regionId);
+    return peer === null ? [] : this.#senders.progress(peer);
   }
 
   onRegionChange(listener: RegionListener): void {

@@ -1,0 +1,176 @@
+import { type Layout, decode, encode } from "../../core/bytes/layout.ts";
+import type { Env } from "../../core/env/env.ts";
+import { CoordinatorError } from "../../coordinator/coordinator-error.ts";
+import { type Answer, CoordinatorClient } from "../../coordinator/service/client.ts";
+import type { RouteAnswer } from "../../coordinator/route.ts";
+import type { StoreStatus } from "../../coordinator/store-view.ts";
+import type { NetOptions } from "../../net/rpc/options.ts";
+import type { RpcError } from "../../net/rpc/rpc-error.ts";
+import { Transport } from "../../net/rpc/transport.ts";
+import { messageClass } from "../../net/rpc/wire.ts";
+import type { RegionMeta } from "../../raft/region.ts";
+import {
+  type ReplicaHashAnswer,
+  type ReplicaHashRequest,
+  type ReplicaProgress,
+  type ReplicaStatus,
+  changePeersLayout,
+  changedLayout,
+  nothingLayout,
+  raftAdminMethod,
+  regionsLayout,
+  regionsRequestLayout,
+  replicaHashLayout,
+  replicaHashRequestLayout,
+  replicaProgressLayout,
+  transferLayout,
+} from "../../raft/store/admin-messages.ts";
+import type { PeerChange } from "../../raft/store/peer-change.ts";
+import { TxnClient } from "../../txn/remote/txn-client.ts";
+import { AddressBook } from "../address-book.ts";
+import type { Topology } from "../topology.ts";
+
+/** What an answer was: the one, or why there is none. */
+export type Told<T> = { readonly value: T; readonly error: null } | { readonly value: null; readonly error: RpcError };
+export type ToldByCoordinator<T> =
+  | { readonly value: T; readonly error: null }
+  | { readonly value: null; readonly error: CoordinatorError };
+
+/** One request of an operator waits so long at most. */
+const callMs = 5_000;
+/** A change of peers is answered when it is applied. */
+const changeMs = 15_000;
+const routeMs = 2_000;
+
+interface Asking<Q, A> {
+  readonly method: number;
+  readonly ask: Layout<Q>;
+  readonly answer: Layout<A>;
+  readonly region: RegionMeta | null;
+  readonly timeoutMs: number;
+}
+
+/** The stores of a cluster and its Coordinator, as an operator's process reaches them: every call once. */
+export class ClusterAdmin {
+  readonly topology: Topology;
+  readonly client: TxnClient;
+  readonly #coordinator: CoordinatorClient;
+  readonly #transport: Transport;
+
+  constructor(env: Env, topology: Topology, network: Partial<NetOptions> = {}) {
+    this.topology = topology;
+    const book = new AddressBook(topology);
+    this.#transport = new Transport(env, {
+      identity: { clusterId: topology.clusterId, storeId: 0, incarnation: 1, role: "tool", features: 0 },
+      options: network,
+      resolve: (storeId, done) => book.resolve(storeId, done),
+      hooks: { onMessage: () => {}, onUnreachable: () => {} },
+      streams: null,
+    });
+    this.#coordinator = new CoordinatorClient(env.clock, this.#transport);
+    book.askWith(this.#coordinator);
+    const { clock, random } = env;
+    const parts = { clock, random, caller: this.#transport, coordinator: this.#coordinator };
+    this.client = new TxnClient({ ...parts, options: {} });
+  }
+
+  /** Whoever waits is told. */
+  close(): void {
+    this.client.close();
+    this.#coordinator.close();
+    this.#transport.close();
+  }
+
+  // The Coordinator.
+
+  stores(): Promise<ToldByCoordinator<readonly StoreStatus[]>> {
+    return this.#told((done) => this.#coordinator.stores(done));
+  }
+
+  route(key: Uint8Array): Promise<ToldByCoordinator<RouteAnswer>> {
+    return this.#told((done) => this.#coordinator.route({ key, timeoutMs: routeMs }, done));
+  }
+
+  /** The first of `count` ids that nobody else has or will have. */
+  async allocateIds(count: number): Promise<ToldByCoordinator<number>> {
+    const told = await this.#told<{ readonly first: number }>((done) => {
+      this.#coordinator.allocateIds(count, callMs, done);
+    });
+    return told.error === null ? { value: told.value.first, error: null } : told;
+  }
+
+  async timestamp(): Promise<ToldByCoordinator<number>> {
+    const told = await this.#told<{ readonly first: number }>((done) => this.#coordinator.timestamps(1, callMs, done));
+    return told.error === null ? { value: told.value.first, error: null } : told;
+  }
+
+  // Stores.
+
+  async replicas(storeId: number): Promise<Told<readonly ReplicaStatus[]>> {
+    const replicas: ReplicaStatus[] = [];
+    const asking = {
+      method: raftAdminMethod.regions, ask: regionsRequestLayout, answer: regionsLayout, region: null, timeoutMs: callMs,
+    };
+    for (let from = 0; ;) {
+      const told = await this.#call(storeId, asking, { from });
+      if (told.error !== null) return told;
+      replicas.push(...told.value.replicas);
+      const last = told.value.replicas.at(-1);
+      if (last === undefined) return { value: replicas, error: null };
+      from = last.region.id + 1;
+    }
+  }
+
+  progress(storeId: number, region: RegionMeta): Promise<Told<ReplicaProgress>> {
+    const { replicaProgress: method } = raftAdminMethod;
+    const asking = { method, ask: nothingLayout, answer: replicaProgressLayout, region, timeoutMs: callMs };
+    return this.#call(storeId, asking, {});
+  }
+
+  hash(storeId: number, region: RegionMeta, request: ReplicaHashRequest): Promise<Told<ReplicaHashAnswer>> {
+    const { replicaHash: method } = raftAdminMethod;
+    const asking = { method, ask: replicaHashRequestLayout, answer: replicaHashLayout, region, timeoutMs: callMs };
+    return this.#call(storeId, asking, request);
+  }
+
+  /** The region after it. Refused unless `region` is what the leader's store has. */
+  async changePeers(
+    storeId: number,
+    region: RegionMeta,
+    changes: readonly PeerChange[],
+  ): Promise<Told<{ readonly region: RegionMeta }>> {
+    const { changePeers: method } = raftAdminMethod;
+    const asking = { method, ask: changePeersLayout, answer: changedLayout, region, timeoutMs: changeMs };
+    return await this.#call(storeId, asking, { changes });
+  }
+
+  async transferLeader(storeId: number, region: RegionMeta, target: number): Promise<Told<object>> {
+    const { transferLeader: method } = raftAdminMethod;
+    const asking = { method, ask: transferLayout, answer: nothingLayout, region, timeoutMs: changeMs };
+    return await this.#call(storeId, asking, { storeId: target });
+  }
+
+  #call<Q, A>(storeId: number, { method, ask, answer, region, timeoutMs }: Asking<Q, A>, q: Q): Promise<Told<A>> {
+    const header = region === null ? null : { regionId: region.id, ...region.epoch, peerId: 0 };
+    const order = {
+      method, payload: encode(ask, q), timeoutMs, cls: messageClass.client, traceId: 0, region: header,
+    } as const;
+    return new Promise((resolve) => {
+      this.#transport.call(storeId, order, (error, payload) => {
+        if (error !== null) return resolve({ value: null, error });
+        const decoded = decode(answer, payload);
+        if (typeof decoded !== "string") resolve({ value: decoded.value, error: null });
+        else resolve({ value: null, error: { kind: "malformed", reason: decoded } });
+      });
+    });
+  }
+
+  #told<T>(begin: (done: Answer<T>) => void): Promise<ToldByCoordinator<T>> {
+    return new Promise((resolve) => {
+      begin((error, value) => {
+        if (value !== null) resolve({ value, error: null });
+        else resolve({ value: null, error: error ?? new CoordinatorError("INVALID", "the Coordinator said nothing") });
+      });
+    });
+  }
+}
