@@ -167,7 +167,7 @@ export class Store implements PeerContext {
 
   /** Snapshots of that region that this store sends. */
   snapshotsOut(regionId: number): SnapshotProgress[] {
-    const peer = this.#hosted(regionId);
+    const peer = this.#table.hosted(regionId);
     return peer === null ? [] : this.#senders.progress(peer);
   }
 
