@@ -108,9 +108,8 @@ export class ClusterAdmin {
 
   async replicas(storeId: number): Promise<Told<readonly ReplicaStatus[]>> {
     const replicas: ReplicaStatus[] = [];
-    const asking = {
-      method: raftAdminMethod.regions, ask: regionsRequestLayout, answer: regionsLayout, region: null, timeoutMs: callMs,
-    };
+    const { regions: method } = raftAdminMethod;
+    const asking = { method, ask: regionsRequestLayout, answer: regionsLayout, region: null, timeoutMs: callMs };
     for (let from = 0; ;) {
       const told = await this.#call(storeId, asking, { from });
       if (told.error !== null) return told;

@@ -66,9 +66,9 @@ export const regionsLayout: Layout<RegionsAnswer> = struct({
 export const behindCode = 2;
 
 /**
- * The entries of one replica that are visible at `readTs`, whoever leads, once it has applied `appliedMin`. Equal on all
- * replicas when a reader at `readTs` has passed the whole range on the leader, and `appliedMin` is what that one had
- * applied afterwards: nothing commits below it any more.
+ * The entries of one replica that are visible at `readTs`, whoever leads, once it has applied `appliedMin`. They are
+ * equal on all replicas when a reader at `readTs` has passed the whole range on the leader, and `appliedMin` is what
+ * that one had applied afterwards: nothing commits below it any more.
  */
 export interface ReplicaHashRequest {
   readonly readTs: number;

@@ -78,7 +78,9 @@ export class SnapshotSenders {
     const { region, applyState } = peer;
     const { index, term, high, low } = applyState;
     const conf = voterConfiguration(region);
-    const sending: Sending = { peer, to, index, snapshot: null, files: null, handle: null, ticksLeft: startTicks, sentBytes: 0 };
+    const sending: Sending = {
+      peer, to, index, snapshot: null, files: null, handle: null, ticksLeft: startTicks, sentBytes: 0,
+    };
     this.#sendings.set(key, sending);
     this.#transfer.exportAt(region, (files) => {
       if (typeof files === "string") this.#exportFailed(key, sending);
