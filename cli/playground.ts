@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { dirname, join, resolve } from "node:path";
 import { randomUUID } from "node:crypto";
-import type { Topology } from "../node/topology.ts";
+import type { CoordinatorPlace, Topology } from "../node/topology.ts";
 import { defaultTopology } from "./default-topology.ts";
 import { formatAddress } from "./listen-address.ts";
 import { Supervised } from "./supervised.ts";
@@ -26,7 +26,7 @@ const readyTimeoutMs = 1_000;
 export class Playground {
   readonly topology: Topology;
   readonly configPath: string;
-  /** The Coordinator, the stores in order, the gateway. */
+  /** The Coordinator or its members, the stores in order, the gateway. */
   readonly members: readonly Supervised[];
 
   constructor(order: PlaygroundOrder) {
@@ -42,14 +42,17 @@ export class Playground {
         name, argv: [...argv, "--config", this.configPath], logPath: join(logs, `${name}.log`), main, tell,
       });
     this.members = [
-      member("coordinator", ["coordinator"]),
+      ...this.topology.coordinators.map((place) => {
+        const which = place.memberId === 0 ? [] : ["--id", `${place.memberId}`];
+        return member(coordinatorName(place), ["coordinator", ...which]);
+      }),
       ...this.topology.stores.map(({ storeId }) => member(`store-${storeId}`, ["serve", "--store-id", `${storeId}`])),
       member("gateway", ["redis"]),
     ];
   }
 
   start(): void {
-    for (const { workDir } of [this.topology.coordinator, ...this.topology.stores]) {
+    for (const { workDir } of [...this.topology.coordinators, ...this.topology.stores]) {
       mkdirSync(dirname(workDir), { recursive: true });
     }
     for (const member of this.members) member.start();
@@ -57,8 +60,8 @@ export class Playground {
 
   /** What is not ready yet, by name, as every process says of itself; empty: Redis clients are served. */
   async waitingFor(): Promise<string[]> {
-    const { coordinator, stores, redisMetrics } = this.topology;
-    const places = [coordinator.metrics, ...stores.map(({ metrics }) => metrics), redisMetrics];
+    const { coordinators, stores, redisMetrics } = this.topology;
+    const places = [...[...coordinators, ...stores].map(({ metrics }) => metrics), redisMetrics];
     const answers = await Promise.all(
       places.map(async (address, i) => {
         if (address === null) return "";
@@ -80,12 +83,17 @@ export class Playground {
 
   /** Clients first: what they still ask is answered. */
   async stop(): Promise<void> {
-    const [coordinator, ...others] = this.members;
-    const gateway = others.at(-1);
+    const count = this.topology.coordinators.length;
+    const gateway = this.members.at(-1);
     await gateway?.stop();
-    await Promise.all(others.slice(0, -1).map((store) => store.stop()));
-    await coordinator?.stop();
+    await Promise.all(this.members.slice(count, -1).map((store) => store.stop()));
+    await Promise.all(this.members.slice(0, count).map((coordinator) => coordinator.stop()));
   }
+}
+
+/** As it is called in logs and by `playground`. */
+export function coordinatorName({ memberId }: CoordinatorPlace): string {
+  return memberId === 0 ? "coordinator" : `coordinator-${memberId}`;
 }
 
 /** An existing file is taken as it is: it says what the data beside it is. */

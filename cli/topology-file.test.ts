@@ -25,7 +25,7 @@ test("the example in the repository, in both scopes", () => {
   expect(host.stores.map(({ workDir }) => workDir)).toEqual(
     [1, 2, 3].map((id) => join(import.meta.dirname, `../artifacts/cluster/store-${id}`)),
   );
-  expect(loadTopology(path, "docker").coordinator.workDir).toBe("/var/lib/nokv-coordinator");
+  expect(loadTopology(path, "docker").coordinators[0]?.workDir).toBe("/var/lib/nokv-coordinator");
 });
 
 test("directories are found from the file; a file that is not there is named", () => {
@@ -34,6 +34,6 @@ test("directories are found from the file; a file that is not there is named", (
   expect(() => loadTopology(path, "host")).toThrow(CommandError);
   expect(() => loadTopology(path, "host")).toThrow(`--config: cannot read ${path}: ENOENT`);
   writeFileSync(path, defaultTopology("mine", null));
-  expect(loadTopology(path, "host").coordinator.workDir).toBe(join(root, "coordinator"));
+  expect(loadTopology(path, "host").coordinators[0]?.workDir).toBe(join(root, "coordinator"));
   rmSync(root, { recursive: true });
 });

@@ -22,10 +22,10 @@ export function readTopologyFile(given: Options): Topology | null {
 export function loadTopology(path: string, scope: TopologyScope): Topology {
   const topology = parseTopology(readText(path), path, scope);
   const from = dirname(resolve(path));
-  const { coordinator, stores } = topology;
+  const { coordinators, stores } = topology;
   return {
     ...topology,
-    coordinator: { ...coordinator, workDir: resolve(from, coordinator.workDir) },
+    coordinators: coordinators.map((member) => ({ ...member, workDir: resolve(from, member.workDir) })),
     stores: stores.map((store) => ({ ...store, workDir: resolve(from, store.workDir) })),
   };
 }

@@ -15,6 +15,7 @@
  * - `UNKNOWN_STORE`: the store has not joined, or has left.
  * - `BUSY`: a bound was reached. Nothing happened; try again.
  * - `INVALID`: the request makes no sense.
+ * - `NOT_LEADER`: this member of a group does not decide. Nothing happened; `leader` says who does, if it is known.
  * - `STOPPED`: the Coordinator is shutting down. Nothing happened.
  */
 export type CoordinatorErrorCode =
@@ -31,7 +32,8 @@ export type CoordinatorErrorCode =
   | "UNKNOWN_STORE"
   | "BUSY"
   | "INVALID"
-  | "STOPPED";
+  | "STOPPED"
+  | "NOT_LEADER";
 
 const final: readonly CoordinatorErrorCode[] = [
   "STALE_HEARTBEAT", "EPOCH_MISMATCH", "TRANSITION_REFUSED", "UNKNOWN_STORE", "INVALID",
@@ -41,10 +43,13 @@ const final: readonly CoordinatorErrorCode[] = [
 export class CoordinatorError extends Error {
   override readonly name = "CoordinatorError";
   readonly code: CoordinatorErrorCode;
+  /** Of NOT_LEADER: where the member is reached that decides; 0: nobody knows. */
+  readonly leader: number;
 
-  constructor(code: CoordinatorErrorCode, message: string) {
+  constructor(code: CoordinatorErrorCode, message: string, leader = 0) {
     super(message);
     this.code = code;
+    this.leader = leader;
   }
 
   /** The same request may succeed later. */

@@ -1,6 +1,6 @@
 import type { Address } from "../core/env/network.ts";
 import type { CoordinatorClient } from "../coordinator/service/client.ts";
-import { coordinatorId } from "../coordinator/service/methods.ts";
+import { coordinatorIdOf } from "../coordinator/service/methods.ts";
 import type { Topology } from "./topology.ts";
 
 /**
@@ -11,8 +11,8 @@ export class AddressBook {
   readonly #known = new Map<number, Address>();
   #client: CoordinatorClient | null = null;
 
-  constructor(topology: Pick<Topology, "coordinator" | "stores">) {
-    this.#known.set(coordinatorId, topology.coordinator.address);
+  constructor(topology: Pick<Topology, "coordinators" | "stores">) {
+    for (const { memberId, address } of topology.coordinators) this.#known.set(coordinatorIdOf(memberId), address);
     for (const { storeId, address } of topology.stores) this.#known.set(storeId, address);
   }
 
@@ -33,6 +33,11 @@ export class AddressBook {
       done(error === null ? (this.#known.get(storeId) ?? null) : null);
     });
   }
+}
+
+/** Whom a `CoordinatorClient` asks. */
+export function coordinatorIds({ coordinators }: Pick<Topology, "coordinators">): readonly number[] {
+  return coordinators.map(({ memberId }) => coordinatorIdOf(memberId));
 }
 
 /** As stores write it when they join: `host:port`, a host with colons in brackets. */

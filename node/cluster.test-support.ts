@@ -6,14 +6,14 @@ import type { World } from "../sim/world.ts";
 import type { RegionMeta } from "../raft/region.ts";
 import { type CoordinatorNode, openCoordinatorNode } from "./coordinator-node.ts";
 import { openStoreNode, type StoreNode } from "./store-node.ts";
-import type { Topology } from "./topology.ts";
+import type { CoordinatorPlace, ProcessPlace, Topology } from "./topology.ts";
 
 const port = 7_000;
 const encoder = new TextEncoder();
 
 export function testTopology(stores: number, bounds: readonly string[]): Topology {
   const storeIds = Array.from({ length: stores }, (_, i) => i + 1);
-  const place = (host: string): Topology["coordinator"] => {
+  const place = (host: string): ProcessPlace => {
     const address = { host, port };
     return { address, listen: address, workDir: "/data", metrics: null };
   };
@@ -31,7 +31,7 @@ export function testTopology(stores: number, bounds: readonly string[]): Topolog
   return {
     clusterId: "test",
     maxRetries: 8,
-    coordinator: place("coordinator"),
+    coordinators: [{ memberId: 0, ...place("coordinator") }],
     redis: null,
     redisMetrics: null,
     stores: storeIds.map((storeId) => ({ storeId, ...place(`store-${storeId}`) })),
@@ -86,10 +86,11 @@ export class TestCluster {
   constructor(world: World, stores: number, bounds: readonly string[]) {
     this.world = world;
     this.topology = testTopology(stores, bounds);
-    const { clusterId, coordinator, regions } = this.topology;
+    const { clusterId, coordinators, regions } = this.topology;
+    const { workDir, listen } = coordinators[0] as CoordinatorPlace;
     this.coordinator = new Seat(world.machine("coordinator"), (env) =>
       openCoordinatorNode(env, {
-        workDir: coordinator.workDir, listen: coordinator.listen, clusterId, owner: "test", diagnostics: null,
+        workDir, listen, clusterId, owner: "test", diagnostics: null,
         firstRegions: regions.map(({ region }) => region), onFatal: (error) => void this.fatal.push(error),
       }),
     );

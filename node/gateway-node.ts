@@ -11,7 +11,7 @@ import type { TxnClientOptions } from "../txn/remote/client-options.ts";
 import { GarbageKeeper, type GarbageKeeperOptions, garbageKeeperOptionsDefault } from "../txn/remote/garbage-keeper.ts";
 import { ClusterKv } from "../txn/remote/cluster-kv.ts";
 import { TxnClient } from "../txn/remote/txn-client.ts";
-import { AddressBook } from "./address-book.ts";
+import { AddressBook, coordinatorIds } from "./address-book.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { gatewayVars } from "./gateway-vars.ts";
 import type { Topology } from "./topology.ts";
@@ -115,7 +115,7 @@ function compose(env: Env, config: GatewayNodeConfig, options: GatewayOptions): 
     hooks: { onMessage: () => {}, onUnreachable: () => {} },
     streams: null,
   });
-  const coordinator = new CoordinatorClient(env.clock, transport);
+  const coordinator = new CoordinatorClient(env.clock, transport, coordinatorIds(config.topology));
   book.askWith(coordinator);
   const { clock, random } = env;
   const client = new TxnClient({ clock, random, caller: transport, coordinator, options: config.client ?? {} });

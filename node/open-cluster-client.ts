@@ -4,7 +4,7 @@ import type { NetOptions } from "../net/rpc/options.ts";
 import { Transport } from "../net/rpc/transport.ts";
 import type { TxnClientOptions } from "../txn/remote/client-options.ts";
 import { TxnClient } from "../txn/remote/txn-client.ts";
-import { AddressBook } from "./address-book.ts";
+import { AddressBook, coordinatorIds } from "./address-book.ts";
 import { ClusterClient } from "./cluster-client.ts";
 import type { Topology } from "./topology.ts";
 
@@ -25,7 +25,7 @@ export function openClusterClient(env: Env, config: ClusterClientConfig): Cluste
     hooks: { onMessage: () => {}, onUnreachable: () => {} },
     streams: null,
   });
-  const coordinator = new CoordinatorClient(env.clock, transport);
+  const coordinator = new CoordinatorClient(env.clock, transport, coordinatorIds(topology));
   book.askWith(coordinator);
   const { clock, random } = env;
   const txnClient = new TxnClient({ clock, random, caller: transport, coordinator, options: client });

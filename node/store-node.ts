@@ -19,7 +19,7 @@ import { RegionService } from "../txn/server/region-service.ts";
 import { serveReplicaHash } from "../txn/server/replica-hash.ts";
 import { TxnRegion } from "../txn/server/txn-region.ts";
 import { type TxnRegionOptions, txnRegionOptions } from "../txn/server/region-options.ts";
-import { AddressBook, addressText } from "./address-book.ts";
+import { AddressBook, addressText, coordinatorIds } from "./address-book.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { FirstRegions } from "./first-regions.ts";
 import { listenTransport } from "./listen-transport.ts";
@@ -148,7 +148,7 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
       },
     },
   });
-  const client = new CoordinatorClient(env.clock, transport);
+  const client = new CoordinatorClient(env.clock, transport, coordinatorIds(topology));
   book.askWith(client);
   let diagnostics: Diagnostics | null = null;
   try {

@@ -10,6 +10,7 @@ export function checkTopology(topology: Topology, problems: Problems): void {
   for (const storeId of doubles(stores.map((store) => store.storeId))) {
     problems.add("stores", { store_id: storeId }, "each store has an id of its own");
   }
+  checkMembers(topology, problems);
   checkPlaces(topology, problems);
   for (const id of doubles(regions.map(({ region }) => region.id))) {
     problems.add("regions", { id }, "each region has an id of its own");
@@ -43,9 +44,20 @@ function checkRegions({ stores, regions }: Topology, problems: Problems): void {
   problems.add("regions", ranges, `${gap}: let each end_key be the next start_key, the first and the last empty`);
 }
 
+/** Ids of members are counted from the Coordinator's place in the transport: there is room, but no more. */
+const memberIdMax = 1_000;
+
+function checkMembers({ coordinators }: Topology, problems: Problems): void {
+  const ids = coordinators.map(({ memberId }) => memberId);
+  for (const id of doubles(ids)) problems.add("coordinators", { id }, "each member has an id of its own");
+  for (const id of ids.filter((memberId) => memberId > memberIdMax)) {
+    problems.add("coordinators", { id }, `write a whole number from 1 to ${memberIdMax}`);
+  }
+}
+
 /** Two processes of one machine cannot listen at one port, nor write to one directory. */
-function checkPlaces({ coordinator, redis, redisMetrics, stores }: Topology, problems: Problems): void {
-  const places = [coordinator, ...stores];
+function checkPlaces({ coordinators, redis, redisMetrics, stores }: Topology, problems: Problems): void {
+  const places = [...coordinators, ...stores];
   const others = [redis, redisMetrics, ...places.map(({ metrics }) => metrics)];
   const listening = [...places.map(({ listen }) => listen), ...others.filter((address) => address !== null)];
   for (const address of doubles(places.map((place) => show(place.address)))) {

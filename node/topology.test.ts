@@ -35,10 +35,10 @@ function parse(value: unknown, scope: TopologyScope = "host"): ReturnType<typeof
 
 test("the original's example, on the host", () => {
   const topology = parse(example);
-  expect(topology.coordinator).toEqual({
-    address: { host: "127.0.0.1", port: 2379 }, listen: { host: "127.0.0.1", port: 2379 },
+  expect(topology.coordinators).toEqual([{
+    memberId: 0, address: { host: "127.0.0.1", port: 2379 }, listen: { host: "127.0.0.1", port: 2379 },
     workDir: "./artifacts/cluster/coordinator", metrics: null,
-  });
+  }]);
   expect(topology.stores[2]).toEqual({
     storeId: 3, address: { host: "127.0.0.1", port: 20173 }, listen: { host: "127.0.0.1", port: 20173 },
     workDir: "./artifacts/cluster/store-3", metrics: null,
@@ -52,7 +52,7 @@ test("the original's example, on the host", () => {
 
 test("the original's example, in containers; what is missing there is taken from the host", () => {
   const topology = parse(example, "docker");
-  expect(topology.coordinator.workDir).toBe("/var/lib/nokv-coordinator");
+  expect(topology.coordinators[0]?.workDir).toBe("/var/lib/nokv-coordinator");
   expect(topology.stores[0]).toEqual({
     storeId: 1, address: { host: "node1", port: 20160 }, listen: { host: "0.0.0.0", port: 20160 },
     workDir: "/var/lib/nokv/store-1", metrics: null,
@@ -69,6 +69,32 @@ test("a gateway's address, keys in hex, and defaults", () => {
   const topology = parse({ ...example, redis: { addr: "[::1]:6380" }, regions });
   expect(topology.redis).toEqual({ host: "::1", port: 6380 });
   expect(topology.regions[1]).toMatchObject({ leaderStoreId: 0, region: { start: Uint8Array.of(0, 255) } });
+});
+
+const members = [3, 1, 2].map((id) => ({ id, addr: `127.0.0.1:237${id}`, work_dir: `./coordinator-${id}` }));
+
+test("a group of Coordinators in place of one", () => {
+  const topology = parse({ ...example, coordinator: undefined, coordinators: members });
+  expect(topology.coordinators.map(({ memberId, workDir }) => [memberId, workDir])).toEqual([
+    [1, "./coordinator-1"], [2, "./coordinator-2"], [3, "./coordinator-3"],
+  ]);
+});
+
+const groupMistakes: readonly (readonly [what: string, coordinators: readonly object[], message: RegExp])[] = [
+  ["a group of two", members.slice(1), /coordinators is "2 members": write 3 or 5 members, or coordinator for one/],
+  ["a member twice", members.map((member) => ({ ...member, id: 1 })), /coordinators is \{"id":1\}: each member has an id/],
+  ["a member without a number", [{ addr: "a:1", work_dir: "x" }], /coordinators\[0\]\.id is missing: write a whole number/],
+  ["a number too high", members.map((member) => ({ ...member, id: member.id + 999 })), /\{"id":1001\}: write a whole number/],
+  ["one directory for two", members.map((member) => ({ ...member, work_dir: "x" })), /work_dir is "x": each process/],
+  ["no members", [], /coordinators is \[\]: write a list/],
+];
+
+test.each(groupMistakes)("of a group, %s is named", (_, coordinators, message) => {
+  expect(() => parse({ ...example, coordinator: undefined, coordinators })).toThrow(message);
+});
+
+test("a group and one that is alone contradict each other", () => {
+  expect(() => parse({ ...example, coordinators: members })).toThrow(/coordinator is .*: write coordinator or/);
 });
 
 const [left, right] = example.regions;

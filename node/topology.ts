@@ -21,6 +21,11 @@ export interface StorePlace extends ProcessPlace {
   readonly storeId: number;
 }
 
+export interface CoordinatorPlace extends ProcessPlace {
+  /** In its group, from 1 on; 0: it is alone, and there is no group. */
+  readonly memberId: number;
+}
+
 export interface FirstRegion {
   readonly region: RegionMeta;
   /** Whose peer campaigns first; 0: any. */
@@ -32,7 +37,8 @@ export interface Topology {
   /** What its processes call their cluster: those of another one are refused. */
   readonly clusterId: string;
   readonly maxRetries: number;
-  readonly coordinator: ProcessPlace;
+  /** One that is alone, or the members of a group by id. */
+  readonly coordinators: readonly CoordinatorPlace[];
   /** Null: the gateway gets its address from its own options. */
   readonly redis: Address | null;
   readonly redisMetrics: Address | null;
@@ -46,10 +52,12 @@ const maxRetriesDefault = 8;
 const clusterIdDefault = "nokv";
 const clusterIdBytesMax = 64;
 const templateMark = "{id}";
+/** A group of two or four survives no more than one of one or three. */
+const groupSizes = [3, 5];
 
 /**
  * Reads a topology file: the fields of the original's `raft_config.example.json`; beyond them `cluster_id`,
- * `redis.addr` and `metrics_addr` of every process. Throws `NOKV_INVALID_ARGUMENT` with every problem found, each
+ * `redis.addr`, `metrics_addr` of every process, and `coordinators` in place of `coordinator`. Throws `NOKV_INVALID_ARGUMENT` with every problem found, each
  * naming field, value and remedy. `path` is for the message.
  */
 export function parseTopology(text: string, path: string, scope: TopologyScope): Topology {
@@ -71,7 +79,7 @@ export function parseTopology(text: string, path: string, scope: TopologyScope):
 function readTopology(root: Fields, scope: TopologyScope, problems: Problems): Topology {
   const maxRetries = root.integer("max_retries", 0, maxRetriesDefault);
   const template = readTemplate(root, scope, problems);
-  const coordinator = readPlace(root.object("coordinator"), scope, null, problems);
+  const coordinators = readCoordinators(root, scope, problems);
   const stores = root.objects("stores").map((fields): StorePlace => {
     const storeId = fields.integer("store_id", 1, null);
     const workDir = template === null ? null : template.replaceAll(templateMark, String(storeId));
@@ -87,12 +95,31 @@ function readTopology(root: Fields, scope: TopologyScope, problems: Problems): T
   return {
     clusterId,
     maxRetries,
-    coordinator,
+    coordinators,
     redis: redis?.address ?? null,
     redisMetrics: redis?.metrics ?? null,
     stores: stores.toSorted((a, b) => a.storeId - b.storeId),
     regions: regions.toSorted((a, b) => compareKeys(a.region.start, b.region.start)),
   };
+}
+
+/** `coordinator`, as the original has it, or a list of the members of a group. */
+function readCoordinators(root: Fields, scope: TopologyScope, problems: Problems): CoordinatorPlace[] {
+  if (!root.has("coordinators")) {
+    return [{ memberId: 0, ...readPlace(root.object("coordinator"), scope, null, problems) }];
+  }
+  if (root.has("coordinator")) {
+    problems.add("coordinator", root.raw("coordinator"), "write coordinator or coordinators, not both");
+  }
+  const members = root.objects("coordinators").map((fields): CoordinatorPlace => {
+    const memberId = fields.integer("id", 1, null);
+    return { memberId, ...readPlace(fields, scope, null, problems) };
+  });
+  if (members.length > 0 && !groupSizes.includes(members.length)) {
+    const remedy = `write ${groupSizes.join(" or ")} members, or coordinator for one that is alone`;
+    problems.add("coordinators", `${members.length} members`, remedy);
+  }
+  return members.toSorted((a, b) => a.memberId - b.memberId);
 }
 
 /** The template of the scope, or that of the host; null: none. */

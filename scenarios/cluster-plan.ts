@@ -1,6 +1,6 @@
 import type { EngineOptions } from "../core/engine/options.ts";
 import type { NetOptions } from "../net/rpc/options.ts";
-import type { Topology } from "../node/topology.ts";
+import type { ProcessPlace, Topology } from "../node/topology.ts";
 import type { StoreOptions } from "../raft/store/store-options.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { NetworkFaults } from "../sim/network/network-faults.ts";
@@ -73,7 +73,7 @@ export function drawClusterPlan(world: World): ClusterPlan {
 }
 
 function drawTopology(dice: Dice, stores: number): Topology {
-  const place = (host: string): Topology["coordinator"] => {
+  const place = (host: string): ProcessPlace => {
     const address = { host, port: clusterPort };
     return { address, listen: address, workDir: "/data", metrics: null };
   };
@@ -101,7 +101,7 @@ function drawTopology(dice: Dice, stores: number): Topology {
   return {
     clusterId: "sim",
     maxRetries: 8,
-    coordinator: place("coordinator"),
+    coordinators: [{ memberId: 0, ...place("coordinator") }],
     redis: null,
     redisMetrics: null,
     stores: Array.from({ length: stores }, (_, at) => ({ storeId: at + 1, ...place(`store-${at + 1}`) })),

@@ -212,10 +212,10 @@ class ClusterRun {
 
   #seatCoordinator(): NodeSeat<CoordinatorNode> {
     const { topology, net } = this.#plan;
-    const { clusterId, regions, coordinator } = topology;
+    const { clusterId, regions } = topology;
     return new NodeSeat(this.#stage, "coordinator", 0, (env, onFatal) =>
       openCoordinatorNode(env, {
-        workDir: coordinator.workDir,
+        workDir: "/data",
         listen: { host: "0.0.0.0", port: clusterPort },
         clusterId,
         firstRegions: regions.map(({ region }) => region),

@@ -2,20 +2,22 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { ownerText } from "../../host/owner-text.ts";
 import { openCoordinatorNode } from "../../node/coordinator-node.ts";
+import type { CoordinatorPlace, Topology } from "../../node/topology.ts";
 import type { Command, Context } from "../command.ts";
-import type { ExitCode } from "../exit-code.ts";
+import { CommandError, type ExitCode, exitCode } from "../exit-code.ts";
 import { formatAddress, probeAddress } from "../listen-address.ts";
 import { type OptionTable, type Options, parseOptions } from "../options.ts";
 import { runService } from "../service.ts";
 import { readTopologyFile, topologyOptions, topologyUsage } from "../topology-file.ts";
 import { resolveWorkdir } from "../workdir.ts";
 
-const usage = `usage: nokv coordinator [--config FILE] [--workdir DIR] [--addr HOST:PORT] [options]
+const usage = `usage: nokv coordinator [--config FILE] [--id N] [--workdir DIR] [--addr HOST:PORT] [options]
 
 Runs the Coordinator of a cluster: timestamps, ids, routes, and the view of stores and regions. It keeps what it
 promised in a journal in its directory. SIGINT, SIGTERM and SIGHUP shut it down cleanly; a second one ends it at once.
 
-${topologyUsage}  --workdir DIR            where its journal lives (default: the file's, or ./work_coordinator)
+${topologyUsage}  --id N                   which member of the file's group it is
+  --workdir DIR            where its journal lives (default: the file's, or ./work_coordinator)
   --addr HOST:PORT         where to listen (default: the file's, or 127.0.0.1:2379); port 0 takes a free one
   --metrics-addr HOST:PORT where to answer /healthz, /readyz, /debug/vars and /metrics
   --cluster-id NAME        without a file: what the cluster is called (default nokv)
@@ -29,6 +31,7 @@ Exit codes: 0 shut down, 2 usage, 65 corrupt or foreign data, 66 no such directo
 
 const options: OptionTable = {
   ...topologyOptions,
+  id: "value",
   workdir: "value",
   addr: "value",
   "metrics-addr": "value",
@@ -46,7 +49,7 @@ export const coordinatorCommand: Command = {
 
 async function coordinator(given: Options, context: Context): Promise<ExitCode> {
   const topology = readTopologyFile(given);
-  const place = topology?.coordinator ?? null;
+  const place = topology === null ? null : placeOf(topology, given.integer("id", 1, 1_000));
   const listen = given.address("addr") ?? place?.listen ?? defaultAddress;
   const diagnostics = given.address("metrics-addr") ?? place?.metrics ?? null;
   const clusterId = given.text("cluster-id") ?? topology?.clusterId ?? "nokv";
@@ -75,4 +78,16 @@ async function coordinator(given: Options, context: Context): Promise<ExitCode> 
       context.terminal.out(`nokv coordinator ${version}: ${where}, cluster ${clusterId}, pid ${process.pid}\n`);
     },
   });
+}
+
+function placeOf({ coordinators }: Topology, id: number | null): CoordinatorPlace {
+  const [first] = coordinators;
+  const alone = first?.memberId === 0 ? first : null;
+  if (alone !== null && id === null) return alone;
+  if (alone !== null) throw new CommandError(exitCode.usage, "--id: the file names one Coordinator, which has no id");
+  const ids = coordinators.map(({ memberId }) => memberId).join(", ");
+  if (id === null) throw new CommandError(exitCode.usage, `--id: say which member this is, one of ${ids}`);
+  const place = coordinators.find(({ memberId }) => memberId === id);
+  if (place !== undefined) throw new CommandError(exitCode.usage, "--config: groups are not served yet");
+  throw new CommandError(exitCode.usage, `--id ${id}: the file's members are ${ids}`);
 }

@@ -3,7 +3,7 @@ import type { Command, Context } from "../command.ts";
 import { type ExitCode, exitCode } from "../exit-code.ts";
 import { formatAddress } from "../listen-address.ts";
 import { type OptionTable, type Options, parseOptions } from "../options.ts";
-import { Playground } from "../playground.ts";
+import { coordinatorName, Playground } from "../playground.ts";
 
 const usage = `usage: nokv playground [--workdir DIR] [options]
 
@@ -57,9 +57,9 @@ async function playground(given: Options, context: Context): Promise<ExitCode> {
 }
 
 function banner({ topology, members, configPath }: Playground): string {
-  const { coordinator, stores, redis, redisMetrics } = topology;
+  const { coordinators, stores, redis, redisMetrics } = topology;
   const rows = [
-    ["coordinator", coordinator.listen, coordinator.metrics] as const,
+    ...coordinators.map((place) => [coordinatorName(place), place.listen, place.metrics] as const),
     ...stores.map(({ storeId, listen, metrics }) => [`store-${storeId}`, listen, metrics] as const),
     ["gateway", redis ?? { host: "", port: 0 }, redisMetrics] as const,
   ].map(([name, listen, metrics], i) => {
@@ -72,7 +72,7 @@ function banner({ topology, members, configPath }: Playground): string {
 
 ${rows.join("")}
   ${`redis-cli -p ${port} set greeting hello`.padEnd(38)} talk to it
-  ${`kill -9 ${members[1]?.pid ?? 0}`.padEnd(38)} lose a store; it comes back with its data
+  ${`kill -9 ${members[coordinators.length]?.pid ?? 0}`.padEnd(38)} lose a store; it comes back with its data
   ${"Ctrl-C".padEnd(38)} end all of it; the next start goes on
 
 topology: ${configPath}

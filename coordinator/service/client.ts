@@ -1,7 +1,7 @@
 import { decode, encode, type Layout } from "../../core/bytes/layout.ts";
 import type { Clock } from "../../core/env/clock.ts";
-import type { CallDone, CallHandle, CallOrder } from "../../net/rpc/call.ts";
-import type { RpcError } from "../../net/rpc/rpc-error.ts";
+import type { CallOrder } from "../../net/rpc/call.ts";
+import { isUndetermined, type RpcError } from "../../net/rpc/rpc-error.ts";
 import { messageClass } from "../../net/rpc/wire.ts";
 import type { NumberRange, RangeReply } from "../allocators.ts";
 import type {
@@ -16,7 +16,8 @@ import { noToken } from "../journal.ts";
 import type { RootEvent } from "../root-event.ts";
 import type { RouteAnswer, RouteRequest } from "../route.ts";
 import type { StoreHeartbeat, StoreStatus } from "../store-view.ts";
-import { fromRpcError, knownRegion, type Silence } from "./errors.ts";
+import { fromRpcError, isEpochMismatch, knownRegion, type Silence } from "./errors.ts";
+import { type Caller, GroupCaller } from "./group-caller.ts";
 import {
   type ClusterIdentity,
   clusterLayout,
@@ -35,11 +36,6 @@ import {
 } from "./messages.ts";
 import { coordinatorId, type CoordinatorMethod, coordinatorMethod } from "./methods.ts";
 import { TimestampQueue } from "./timestamp-queue.ts";
-
-/** The part of a transport that asks. */
-export interface Caller {
-  call(storeId: number, order: CallOrder, done: CallDone): CallHandle;
-}
 
 /** What is not said is: strong, whatever was seen before, within `requestMs`. */
 export interface RouteQuestion extends Partial<Omit<RouteRequest, "key">> {
@@ -65,20 +61,23 @@ interface Exchange<Q, A> {
   readonly ask: Layout<Q>;
   readonly answer: Layout<A>;
   readonly silence: Silence;
+  /** Who does not lead may answer, too. */
+  readonly anyMember?: boolean;
 }
 
 /**
- * The Coordinator from afar. Replies never come inside the call that asked, each exactly once; errors are those of
+ * The Coordinator from afar, one that is alone or a group of which one member leads. Replies never come inside the call that asked, each exactly once; errors are those of
  * `CoordinatorError`, whether the Coordinator refuses or cannot be reached. Timestamps are asked for again until their
- * deadline, everything else once. Nothing is cached: what may be used without the Coordinator (warm routes, a commit
+ * deadline, and everything is where there is a group; else once. Nothing is cached: what may be used without the Coordinator (warm routes, a commit
  * timestamp in hand) is its holder's to keep, and a timestamp from a store of them would be older than its request.
  */
 export class CoordinatorClient {
-  readonly #caller: Caller;
+  readonly #group: GroupCaller;
   readonly #timestamps: TimestampQueue;
 
-  constructor(clock: Clock, caller: Caller) {
-    this.#caller = caller;
+  /** `members`: where the Coordinator is reached, one place or those of a group. */
+  constructor(clock: Clock, caller: Caller, members: readonly number[] = [coordinatorId]) {
+    this.#group = new GroupCaller(clock, caller, members);
     this.#timestamps = new TimestampQueue(clock, (count, timeoutMs, done) => {
       this.#numbers("timestamps", count, timeoutMs, done);
     });
@@ -87,6 +86,11 @@ export class CoordinatorClient {
   /** Callers that wait for timestamps. */
   get waiting(): number {
     return this.#timestamps.waiting;
+  }
+
+  /** Who is asked first: who led when it was asked last. */
+  get member(): number {
+    return this.#group.current;
   }
 
   /** `count` timestamps, each later than all that were given to anybody before this call. */
@@ -103,6 +107,7 @@ export class CoordinatorClient {
     const request = { key, freshness, requiredToken, maxRootLag };
     const exchange = {
       method: "route", ask: routeRequestLayout, answer: routeAnswerLayout, silence: noRoute,
+      anyMember: freshness !== "STRONG",
     } as const;
     this.#ask(exchange, request, timeoutMs, done);
   }
@@ -149,6 +154,7 @@ export class CoordinatorClient {
 
   /** Whoever waits for timestamps hears so; other requests end with the transport. */
   close(): void {
+    this.#group.close();
     this.#timestamps.close();
   }
 
@@ -168,7 +174,7 @@ export class CoordinatorClient {
 
   // oxlint-disable-next-line max-params
   #ask<Q, A>(
-    { method, ask, answer, silence }: Exchange<Q, A>,
+    { method, ask, answer, silence, anyMember = false }: Exchange<Q, A>,
     question: Q,
     timeoutMs: number,
     done: (error: CoordinatorError | null, value: A | null, why: RpcError | null) => void,
@@ -181,11 +187,20 @@ export class CoordinatorClient {
       traceId: 0,
       region: null,
     };
-    this.#caller.call(coordinatorId, order, (error, payload) => {
-      if (error !== null) return done(fromRpcError(error, silence), null, error);
+    this.#group.call(order, anyMember, (error, payload, mayHaveHappened) => {
+      if (error !== null) return done(refusal(error, silence, mayHaveHappened), null, error);
       const decoded = decode(answer, payload);
       if (typeof decoded !== "string") return done(null, decoded.value, null);
       done(new CoordinatorError("INVALID", `the Coordinator's answer is malformed: ${decoded}`), null, null);
     });
   }
+}
+
+/** Of several attempts: what the last one says holds for the request only if no earlier one may have been executed. */
+function refusal(error: RpcError, silence: Silence, mayHaveHappened: boolean): CoordinatorError {
+  const told = fromRpcError(error, silence);
+  if (!mayHaveHappened || isUndetermined(error)) return told;
+  if (told.code === silence.unavailable) return new CoordinatorError(silence.undetermined, told.message);
+  if (!isEpochMismatch(error)) return told;
+  return new CoordinatorError(silence.undetermined, `it may have been done by an earlier attempt: ${told.message}`);
 }

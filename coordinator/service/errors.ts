@@ -1,5 +1,5 @@
 import { decode, encode } from "../../core/bytes/layout.ts";
-import { describeRpcError, isUndetermined, type RpcError } from "../../net/rpc/rpc-error.ts";
+import { describeRpcError, isUndetermined, type RpcError, type RpcErrorKind } from "../../net/rpc/rpc-error.ts";
 import type { RegionMeta } from "../../raft/region.ts";
 import { CoordinatorError, type CoordinatorErrorCode } from "../coordinator-error.ts";
 import { knownRegionLayout } from "./messages.ts";
@@ -20,6 +20,7 @@ const numbers: Readonly<Record<CoordinatorErrorCode, number>> = {
   BUSY: 12,
   INVALID: 13,
   STOPPED: 14,
+  NOT_LEADER: 15,
 };
 
 const codes: ReadonlyMap<number, CoordinatorErrorCode> = new Map(
@@ -32,11 +33,33 @@ const retryAfterMs = 50;
 
 /** As it travels. `known`: what makes a heartbeat stale. */
 export function toRpcError(error: CoordinatorError, known: RegionMeta | null = null): RpcError {
-  const { code, message } = error;
+  const { code, message, leader } = error;
+  if (code === "NOT_LEADER") return { kind: "not-leader", regionId: 0, leaderStore: leader, leaderPeer: 0 };
   if (code === "TSO_UNAVAILABLE") return { kind: "tso-unavailable", retryAfterMs, reason: message };
   if (code === "ROUTE_UNAVAILABLE") return { kind: "route-unavailable", retryAfterMs, reason: message };
   const detail = known === null ? noBytes : encode(knownRegionLayout, { known });
   return { kind: "application", code: numbers[code], reason: message, detail };
+}
+
+/** What one member of a group is short of: another one may have it. */
+const local: readonly CoordinatorErrorCode[] = [
+  "ID_UNAVAILABLE", "ROOT_UNAVAILABLE", "ROOT_UNDETERMINED", "STOPPED", "NOT_LEADER",
+];
+
+const localKinds: readonly RpcErrorKind[] = [
+  "not-leader", "unreachable", "deadline-exceeded", "connection-lost", "undetermined", "tso-unavailable",
+];
+
+/** Another member of the group, or the same a little later, may answer what this one did not. */
+export function mayDoElsewhere(error: RpcError): boolean {
+  if (error.kind !== "application") return localKinds.includes(error.kind);
+  const code = codes.get(error.code);
+  return code !== undefined && local.includes(code);
+}
+
+/** It refuses an epoch that the same request, sent before, may have raised itself. */
+export function isEpochMismatch(error: RpcError): boolean {
+  return error.kind === "application" && error.code === numbers.EPOCH_MISMATCH;
 }
 
 /** What a caller may conclude when the Coordinator itself did not answer. */

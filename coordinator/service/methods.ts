@@ -4,6 +4,16 @@
  */
 export const coordinatorId = 2 ** 52;
 
+/** The same of a member of a group, from 1 on. Member 0 is a Coordinator that is alone. */
+export function coordinatorIdOf(memberId: number): number {
+  return coordinatorId + memberId;
+}
+
+/** The member that is reached there; 0: one that is alone, or none at all. */
+export function memberIdOf(storeId: number): number {
+  return Math.max(0, storeId - coordinatorId);
+}
+
 /** Methods 1 to 63 are the Coordinator's. A number is never given to another method. */
 export const coordinatorMethod = {
   timestamps: 1,

@@ -2,7 +2,7 @@
 import { MalformedError } from "../../core/bytes/byte-reader.ts";
 import { ByteWriter } from "../../core/bytes/byte-writer.ts";
 import type { Clock } from "../../core/env/clock.ts";
-import type { Caller } from "../../coordinator/service/client.ts";
+import type { Caller } from "../../coordinator/service/group-caller.ts";
 import type { CallHandle } from "../../net/rpc/call.ts";
 import type { RpcError } from "../../net/rpc/rpc-error.ts";
 import { messageClass } from "../../net/rpc/wire.ts";
