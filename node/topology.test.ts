@@ -81,10 +81,10 @@ test("a group of Coordinators in place of one", () => {
 });
 
 const groupMistakes: readonly (readonly [what: string, coordinators: readonly object[], message: RegExp])[] = [
-  ["a group of two", members.slice(1), /coordinators is "2 members": write 3 or 5 members, or coordinator for one/],
-  ["a member twice", members.map((member) => ({ ...member, id: 1 })), /coordinators is \{"id":1\}: each member has an id/],
-  ["a member without a number", [{ addr: "a:1", work_dir: "x" }], /coordinators\[0\]\.id is missing: write a whole number/],
-  ["a number too high", members.map((member) => ({ ...member, id: member.id + 999 })), /\{"id":1001\}: write a whole number/],
+  ["two members", members.slice(1), /coordinators is "2 members": write 3 or 5 members, or coordinator for one/],
+  ["a member twice", members.map((member) => ({ ...member, id: 1 })), /coordinators is \{"id":1\}: each member has/],
+  ["a member without a number", [{ addr: "a:1", work_dir: "x" }], /coordinators\[0\]\.id is missing: write a whole/],
+  ["a number too high", members.map((member) => ({ ...member, id: member.id + 999 })), /\{"id":1001\}: write a whole/],
   ["one directory for two", members.map((member) => ({ ...member, work_dir: "x" })), /work_dir is "x": each process/],
   ["no members", [], /coordinators is \[\]: write a list/],
 ];

@@ -57,8 +57,8 @@ const groupSizes = [3, 5];
 
 /**
  * Reads a topology file: the fields of the original's `raft_config.example.json`; beyond them `cluster_id`,
- * `redis.addr`, `metrics_addr` of every process, and `coordinators` in place of `coordinator`. Throws `NOKV_INVALID_ARGUMENT` with every problem found, each
- * naming field, value and remedy. `path` is for the message.
+ * `redis.addr`, `metrics_addr` of every process, and `coordinators` in place of `coordinator`. Throws
+ * `NOKV_INVALID_ARGUMENT` with every problem found, each naming field, value and remedy. `path` is for the message.
  */
 export function parseTopology(text: string, path: string, scope: TopologyScope): Topology {
   let value: unknown;
