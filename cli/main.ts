@@ -14,6 +14,7 @@ const commands: readonly CommandEntry[] = [
   { name: "vlog", summary: "the value files of a stopped database", load: loadVlog },
   { name: "verify", summary: "read and judge every byte of a stopped database", load: loadVerify },
   { name: "sim", summary: "run seeds in the deterministic simulator", load: loadSim },
+  { name: "explore", summary: "visit every state of a protocol at small scope", load: loadExplore },
   { name: "mutants", summary: "plant known bugs, measure how fast they are found", load: loadMutants },
 ];
 
@@ -64,6 +65,11 @@ async function loadSim(): Promise<Command> {
   // The compiled package has .js where the sources have .ts.
   const worker = new URL(`./batch/worker${extname(import.meta.filename)}`, import.meta.url);
   return simCommand({ scenarios, simulator: nodeSimulator, worker });
+}
+
+async function loadExplore(): Promise<Command> {
+  const { exploreCommand } = await import("./commands/explore.ts");
+  return exploreCommand;
 }
 
 async function loadMutants(): Promise<Command> {
