@@ -35,7 +35,7 @@ export interface MergeBounds {
 const taken = -1;
 const gone = -2;
 
-/** How much each of a store's replicas has applied, or that it is gone; and the same as its engine can not forget it. */
+/** How much each of a store's replicas has applied, or that it is gone; and the same, as no crash undoes it. */
 interface StoreImage {
   readonly source: number;
   readonly target: number;
