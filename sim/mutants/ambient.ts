@@ -8,7 +8,7 @@ export const ambientMutants: readonly Mutant[] = [
     find: 'return this.#env.random.u32("core/engine/epoch", this.#manifestNumber, wallMs);',
     replace: "return Math.floor(Math.random() * 4_294_967_296) ^ (wallMs & 0);",
     oracles: ["ambient"],
-    scenario: null,
+    scenario: "facade-model",
     why: "A failure could not be replayed: part of a run would not come from its seed.",
   },
   {
@@ -17,7 +17,7 @@ export const ambientMutants: readonly Mutant[] = [
     find: "const ms = this.#clock.wallMs() - versionEpochMs;",
     replace: "const ms = Date.now() - versionEpochMs;",
     oracles: ["ambient"],
-    scenario: null,
+    scenario: "facade-model",
     why: "The engine would follow the clock of the machine that simulates it.",
   },
 ];

@@ -114,7 +114,7 @@ export const checkpointMutants: readonly Mutant[] = [
     find: `tables.change({ added, valuesAdded: made.values },`,
     replace: `tables.change({ added },`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Large values of what was taken in can not be read.",
   },
   {
@@ -125,7 +125,7 @@ export const checkpointMutants: readonly Mutant[] = [
     replace: `    if (obstacle !== null && made.tables.length === 0) {
       tables.removeFiles`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "What is taken in lands beside newer records of the same keys, and old values come back.",
   },
   {
@@ -135,7 +135,7 @@ export const checkpointMutants: readonly Mutant[] = [
 `,
     replace: ``,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "After taking in a range from a clock that is ahead, new writes are hidden by old ones.",
   },
 ];

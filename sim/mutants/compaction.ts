@@ -10,7 +10,7 @@ export const compactionMutants: readonly Mutant[] = [
     find: `drop: dropRules(this.#context, false),`,
     replace: `drop: dropRules(this.#context, true),`,
     oracles: wrong,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "Deleted keys come back once the delete is flushed.",
   },
   {
@@ -19,7 +19,7 @@ export const compactionMutants: readonly Mutant[] = [
     find: `below > level && overlapping`,
     replace: `below > level + 1 && overlapping`,
     oracles: wrong,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "A tombstone is dropped although the value it hides lies in the level below: the key comes back.",
   },
   {
@@ -28,7 +28,7 @@ export const compactionMutants: readonly Mutant[] = [
     find: `bottom && version <= firstPin && version <= horizonVersion`,
     replace: `bottom && firstPin >= 0 && version <= horizonVersion`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "While a snapshot holds an old value, a key that was deleted since comes back for everybody.",
   },
   {
@@ -37,7 +37,7 @@ export const compactionMutants: readonly Mutant[] = [
     find: `    pins: context.pins.versions(),`,
     replace: `    pins: [],`,
     oracles: ["snapshot"],
-    scenario: null,
+    scenario: "engine-model",
     why: "What a snapshot shows changes under it when tables are merged.",
   },
   {
@@ -46,7 +46,7 @@ export const compactionMutants: readonly Mutant[] = [
     find: `if ((pins[middle] as number) < version) low = middle + 1;`,
     replace: `if ((pins[middle] as number) <= version) low = middle + 1;`,
     oracles: ["snapshot"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A snapshot loses the very write it was taken after.",
   },
   {
@@ -55,7 +55,7 @@ export const compactionMutants: readonly Mutant[] = [
     find: `if (count > 1) this.#counts.set(version, count - 1);`,
     replace: `if (count > 2) this.#counts.set(version, count - 1);`,
     oracles: ["snapshot", "stats"],
-    scenario: null,
+    scenario: "facade-model",
     why: "Releasing one of two snapshots of the same instant lets a merge change the other.",
   },
   {
@@ -64,7 +64,7 @@ export const compactionMutants: readonly Mutant[] = [
     find: `return pin >= newer || expiresAtMs <= versionMs(pin);`,
     replace: `return true;`,
     oracles: ["snapshot"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A snapshot taken before a value expired loses it.",
   },
   {
@@ -73,7 +73,7 @@ export const compactionMutants: readonly Mutant[] = [
     find: `    nowMs: context.clock.nowMs(),`,
     replace: `    nowMs: context.clock.nowMs() + 1_000,`,
     oracles: [...wrong, "lifetime"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A value is gone up to a second before its time when its table is merged.",
   },
   {
@@ -82,7 +82,7 @@ export const compactionMutants: readonly Mutant[] = [
     find: `      this.#output.addBuried(bytes, view, offset);`,
     replace: ``,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "When a value that expired is merged away, the older one it had replaced comes back.",
   },
   {
@@ -91,7 +91,7 @@ export const compactionMutants: readonly Mutant[] = [
     find: `    if (larger.length === chosen.length) return larger;`,
     replace: `    if (larger.length >= chosen.length) return larger;`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A table of level 0 that overlaps only a newer one taken down stays above it: old values come back.",
   },
   {
@@ -100,7 +100,7 @@ export const compactionMutants: readonly Mutant[] = [
     find: `    if (builder.continuesKey(bytes, view, offset)) return;`,
     replace: ``,
     oracles: ["exception", ...wrong],
-    scenario: null,
+    scenario: "engine-model",
     why: "Two tables of one level hold the same key, and a read looks into one of them only.",
   },
   {
@@ -109,7 +109,7 @@ export const compactionMutants: readonly Mutant[] = [
     find: `        again();`,
     replace: ``,
     oracles: ["liveness", "stuck", "errors"],
-    scenario: null,
+    scenario: "disk-pressure",
     why: "After one failed flush a database takes no more writes, although the disk has room again.",
   },
 ];

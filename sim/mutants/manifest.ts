@@ -10,7 +10,7 @@ export const manifestMutants: readonly Mutant[] = [
     find: `syncs.file(written, (error) => {`,
     replace: `env.clock.soon((error: DiskError | null = null) => {`,
     oracles: refused,
-    scenario: null,
+    scenario: "crash-points",
     why: "After a power loss CURRENT is empty or garbage, and the database does not open.",
   },
   {
@@ -19,7 +19,7 @@ export const manifestMutants: readonly Mutant[] = [
     find: `    directory.sync((syncError) => {`,
     replace: `    env.clock.soon((syncError: DiskError | null = null) => {`,
     oracles: refused,
-    scenario: null,
+    scenario: "crash-points",
     why: "A power loss brings back a CURRENT that names files which were removed since.",
   },
   {
@@ -28,7 +28,7 @@ export const manifestMutants: readonly Mutant[] = [
     find: `    syncs.file(this.#opened(), (error) => {`,
     replace: `    void Promise.resolve<DiskError | null>(null).then((error) => {`,
     oracles: refused,
-    scenario: null,
+    scenario: "crash-points",
     why: "After a power loss the manifest is older than the files it should name.",
   },
   {
@@ -37,7 +37,7 @@ export const manifestMutants: readonly Mutant[] = [
     find: `    directory.sync(finish);`,
     replace: `    finish(null);`,
     oracles: refused,
-    scenario: null,
+    scenario: "crash-pairs",
     why: "After a power loss CURRENT names a manifest that is not there.",
   },
   {
@@ -47,7 +47,7 @@ export const manifestMutants: readonly Mutant[] = [
     replace: `    this.#queue.push({ change, done: () => {} });
     this.#env.clock.soon(() => done(null));`,
     oracles: [...refused, "exception", "directory"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Log segments and tables are removed while the durable manifest still names them.",
   },
   {
@@ -56,7 +56,7 @@ export const manifestMutants: readonly Mutant[] = [
     find: `    if (this.#busy || this.#failure !== null) return;`,
     replace: `    if (this.#failure !== null) return;`,
     oracles: [...refused, "exception"],
-    scenario: null,
+    scenario: "engine-model",
     why: "An edit vouches for one before it that is not durable: a power loss leaves a hole.",
   },
   {
@@ -76,7 +76,7 @@ export const manifestMutants: readonly Mutant[] = [
     replace: `failed: () => {},
     });`,
     oracles: ["liveness", "errors", "stuck", "directory", "hang"],
-    scenario: null,
+    scenario: "engine-model",
     why: "After a failed manifest write nobody is told, and flushes stop for ever.",
   },
   {
@@ -86,7 +86,7 @@ export const manifestMutants: readonly Mutant[] = [
     replace: `    this.#removeSegment(flushed);
     const change = { added: result.tables, valuesAdded: result.values, logNumber };`,
     oracles: refused,
-    scenario: null,
+    scenario: "engine-model",
     why: "A crash at the end of a flush finds neither the log segment nor a manifest that names the table.",
   },
   {
@@ -96,7 +96,7 @@ export const manifestMutants: readonly Mutant[] = [
     replace: `    tables.removeFiles(compaction.inputs);
     const change = { added: made.tables, removed, valuesAdded: made.values };`,
     oracles: refused,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "A crash at the end of a compaction leaves a manifest that names removed tables.",
   },
   {
@@ -105,7 +105,7 @@ export const manifestMutants: readonly Mutant[] = [
     find: `const logNumber = write.memtables.segmentAfter(flushed).number;`,
     replace: `const logNumber = write.wal.active.number;`,
     oracles: ["prefix", "recovery", "linearizability", "ledger", "counters", "exception"],
-    scenario: null,
+    scenario: "facade-model",
     why: "When several memtables wait for their flush, a crash after the first loses the others.",
   },
   {
@@ -114,7 +114,7 @@ export const manifestMutants: readonly Mutant[] = [
     find: `    tables.retire(compaction.inputs, () => this.lane.succeed());`,
     replace: `    tables.retire([], () => this.lane.succeed());`,
     oracles: ["directory"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Merged tables stay on the disk until the next opening.",
   },
   {
@@ -123,7 +123,7 @@ export const manifestMutants: readonly Mutant[] = [
     find: `  await sealed;`,
     replace: ``,
     oracles: [...refused, "exception", "leaks"],
-    scenario: null,
+    scenario: "crash-points",
     why: "close returns before the log is durable, and the manifest calls it closed: it may not open again.",
   },
 ];

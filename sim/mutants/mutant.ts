@@ -12,7 +12,7 @@ export interface Mutant {
   readonly replace: string;
   /** Oracles of which one must be the first to see it. "any" where every oracle is as good. */
   readonly oracles: readonly string[];
-  /** Runs this scenario only; null lets each seed pick, as an ordinary batch does. */
+  /** Runs this scenario only, which keeps seeds cheap; null lets each seed pick, as an ordinary batch does. */
   readonly scenario: string | null;
   /** What a user would suffer, in one sentence. */
   readonly why: string;

@@ -12,7 +12,7 @@ export const originalMutants: readonly Mutant[] = [
 `,
     replace: ``,
     oracles: ["space", "any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A value that is written again and again takes the space of all that it ever was.",
   },
   {
@@ -22,7 +22,7 @@ export const originalMutants: readonly Mutant[] = [
 `,
     replace: ``,
     oracles: ["space", "any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A delete takes space for ever, and the background rewrites it without end.",
   },
   {
@@ -31,7 +31,7 @@ export const originalMutants: readonly Mutant[] = [
     find: `Math.max(this.#last + 1, this.#wallVersion());`,
     replace: `Math.max(this.#last, this.#wallVersion());`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Two writes of a key within a millisecond have one version, and which of them is read is chance.",
   },
   {
@@ -40,7 +40,7 @@ export const originalMutants: readonly Mutant[] = [
     find: `      return this.lane.fail(jobFailure(error, "a flush failed"), () => this.kick());`,
     replace: `      return this.#install(flushed, noResult);`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A flush that failed is not tried again, and the log of what it lost is removed.",
   },
   {
@@ -51,7 +51,7 @@ export const originalMutants: readonly Mutant[] = [
       tables.change({ removed }, (outcome) => this.#changed(compaction, made, outcome)),
     );`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A crash between the edits leaves the outputs of a merge beside its inputs.",
   },
   {
@@ -69,7 +69,7 @@ export const originalMutants: readonly Mutant[] = [
     find: `    this.#next = first + count;`,
     replace: `    this.#next = first + 1;`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A log segment takes the number that a merge has reserved for a table: one of them is lost.",
   },
   {

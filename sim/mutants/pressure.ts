@@ -12,7 +12,7 @@ export const pressureMutants: readonly Mutant[] = [
 `,
     replace: ``,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A table whose records are all hidden goes with the range deletes in it: what they hid below comes back.",
   },
   {
@@ -21,7 +21,7 @@ export const pressureMutants: readonly Mutant[] = [
     find: `table.pointMaxVersion, Math.min(pin, horizonVersion));`,
     replace: `table.pointMaxVersion, Math.max(pin === Infinity ? 0 : pin, horizonVersion));`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A snapshot loses every table that a later range delete hides as a whole.",
   },
   {
@@ -32,7 +32,7 @@ export const pressureMutants: readonly Mutant[] = [
     replace: `      this.removedCount += compaction.inputs.length;
       this.lane.succeed();`,
     oracles: ["directory"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Clearing a database frees no space before the next opening.",
   },
   {
@@ -104,7 +104,7 @@ function isStale`,
     find: `  if (bottom && table.level > 0) return`,
     replace: `  if (bottom) return`,
     oracles: ["exception", ...wrong],
-    scenario: null,
+    scenario: "facade-model",
     why: "A table of level 0 with many deletes can not be merged: the database stops.",
   },
   {

@@ -10,7 +10,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `rangeOffsets: flushed.memtable.rangeOffsets(),`,
     replace: `rangeOffsets: new Uint32Array(0),`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "Deleted ranges come back once the delete leaves memory.",
   },
   {
@@ -20,7 +20,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     replace: `    const isLast = cut === null && this.#cutFrom !== null;
     const ranges = isLast ? [] : clipFragments(this.#ranges, this.#cutFrom, cut);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "Behind the last cut of a merge, what was deleted by range comes back.",
   },
   {
@@ -29,7 +29,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `    this.#cutFrom = cut;`,
     replace: `    this.#cutFrom = cut === null ? null : Uint8Array.of(...cut, 0);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "The first key of a table that a merge cut is deleted no more.",
   },
   {
@@ -38,7 +38,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `return this.#cover(family, key, version) > readVersion(this.#view, this.#offset);`,
     replace: `return this.#cover(family, key, version) > 0;`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "What is written after a range delete can not be read.",
   },
   {
@@ -47,7 +47,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `return ranges.coverOf(cursor.bytes, cursor.view, cursor.offset) > version;`,
     replace: `return ranges.coverOf(cursor.bytes, cursor.view, cursor.offset) >= version;`,
     oracles: wrong,
-    scenario: null,
+    scenario: "crash-points",
     why: "Scans leave out what a batch sets after it has cleared the range.",
   },
   {
@@ -56,7 +56,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `return this.#cover(family, key, version) > readVersion(this.#view, this.#offset);`,
     replace: `return this.#cover(family, key, versionMax) > readVersion(this.#view, this.#offset);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A snapshot loses what is deleted by range after it was taken.",
   },
   {
@@ -65,7 +65,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `return new RangeWalk(sets, version);`,
     replace: `return new RangeWalk(sets, Number.MAX_SAFE_INTEGER);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A scan of a snapshot leaves out what is deleted by range after it was taken.",
   },
   {
@@ -74,7 +74,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `  while (version > 0 && !hidesNothing(rules, version)) {`,
     replace: `  while (version > 0 && !hidesNothing({ ...rules, bottom: true }, version)) {`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A range delete is forgotten while deeper levels still hold what it deleted.",
   },
   {
@@ -83,7 +83,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `version - 1 : lastPinBelow(rules.pins, version);`,
     replace: `version - 1 : -1;`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "Of two deletes of one range a snapshot between them loses the older one.",
   },
   {
@@ -101,7 +101,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `    if (!isRead(this.#rules, version, newer)) return "drop";`,
     replace: `    if (newer < newerRecord || !isRead(this.#rules, version, newer)) return "drop";`,
     oracles: ["snapshot", "iterator", ...wrong],
-    scenario: null,
+    scenario: "engine-model",
     why: "A snapshot taken before a range delete loses what it deleted when tables are merged.",
   },
   {
@@ -110,7 +110,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `const firstReader = Math.min(pin, drop.horizonVersion);`,
     replace: `const firstReader = Math.max(pin === Infinity ? 0 : pin, drop.horizonVersion);`,
     oracles: ["snapshot", "iterator", ...wrong],
-    scenario: null,
+    scenario: "engine-model",
     why: "A snapshot loses whole tables to a range delete that came after it.",
   },
   {
@@ -121,7 +121,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     replace: `      if (this.#ranges !== null && !this.#reverse && this.#isHidden(cursor, this.#ranges)) {
         this.#take(cursor);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A reverse scan shows what was deleted by range.",
   },
   {
@@ -131,7 +131,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     replace: `    if (this.#listener === null) return;
     this.rangeDeleteCount++;`,
     oracles: wrong,
-    scenario: null,
+    scenario: "facade-model",
     why: "After a restart deleted ranges are back until the log is flushed.",
   },
   {
@@ -141,7 +141,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     replace: `    const isPast = version < this.#write.visibleVersion;
     const inMemory = isPast ? 0 : this.#write.memtables.cover(family, key, version);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "facade-model",
     why: "A snapshot shows what had been deleted by range before it was taken.",
   },
   {
@@ -152,7 +152,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     replace: `    for (const waiting of this.#immutables.slice(1)) {
       const older`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "While a memtable waits for its flush, what it deleted by range is back.",
   },
   {
@@ -161,7 +161,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `if (order < 0 || (order === 0 && table.properties.largestExcluded)) low = middle + 1;`,
     replace: `if (order < 0) low = middle + 1;`,
     oracles: ["exception", ...wrong],
-    scenario: null,
+    scenario: "engine-model",
     why: "A key that stands exactly where a deleted range ended reads as absent.",
   },
   {
@@ -170,7 +170,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `    const endsWithRange = last !== null && (largest === null || compareKeys(last, largest) > 0);`,
     replace: `    const endsWithRange = last !== null && largest === null;`,
     oracles: ["verify", "exception", "errors", "liveness", ...wrong],
-    scenario: null,
+    scenario: "engine-model",
     why: "A merge takes a range tombstone down and leaves tables above older data that it no longer covers.",
   },
   {
@@ -180,7 +180,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
       write.memtables.clearRetained();`,
     replace: ``,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "Deleted ranges come back from memory once the delete itself was merged away.",
   },
   {
@@ -193,7 +193,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     assert(this.valid, "a cursor moves only while it is valid");
     if (this.#reader.properties.minVersion < version)`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A scan over a deleted range leaves out what was written into it since.",
   },
   {
@@ -202,7 +202,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `    this.#withdraw(start, end, family);`,
     replace: ``,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "What a batch sets and then deletes by range is there after it.",
   },
   {
@@ -211,7 +211,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `      maxVersion = Math.max(maxVersion, versions[0] ?? 0);`,
     replace: ``,
     oracles: ["exception", "errors", ...wrong],
-    scenario: null,
+    scenario: "engine-model",
     why: "After a restart reads are at a version before the range delete, and show what it deleted.",
   },
   {
@@ -220,7 +220,7 @@ export const rangeDeleteMutants: readonly Mutant[] = [
     find: `    const at = this.#append(start, end?.length ?? 0, recordKind.rangeTombstone, family);`,
     replace: `    const at = this.#append(start, end?.length ?? 0, recordKind.rangeTombstone, columnFamily.data);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A range delete of another family deletes the users' keys.",
   },
 ];

@@ -10,7 +10,7 @@ export const readCacheMutants: readonly Mutant[] = [
     find: `if (memtable.add(at)) records.invalidate(memtable.addedHash);`,
     replace: `memtable.add(at);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "A value that was read once is shown for ever, whatever is written.",
   },
   {
@@ -19,7 +19,7 @@ export const readCacheMutants: readonly Mutant[] = [
     find: `offset === absent && version >= this.#write.visibleVersion && !isCached;`,
     replace: `offset === absent && !isCached;`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "After a read of a snapshot everybody is shown the past.",
   },
   {
@@ -28,7 +28,7 @@ export const readCacheMutants: readonly Mutant[] = [
     find: `offset === absent && version >= this.#write.visibleVersion && !isCached;`,
     replace: `version >= this.#write.visibleVersion && !isCached;`,
     oracles: wrong,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "A read while a write waits for its sync keeps the old value alive once the new one is in a table.",
   },
   {
@@ -37,7 +37,7 @@ export const readCacheMutants: readonly Mutant[] = [
     find: `if (isCached && readVersion(records.view, records.offset) <= version) {`,
     replace: `if (isCached) {`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A snapshot shows what was written after it.",
   },
   {
@@ -46,7 +46,7 @@ export const readCacheMutants: readonly Mutant[] = [
     find: `readVersion(records.view, records.offset) <= version) {`,
     replace: `readVersion(records.view, records.offset) <= version + 1) {`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A snapshot shows the write that came right after it.",
   },
   {
@@ -55,7 +55,7 @@ export const readCacheMutants: readonly Mutant[] = [
     find: `      if (((at - hash) & mask) < ((at - hole) & mask)) continue;`,
     replace: `      if (((at - hash) & mask) >= 0) continue;`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Cached records are lost from sight, miss their invalidation, and are seen again later.",
   },
   {
@@ -65,7 +65,7 @@ export const readCacheMutants: readonly Mutant[] = [
     this.#setState(place, stateFree);`,
     replace: `    this.#setState(place, stateFree);`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A slot that was evicted can still be found, and is filled with another record.",
   },
   {
@@ -74,7 +74,7 @@ export const readCacheMutants: readonly Mutant[] = [
     find: `    this.#retained.unshift(flushed);`,
     replace: `    this.#retained.push(flushed);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "Reads show overwritten values after a flush.",
   },
   {
@@ -83,7 +83,7 @@ export const readCacheMutants: readonly Mutant[] = [
     find: `const oldest = this.#retained.pop();`,
     replace: `const oldest = this.#retained.shift();`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "Reads show overwritten values once memory for flushed memtables runs out.",
   },
   {
@@ -93,7 +93,7 @@ export const readCacheMutants: readonly Mutant[] = [
     replace: `    const isLarge = memtable.arena.length > this.#retainedBytesMax;
     if (memtable.count === 0 || isLarge) return this.#drop(flushed);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "After a large batch reads show what it overwrote.",
   },
   {
@@ -102,7 +102,7 @@ export const readCacheMutants: readonly Mutant[] = [
     find: `if (readVersion(view, offset) > version) return this.#findInBlock(family, key, version);`,
     replace: `if (readVersion(view, offset) > version) return null;`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A snapshot misses keys that were written again after it.",
   },
   {
@@ -112,7 +112,7 @@ export const readCacheMutants: readonly Mutant[] = [
 `,
     replace: ``,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A snapshot shows what was written after it.",
   },
   {
@@ -121,7 +121,7 @@ export const readCacheMutants: readonly Mutant[] = [
     find: `if (filled === length && crc32(bytes, start, start + length, seed) === checksum) return;`,
     replace: `if (filled === length) return;`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Rotten bytes are returned as values.",
   },
   {
@@ -133,7 +133,7 @@ export const readCacheMutants: readonly Mutant[] = [
       break;
     }`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "One bit flipped in flight makes a read fail although the disk holds the right bytes.",
   },
   {
@@ -143,7 +143,7 @@ export const readCacheMutants: readonly Mutant[] = [
 `,
     replace: ``,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Memory of tables that are gone fills the budget until no point is in memory any more.",
   },
 ];

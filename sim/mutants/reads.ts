@@ -10,7 +10,7 @@ export const readMutants: readonly Mutant[] = [
     find: `at === null ? this.#write.visibleVersion : at.version`,
     replace: `at === null ? this.#write.pendingVersion : at.version`,
     oracles: ["model"],
-    scenario: null,
+    scenario: "facade-model",
     why: "A read shows a write that a crash takes back.",
   },
   {
@@ -19,7 +19,7 @@ export const readMutants: readonly Mutant[] = [
     find: `options.latest === true ? this.#write.pendingVersion : this.#write.visibleVersion`,
     replace: `this.#write.pendingVersion`,
     oracles: ["model", "iterator"],
-    scenario: null,
+    scenario: "facade-model",
     why: "A scan shows writes that a crash takes back.",
   },
   {
@@ -28,7 +28,7 @@ export const readMutants: readonly Mutant[] = [
     find: `this.#pins.pin(this.#write.visibleVersion, this.#clock.nowMs())`,
     replace: `this.#pins.pin(this.#write.pendingVersion, this.#clock.nowMs())`,
     oracles: ["snapshot"],
-    scenario: null,
+    scenario: "facade-model",
     why: "A snapshot shows writes that a crash takes back.",
   },
   {
@@ -37,7 +37,7 @@ export const readMutants: readonly Mutant[] = [
     find: `return expiresAtMs > (at === null ? this.#clock.nowMs() : at.readAtMs);`,
     replace: `return expiresAtMs > this.#clock.nowMs();`,
     oracles: ["snapshot"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Two reads of one snapshot differ because time has passed.",
   },
   {
@@ -46,7 +46,7 @@ export const readMutants: readonly Mutant[] = [
     find: `    for (let i = 0; i < this.#immutables.length; i++) {`,
     replace: `    for (let i = this.#immutables.length - 1; i >= 0; i--) {`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "While memtables wait for their flush, reads show overwritten values.",
   },
   {
@@ -55,7 +55,7 @@ export const readMutants: readonly Mutant[] = [
     find: `    for (let i = 0; i < overlapping.length; i++) {`,
     replace: `    for (let i = overlapping.length - 1; i >= 0; i--) {`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "Reads from level 0 show overwritten values.",
   },
   {
@@ -64,7 +64,7 @@ export const readMutants: readonly Mutant[] = [
     find: `if (version === newestVersion) return this.#replace(newest - 1, offset);`,
     replace: `if (version === newestVersion) return false;`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "Of two writes of one key in a batch the first counts.",
   },
   {
@@ -73,7 +73,7 @@ export const readMutants: readonly Mutant[] = [
     find: `bView.getUint32(b + 12, true) - aView.getUint32(a + 12, true),`,
     replace: `0,`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Every 17 minutes the order of a key's versions turns round, and old values come back.",
   },
   {
@@ -83,7 +83,7 @@ export const readMutants: readonly Mutant[] = [
       else source.seekLast();`,
     replace: `      if (source.valid) source.prev();`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A reverse scan leaves out sources that end before its upper bound.",
   },
   {
@@ -92,7 +92,7 @@ export const readMutants: readonly Mutant[] = [
     find: `cursor.seek(this.#family, this.#toExcluded ? to : successor(to));`,
     replace: `cursor.seek(this.#family, to);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A reverse scan up to and including a key leaves that key out.",
   },
   {
@@ -101,7 +101,7 @@ export const readMutants: readonly Mutant[] = [
     find: `      if (readVersion(view, offset) <= this.#view.version) {`,
     replace: `      if (!seen && readVersion(view, offset) <= this.#view.version) {`,
     oracles: wrong,
-    scenario: null,
+    scenario: "facade-model",
     why: "A reverse scan shows overwritten values and deleted keys.",
   },
   {
@@ -110,7 +110,7 @@ export const readMutants: readonly Mutant[] = [
     find: `return versionMs(this.#last);`,
     replace: `return this.#clock.wallMs();`,
     oracles: ["hybrid-clock", "lifetime", "model", "snapshot"],
-    scenario: null,
+    scenario: "facade-model",
     why: "When the wall clock goes back, expired values return.",
   },
   {
@@ -119,7 +119,7 @@ export const readMutants: readonly Mutant[] = [
     find: `if (wall > this.#last) this.#last = wall;`,
     replace: ``,
     oracles: ["lifetime"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A value outlives its deadline until somebody writes.",
   },
 ];

@@ -12,7 +12,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `!== crc32(this.#bytes, this.payloadStart, this.payloadEnd, seed)`,
     replace: `< 0`,
     oracles: ["prefix", "errors", "recovery", "exception"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Garbage in a torn group is replayed as data.",
   },
   {
@@ -49,7 +49,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `      listed: segments,`,
     replace: `      listed: [],`,
     oracles: [...refused, "prefix"],
-    scenario: null,
+    scenario: "crash-points",
     why: "An opening removes the log that it has just written.",
   },
   {
@@ -76,7 +76,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `    if (tail !== null) {`,
     replace: `    if (tail !== null && i === own.length - 1) {`,
     oracles: ["prefix", "recovery", "accounting"],
-    scenario: null,
+    scenario: "engine-model",
     why: "After a power loss newer writes survive although older ones did not.",
   },
   {
@@ -94,7 +94,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `  if (isWhole(image)) return image;`,
     replace: `  if (image.length >= 0) return image;`,
     oracles: ["prefix", "errors", "ledger", "linearizability", "counters"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A bit flipped on its way from the disk makes an opening drop acknowledged writes for good.",
   },
   {
@@ -103,7 +103,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `new HybridClock(env.clock, past.lastVersion)`,
     replace: `new HybridClock(env.clock, 0)`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "facade-model",
     why: "After a restart with an earlier wall clock new writes are older than the ones they replace.",
   },
   {
@@ -112,7 +112,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `write.wal.sync((error) => `,
     replace: `write.whenVisible(write.pendingVersion, (error) => `,
     oracles: [...refused, "prefix"],
-    scenario: null,
+    scenario: "engine-model",
     why: "At a weak level old log files are removed before their copy is durable: writes long safe are lost.",
   },
   {
@@ -122,7 +122,7 @@ export const recoveryMutants: readonly Mutant[] = [
     replace: `    for (const file of found.files) if (file.kind === "wal") this.#remove(file.name);
     const { log, state } = await this.#publish(past, epoch, clock, numbers);`,
     oracles: [...refused, "prefix"],
-    scenario: null,
+    scenario: "crash-points",
     why: "A crash in the middle of an opening leaves a database that does not open any more.",
   },
   {
@@ -131,7 +131,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `    if (this.#switching) return;`,
     replace: ``,
     oracles: [...refused, "prefix"],
-    scenario: null,
+    scenario: "engine-model",
     why: "An opening that fails while it switches removes files that CURRENT names by then.",
   },
   {
@@ -140,7 +140,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `return locked(directory, (path) => env.disk.lock(path, owner));`,
     replace: `return { release: () => void [env, directory, owner] };`,
     oracles: ["lock", "directory", "exception"],
-    scenario: null,
+    scenario: "crash-points",
     why: "Two processes open one database and write over each other.",
   },
   {
@@ -149,7 +149,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `for (const file of found.files) highest = Math.max(highest, file.number);`,
     replace: ``,
     oracles: [...refused, "exception"],
-    scenario: null,
+    scenario: "crash-points",
     why: "A file that a crash left has the name of the next one: the database never opens again.",
   },
   {
@@ -158,7 +158,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `return !state.tables.has(file.number);`,
     replace: `return false;`,
     oracles: ["directory"],
-    scenario: null,
+    scenario: "disk-pressure",
     why: "Every crash in a flush or a compaction leaves files that take space for ever.",
   },
   {
@@ -167,7 +167,7 @@ export const recoveryMutants: readonly Mutant[] = [
     find: `    await syncDirectory(env, parentOf(created));`,
     replace: ``,
     oracles: ["prefix", "recovery", "errors", "ledger", "linearizability"],
-    scenario: null,
+    scenario: "gateway-clients",
     why: "A power loss takes the new database's directory with everything in it.",
   },
   {

@@ -38,7 +38,7 @@ export const recyclingMutants: readonly Mutant[] = [
     replace: `segment.entryDurable = this.spares.take(segment.path);
     segment.renamed = segment.entryDurable;`,
     oracles: lost,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "A power loss takes the new name of a recycled log segment, and every write in it.",
   },
   {
@@ -47,7 +47,7 @@ export const recyclingMutants: readonly Mutant[] = [
     find: `const file = mix(fold(fileNumber) + 0x9e3779b9);`,
     replace: `const file = mix(0x9e3779b9);`,
     oracles: [...lost, "exception"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Old frames behind the end of a segment written over an older one's file are replayed.",
   },
   {
@@ -85,7 +85,7 @@ export const recyclingMutants: readonly Mutant[] = [
     else this.#completed(segment, covers, version);`,
     replace: `    this.#completed(segment, covers, version);`,
     oracles: lost,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "A sync that failed while the thread waited in it counts as a success.",
   },
   {
@@ -95,7 +95,7 @@ export const recyclingMutants: readonly Mutant[] = [
     replace: `    if (this.#failure === null) return;
     throw new NokvError("NOKV_UNDETERMINED", "the write waits for room`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "disk-pressure",
     why: "A write that found the disk full returns as if it were durable.",
   },
   {
@@ -125,7 +125,7 @@ export const recyclingMutants: readonly Mutant[] = [
       this.#tell(one, null);
     }`,
     oracles: lost,
-    scenario: null,
+    scenario: "engine-versions",
     why: "A sync that failed under a writer that waited for room counts as a success.",
   },
   {

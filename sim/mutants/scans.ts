@@ -8,7 +8,7 @@ export const scanMutants: readonly Mutant[] = [
     find: `if (block === null || block.pins > 0) continue;`,
     replace: `if (block === null) continue;`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "While an iterator stands in a block, other reads put another block in its memory.",
   },
   {
@@ -19,7 +19,7 @@ export const scanMutants: readonly Mutant[] = [
     replace: `      if (block.isFrame) this.#spare.push(block);
     }`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "When a table goes, memory that an iterator stands in is given out twice.",
   },
   {
@@ -33,7 +33,7 @@ export const scanMutants: readonly Mutant[] = [
     this.#block = null;
     const block`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "The entry of a reverse scan that stands at the end of a block changes while it is shown.",
   },
   {
@@ -42,7 +42,7 @@ export const scanMutants: readonly Mutant[] = [
     find: `if (!isPartSealed(staging.bytes, at, length, this.#file.number, offset)) return null;`,
     replace: ``,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A flipped bit in what was read ahead becomes a wrong answer.",
   },
   {
@@ -51,7 +51,7 @@ export const scanMutants: readonly Mutant[] = [
     find: `      block.bytes.set(staging.bytes.subarray(at, at + length), block.start);`,
     replace: `      block.bytes.set(staging.bytes.subarray(0, length), block.start);`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Every block of a read ahead holds the first one's records.",
   },
   {
@@ -62,7 +62,7 @@ export const scanMutants: readonly Mutant[] = [
     return this;`,
     replace: `    return this;`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "facade-model",
     why: "A search in a block is led by the keys of the block whose memory it took over.",
   },
   {
@@ -71,7 +71,7 @@ export const scanMutants: readonly Mutant[] = [
     find: `        this.#keep();`,
     replace: ``,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A reverse scan past newer versions of a key shows memory that holds something else by then.",
   },
   {
@@ -80,7 +80,7 @@ export const scanMutants: readonly Mutant[] = [
     find: `    this.#cursor.release();`,
     replace: ``,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Every scan takes a block from the cache for ever.",
   },
   {
@@ -94,7 +94,7 @@ export const scanMutants: readonly Mutant[] = [
 
   seekFirst`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A scan over a level shows the first table's block again in the place of the second's.",
   },
 ];

@@ -11,7 +11,7 @@ export const tableMutants: readonly Mutant[] = [
     this.#builder = null;`,
     replace: `    this.#builder = null;`,
     oracles: lost,
-    scenario: null,
+    scenario: "engine-model",
     why: "The log is dropped for a table that a power loss takes.",
   },
   {
@@ -20,7 +20,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `    this.#directory.sync((error) => {`,
     replace: `    ((done: (error: DiskError | null) => void) => done(null))((error) => {`,
     oracles: lost,
-    scenario: null,
+    scenario: "engine-model",
     why: "After a power loss the manifest names tables that are not in the directory.",
   },
   {
@@ -29,7 +29,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `return this.#syncsInFlight === 0;`,
     replace: `return true;`,
     oracles: [...lost, "exception"],
-    scenario: null,
+    scenario: "engine-model",
     why: "The manifest names a table whose sync is still under way.",
   },
   {
@@ -38,7 +38,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `    this.#syncError ??= error;`,
     replace: ``,
     oracles: [...lost, "exception", "reads"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A table whose sync failed replaces the log or its inputs, and is gone after a power loss.",
   },
   {
@@ -47,7 +47,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `filled === length && isPartSealed(target, start, length, this.number, offset)`,
     replace: `filled === length`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "facade-model",
     why: "A flipped bit on the disk becomes a wrong answer.",
   },
   {
@@ -56,7 +56,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `const readAttemptsMax = 3;`,
     replace: `const readAttemptsMax = 1;`,
     oracles: ["reads", "errors", "liveness"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A bit flipped on its way from the disk is reported as damage of a sound database.",
   },
   {
@@ -65,7 +65,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `return mix(fold(offset) ^ file) >>> 0;`,
     replace: `return (file & 0) >>> 0;`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "disk-pressure",
     why: "Bytes that the disk put in the place of others pass as those.",
   },
   {
@@ -74,7 +74,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `      isNewKey = byKey !== 0;`,
     replace: `      isNewKey = false;`,
     oracles: ["model", "prefix", "linearizability", "ledger", "recovery", "snapshot"],
-    scenario: null,
+    scenario: "facade-model",
     why: "Point reads miss keys that are in a table, while scans show them.",
   },
   {
@@ -83,7 +83,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `(1 << (bit & 7))) === 0) return false;`,
     replace: `(1 << (7 - (bit & 7)))) === 0) return false;`,
     oracles: ["model", "prefix", "linearizability", "ledger", "recovery", "snapshot"],
-    scenario: null,
+    scenario: "facade-model",
     why: "Point reads miss keys that are in a table, while scans show them.",
   },
   {
@@ -92,7 +92,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `return this.#index.search(family, key, Number.MAX_SAFE_INTEGER);`,
     replace: `return this.#index.search(family, key, 0);`,
     oracles: ["model", "prefix", "recovery", "snapshot", "iterator", "exception", "scan"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A scan that begins at the last key of a block leaves that key out.",
   },
   {
@@ -101,7 +101,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `const blockAt = this.#index.search(family, key, version);`,
     replace: `const blockAt = this.#index.search(family, key, Number.MAX_SAFE_INTEGER);`,
     oracles: ["snapshot"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A snapshot read misses the version it should see when a key's versions go over the end of a block.",
   },
   {
@@ -112,7 +112,7 @@ export const tableMutants: readonly Mutant[] = [
     replace: `    this.#enter(this.#blockAt - 1);
     this.#stand(0);`,
     oracles: ["model", "snapshot", "iterator"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A reverse scan leaves out most of every block but the last.",
   },
   {
@@ -121,7 +121,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `if (order < 0 || (order === 0 && table.properties.largestExcluded)) low = middle + 1;`,
     replace: `if (order <= 0) low = middle + 1;`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "The last key of every table below level 0 reads as absent.",
   },
   {
@@ -130,7 +130,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `    for (let at = tableAt; at >= 0; at--) {`,
     replace: `    for (let at = tableAt; at >= 1; at--) {`,
     oracles: ["model", "snapshot", "iterator"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A reverse scan leaves out the first table of a level.",
   },
   {
@@ -139,7 +139,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `return high * 0x1_0000_0000 + this.view.getUint32(offset + 8, true) > version;`,
     replace: `return high * 0x1_0000_0000 + this.view.getUint32(offset + 8, true) >= version;`,
     oracles: ["model", "prefix", "recovery", "snapshot", "linearizability", "ledger"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A snapshot does not see the newest write before it once that is in a table.",
   },
   {
@@ -148,7 +148,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `block.hold(this.#index.blockRawBytes(i), i);`,
     replace: `block.hold(this.#index.blockRawBytes(i), i & ~1);`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A read is answered from the block beside the one it asked for.",
   },
   {
@@ -157,7 +157,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `if (this.#block !== null && this.#blockAt === blockAt) return this.#block;`,
     replace: `if (this.#block !== null) return this.#block;`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A scan shows the first block of a table again and again.",
   },
   {
@@ -167,7 +167,7 @@ export const tableMutants: readonly Mutant[] = [
     if (pooled.holders > 0) return;`,
     replace: `    pooled.holders--;`,
     oracles: ["exception", "leaks"],
-    scenario: null,
+    scenario: "engine-model",
     why: "An iterator that was opened before a compaction fails in its middle.",
   },
   {
@@ -176,7 +176,7 @@ export const tableMutants: readonly Mutant[] = [
     find: `this.#firstAtLeast(wanted + 1, this.low + 1) : this.low;`,
     replace: `this.low + 1 : this.low;`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Of keys with equal first bytes in one block only the first is found.",
   },
 ];

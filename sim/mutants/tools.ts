@@ -12,7 +12,7 @@ export const toolMutants: readonly Mutant[] = [
     find: `      codec: codecId[this.#options.compression],`,
     replace: `      codec: codecId.none,`,
     oracles: unreadable,
-    scenario: null,
+    scenario: "facade-model",
     why: "A database that compresses can not read what it wrote.",
   },
   {
@@ -21,7 +21,7 @@ export const toolMutants: readonly Mutant[] = [
     find: `this.#codec.compress(image.subarray(0, rawBytes));`,
     replace: `this.#codec.compress(image.subarray(0, rawBytes - 4));`,
     oracles: unreadable,
-    scenario: null,
+    scenario: "facade-model",
     why: "A database that compresses can not read what it wrote.",
   },
   {
@@ -30,7 +30,7 @@ export const toolMutants: readonly Mutant[] = [
     find: `codecOf(properties.codec), cache)`,
     replace: `codecOf(Math.min(1, properties.codec)), cache)`,
     oracles: unreadable,
-    scenario: null,
+    scenario: "facade-model",
     why: "Tables of one codec are unreadable beside tables of another.",
   },
   {
@@ -39,7 +39,7 @@ export const toolMutants: readonly Mutant[] = [
     find: `if (this.#packer !== null && packed > 0) this.#writeRange`,
     replace: `if (this.#packer !== null) this.#writeRange`,
     oracles: [...unreadable, "exception"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Values that do not compress are not written at all.",
   },
   {
@@ -50,7 +50,7 @@ export const toolMutants: readonly Mutant[] = [
     replace: `"ENOENT", "remove", path);
     this.#base.remove(path);`,
     oracles: ["read-only"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Looking at a directory after an accident destroys the evidence.",
   },
   {
@@ -61,7 +61,7 @@ export const toolMutants: readonly Mutant[] = [
     replace: `  lock(path: string): DiskLock {
     return this.#base.lock(path, "somebody");`,
     oracles: ["read-only"],
-    scenario: null,
+    scenario: "facade-model",
     why: "Looking at a directory writes to its LOCK.",
   },
   {
@@ -72,7 +72,7 @@ export const toolMutants: readonly Mutant[] = [
     replace: `  lock(path: string): DiskLock {
     return { release: () => void path };`,
     oracles: ["lock", "read-only"],
-    scenario: null,
+    scenario: "disk-pressure",
     why: "Files vanish under somebody who looks at a database that is open.",
   },
   {
@@ -84,7 +84,7 @@ export const toolMutants: readonly Mutant[] = [
     this.#base.lockShared(path);
     return { release: () => {} };`,
     oracles: ["errors", "liveness", "leaks", "read-only"],
-    scenario: null,
+    scenario: "facade-model",
     why: "After somebody has looked at it, a database cannot be opened until that process ends.",
   },
   {
@@ -93,7 +93,7 @@ export const toolMutants: readonly Mutant[] = [
     find: `return [...names].sort();`,
     replace: `return [...names].sort().filter((name) => !name.endsWith(".log"));`,
     oracles: ["read-only"],
-    scenario: null,
+    scenario: "facade-model",
     why: "Somebody who looks misses what is not in tables yet.",
   },
   {
@@ -122,7 +122,7 @@ export const toolMutants: readonly Mutant[] = [
     find: `this.#repairable(torn.path, `,
     replace: `this.#damage(torn.path, `,
     oracles: ["verify"],
-    scenario: null,
+    scenario: "engine-model",
     why: "After an ordinary crash an operator restores a backup for nothing.",
   },
   {
@@ -131,7 +131,7 @@ export const toolMutants: readonly Mutant[] = [
     find: `if (readExpiresAtMs(view, offset) !== 0) this.#expiring++;`,
     replace: `if (readExpiresAtMs(view, offset) >= 0) this.#expiring++;`,
     oracles: ["verify"],
-    scenario: null,
+    scenario: "facade-model",
     why: "A sound table is called damaged.",
   },
   {
@@ -167,7 +167,7 @@ export const toolMutants: readonly Mutant[] = [
     find: `const upper = level === 0 ? closure(version.level(0), seed)`,
     replace: `const upper = level === 0 ? overlapping(version.level(0), [seed])`,
     oracles: [...wrong, "verify"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A table of level 0 goes down past an older one that overlaps it: reads find the older record first.",
   },
   {
@@ -176,7 +176,7 @@ export const toolMutants: readonly Mutant[] = [
     find: `const upper = level === 0 ? closure(version.level(0), seed)`,
     replace: `const upper = level === 0 ? [version.level(0)[0] ?? seed]`,
     oracles: [...wrong, "verify"],
-    scenario: null,
+    scenario: "engine-model",
     why: "The newest table of level 0 goes down alone: what it overwrote lies above it.",
   },
 ];

@@ -12,7 +12,7 @@ export const valueLogMutants: readonly Mutant[] = [
     replace: `    held.doomed = true;
     this.#disk.remove(held.path);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A value file goes when the manifest no longer names it, although an iterator still points into it.",
   },
   {
@@ -21,7 +21,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `      if (held.holders === 0) this.#forget(held);`,
     replace: `      if (held.holders === 0 || held.doomed) this.#forget(held);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "The first reader that lets a value file go takes it from all others.",
   },
   {
@@ -30,7 +30,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `    .filter((used) => used.liveRecords > 0)`,
     replace: `    .filter((used) => used.liveRecords > 1)`,
     oracles: wrong,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "A value file counts as garbage while one value in it is still read.",
   },
   {
@@ -39,7 +39,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `Math.floor(((separableBytes - usage.liveBytes) * 100) / separableBytes)`,
     replace: `Math.floor((separableBytes * 100) / separableBytes)`,
     oracles: [...wrong, "hang", "stuck"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Every value file is taken for garbage: its values are moved from file to file for ever.",
   },
   {
@@ -48,7 +48,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `    if (problem === "") return image;`,
     replace: `    return image;`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Damage in a value file becomes a wrong answer.",
   },
   {
@@ -57,7 +57,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `const readAttemptsMax = 3;`,
     replace: `const readAttemptsMax = 1;`,
     oracles: ["reads", "errors", "liveness"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A bit flipped on its way from the disk is reported as damage of a sound database.",
   },
   {
@@ -66,7 +66,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `    const at = this.#writtenBytes + this.#buffered;`,
     replace: `    const at = this.#writtenBytes;`,
     oracles: wrong,
-    scenario: null,
+    scenario: "facade-model",
     why: "Pointers of values that waited in a buffer lead elsewhere: those values can not be read.",
   },
   {
@@ -76,7 +76,7 @@ export const valueLogMutants: readonly Mutant[] = [
     replace: `    const isKept = state.values.has(file.number);
     if (file.kind !== "wal" || (file.number < state.logNumber && !isKept)) continue;`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A segment that is kept for its values is read as log again: the database does not open.",
   },
   {
@@ -85,7 +85,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `    write.wal.keep(flushed.segment, (error) => {`,
     replace: `    ((done: (error: DiskError | null) => void) => done(null))((error) => {`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "At levels that do not sync the log, a power loss takes values of records that are in durable tables.",
   },
   {
@@ -94,7 +94,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `    if (!isKept(result)) this.#removeSegment(flushed);`,
     replace: `    this.#removeSegment(flushed);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A segment is removed after its flush although tables point into it.",
   },
   {
@@ -103,7 +103,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `return !state.listed.includes(file.number) && !state.values.has(file.number);`,
     replace: `return !state.listed.includes(file.number);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "The next opening takes kept segments for log that is obsolete.",
   },
   {
@@ -112,7 +112,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `        return !state.values.has(file.number);`,
     replace: `        return false;`,
     oracles: ["directory"],
-    scenario: null,
+    scenario: "disk-pressure",
     why: "Every crash in a flush or a collection leaves a file of values that takes space for ever.",
   },
   {
@@ -122,7 +122,7 @@ export const valueLogMutants: readonly Mutant[] = [
     this.#startSync(file);`,
     replace: `    this.#flush(file);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "A power loss takes values that durable tables point to.",
   },
   {
@@ -131,7 +131,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `    const settled = this.#output.settled && this.#values.settled;`,
     replace: `    const settled = this.#output.settled;`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "The manifest names a value file whose sync is still under way, or failed.",
   },
   {
@@ -142,7 +142,7 @@ export const valueLogMutants: readonly Mutant[] = [
     replace: `      this.#output.add(image, imageView, 0);
       return;`,
     oracles: [...wrong, "hang", "stuck"],
-    scenario: null,
+    scenario: "disk-pressure",
     why: "Values are copied out of a file full of garbage, and tables go on pointing into it.",
   },
   {
@@ -151,7 +151,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `    bottom: isBottom(version, table.level, [table]),`,
     replace: `    bottom: true,`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A collection forgets the tombstones of the table that it rewrites: what they hid below comes back.",
   },
   {
@@ -160,7 +160,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `    ref.bytes += pointedImageBytes(view, offset);`,
     replace: `    ref.bytes += pointedImageBytes(view, offset) - 4;`,
     oracles: ["values"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Garbage is reckoned wrong, and files are collected too late or for nothing.",
   },
   {
@@ -169,7 +169,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `valuesRemoved: unused.map((file) => file.number) };`,
     replace: `valuesRemoved: [] };`,
     oracles: wrong,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "The manifest names value files that were removed: the database does not open again.",
   },
   {
@@ -179,7 +179,7 @@ export const valueLogMutants: readonly Mutant[] = [
     replace: `    this.removeValues(unused);
     const manifest = { ...change.manifest, valuesRemoved:`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "A crash at the end of a collection leaves a manifest that names value files which are gone.",
   },
   {
@@ -188,7 +188,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `(usage) => valueScore(usage, options) >= scoreFull &&`,
     replace: `(usage) => valueScore(usage, options) >= scoreFull * 1_000 &&`,
     oracles: ["values"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Overwritten values take room for as long as one value of their file is read.",
   },
   {
@@ -200,7 +200,7 @@ export const valueLogMutants: readonly Mutant[] = [
       this.#output.add(image, imageView, 0);
       return this.#point(image, imageView, 0, this.#output.place);`,
     oracles: wrong,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "A value that a collection moves counts as written now: it comes back over what replaced it.",
   },
   {
@@ -209,7 +209,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `  return largeBytes(view, sorted, thresholdBytes, new`,
     replace: `  return needed >= 0 || largeBytes(view, sorted, thresholdBytes, new`,
     oracles: ["values"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A log segment full of values that the flush drops is kept for the few that it does not.",
   },
   {
@@ -218,7 +218,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `  for (const file of source.tables.valueFiles()) {`,
     replace: `  for (const file of source.tables.valueFiles().slice(1)) {`,
     oracles: ["checkpoint", "values", "errors"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A checkpoint lacks the values that its tables point to.",
   },
   {
@@ -227,7 +227,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `if (!mayCache || readKind(found.view, found.offset) === recordKind.pointer) return true;`,
     replace: `if (!mayCache) return true;`,
     oracles: wrong,
-    scenario: null,
+    scenario: "engine-model",
     why: "After a collection, reads of a value that moved follow a pointer into a file that is gone.",
   },
   {
@@ -236,7 +236,7 @@ export const valueLogMutants: readonly Mutant[] = [
     find: `      if (!mayWrite && !segment.kept) continue;`,
     replace: `      if (!mayWrite) continue;`,
     oracles: ["liveness", "stuck", "hang", "leaks"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Groups wait for a flush, and the flush for its segment, which waits with them: no write ever ends.",
   },
 ];

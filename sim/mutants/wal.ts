@@ -11,7 +11,7 @@ export const walMutants: readonly Mutant[] = [
     find: `if (level !== "sync") this.#tell(this.#writtenVersion());`,
     replace: `this.#tell(this.#writtenVersion());`,
     oracles: lost,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "Writes acknowledged at level sync are gone after a power loss.",
   },
   {
@@ -20,7 +20,7 @@ export const walMutants: readonly Mutant[] = [
     find: `if (this.#config.level === "sync") this.#tell(version);`,
     replace: `if (this.#config.level === "sync") this.#tell(segment.lastVersion);`,
     oracles: lost,
-    scenario: null,
+    scenario: "crash-points",
     why: "Writes that gathered while a sync was in flight are acknowledged by it, and lost in a power loss.",
   },
   {
@@ -29,7 +29,7 @@ export const walMutants: readonly Mutant[] = [
     find: `startSync(file, injected ? this.#injectedBound : this.#syncedBound);`,
     replace: `this.#env.clock.soon(injected ? this.#injectedBound : () => this.#syncedBound(null));`,
     oracles: lost,
-    scenario: null,
+    scenario: "crash-points",
     why: "The log is never synced: a power loss takes acknowledged writes.",
   },
   {
@@ -38,7 +38,7 @@ export const walMutants: readonly Mutant[] = [
     find: `this.#syncOutstanding = segment.entryDurable ? 1 : 2;`,
     replace: `segment.entryDurable = true;\n    this.#syncOutstanding = 1;`,
     oracles: lost,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "A new log segment's directory entry is not synced: a power loss takes the whole segment.",
   },
   {
@@ -49,7 +49,7 @@ export const walMutants: readonly Mutant[] = [
     replace: `(this.#running.length > 0 ? this.#running : this.#gathering).push(done);
     if`,
     oracles: lost,
-    scenario: null,
+    scenario: "gateway-clients",
     why: "A file created while the directory was being synced counts as durable, and a power loss takes it.",
   },
   {
@@ -58,7 +58,7 @@ export const walMutants: readonly Mutant[] = [
     find: `if (error !== null && this.#failure === null) this.#fail(error);`,
     replace: ``,
     oracles: lost,
-    scenario: null,
+    scenario: "engine-model",
     why: "A failed sync counts as a success, and what it covered is lost in a power loss.",
   },
   {
@@ -71,7 +71,7 @@ export const walMutants: readonly Mutant[] = [
     };
     startSync(file, injected ? this.#injectedBound : again);`,
     oracles: lost,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "A failed sync is tried again and succeeds over pages that the kernel dropped.",
   },
   {
@@ -80,7 +80,7 @@ export const walMutants: readonly Mutant[] = [
     find: `segment.writtenBytes = start + taken;`,
     replace: `segment.writtenBytes = end;`,
     oracles: [...lost, "exception"],
-    scenario: null,
+    scenario: "gateway-clients",
     why: "Half of a group reaches the disk and all of it is acknowledged.",
   },
   {
@@ -94,7 +94,7 @@ export const walMutants: readonly Mutant[] = [
       }
       if (!this.#waitForSpace(error)) this.#fail(error);`,
     oracles: [...lost, "exception"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Writes that found the disk full are acknowledged and never stored.",
   },
   {
@@ -103,7 +103,7 @@ export const walMutants: readonly Mutant[] = [
     find: `Math.max(endBytes, segment.allocatedBytes)`,
     replace: `segment.allocatedBytes`,
     oracles: [...lost, "exception"],
-    scenario: null,
+    scenario: "gateway-clients",
     why: "Zeros written ahead of the end of the log cover the group that was just written.",
   },
   {
@@ -113,7 +113,7 @@ export const walMutants: readonly Mutant[] = [
     replace: `if (isZero(image, reader.offset)) throw corruption(path, reader.offset, reader.problem);
       walk.problem = reader.problem;`,
     oracles: ["recovery", "errors", "model", "exception"],
-    scenario: null,
+    scenario: "disk-pressure",
     why: "A database that was not closed does not open: the zeros behind its log count as damage.",
   },
   {
@@ -136,7 +136,7 @@ export const walMutants: readonly Mutant[] = [
     find: `if (segment.sealed) trim(segment);`,
     replace: `if (segment.sealed && segment.renamed) trim(segment);`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A log segment that becomes a value file has zeros behind its end, and the next opening refuses it.",
   },
   {
@@ -147,7 +147,7 @@ export const walMutants: readonly Mutant[] = [
     replace: `  #closeWith(offset: number, payloadBytes: number): void {
     this.frames.durableBytes = this.writtenBytes;`,
     oracles: lost,
-    scenario: null,
+    scenario: "engine-model",
     why: "After an ordinary power loss the database refuses to open, for it takes its torn tail for damage.",
   },
   {
@@ -167,7 +167,7 @@ export const walMutants: readonly Mutant[] = [
     replace: `  #startSync(): void {
     for (let i = this.#segments.length - 1; i >= 0; i--) {`,
     oracles: lost,
-    scenario: null,
+    scenario: "facade-model",
     why: "The manifest vouches for a segment whose predecessor is not durable: the database refuses to open.",
   },
   {
@@ -176,7 +176,7 @@ export const walMutants: readonly Mutant[] = [
     find: `segment.durableBytes >= bytes`,
     replace: `segment.writtenBytes >= bytes`,
     oracles: lost,
-    scenario: null,
+    scenario: "engine-versions",
     why: "An orderly close or an opening over several segments ends before the last of them is durable.",
   },
   {
@@ -192,7 +192,7 @@ export const walMutants: readonly Mutant[] = [
 
   /** As`,
     oracles: ["visibility", ...lost],
-    scenario: null,
+    scenario: "engine-model",
     why: "A batch of several writes is acknowledged at once, durable or not.",
   },
   {
@@ -203,7 +203,7 @@ export const walMutants: readonly Mutant[] = [
     replace: `    this.#listener?.failed(error);
     this.#waiters.tell(this.#pendingVersion);`,
     oracles: ["visibility", "linearizability", "ledger", "counters", "prefix"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Writes whose sync failed are acknowledged.",
   },
   {
@@ -212,7 +212,7 @@ export const walMutants: readonly Mutant[] = [
     find: `return new NokvError("NOKV_UNDETERMINED", message, { path: error.path, cause: error });`,
     replace: `return new NokvError("NOKV_IO", message, { path: error.path, cause: error });`,
     oracles: [...lost, "snapshot"],
-    scenario: null,
+    scenario: "gateway-clients",
     why: "A write that may survive is reported as not done: a client that tries again does it twice.",
   },
   {
@@ -223,7 +223,7 @@ export const walMutants: readonly Mutant[] = [
       this.#failure = null;
     });`,
     oracles: ["exception", "visibility", "prefix", "liveness"],
-    scenario: null,
+    scenario: "disk-pressure",
     why: "A store whose log failed soon takes writes again, which go nowhere.",
   },
   {
@@ -233,7 +233,7 @@ export const walMutants: readonly Mutant[] = [
       this.#schedule();`,
     replace: `      this.#schedule();`,
     oracles: lost,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "At level interval a power loss takes everything since the database was opened.",
   },
   {
@@ -242,7 +242,7 @@ export const walMutants: readonly Mutant[] = [
     find: `      write.resume();`,
     replace: ``,
     oracles: ["liveness", "stuck"],
-    scenario: null,
+    scenario: "engine-model",
     why: "Writes held back while a flush was behind wait for ever, although it caught up.",
   },
   {
@@ -253,7 +253,7 @@ export const walMutants: readonly Mutant[] = [
     replace: `    at += filled;
     break;`,
     oracles: [...lost, "reads"],
-    scenario: null,
+    scenario: "facade-model",
     why: "A read that returns less than asked, as the kernel may, looks like damage or a shorter log.",
   },
   {
@@ -262,7 +262,7 @@ export const walMutants: readonly Mutant[] = [
     find: `    at += taken;`,
     replace: `    at = end;`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "gateway-clients",
     why: "Half of a table block or of a manifest edit is missing, and nobody notices until it is read.",
   },
 ];

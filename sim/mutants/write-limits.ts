@@ -12,7 +12,7 @@ export const writeLimitMutants: readonly Mutant[] = [
 `,
     replace: ``,
     oracles: blocked,
-    scenario: null,
+    scenario: "engine-model",
     why: "A key that is written steadily below its limit is refused in the end, and then for good.",
   },
   {
@@ -24,7 +24,7 @@ export const writeLimitMutants: readonly Mutant[] = [
       this.touch(family, key, nowMs);
       return true;`,
     oracles: blocked,
-    scenario: null,
+    scenario: "engine-model",
     why: "Who tries again too soon is refused for ever.",
   },
   {
@@ -33,7 +33,7 @@ export const writeLimitMutants: readonly Mutant[] = [
     find: `if (this.count(family, key, nowMs) >= limit) {`,
     replace: `if (this.count(family, key, nowMs) > limit) {`,
     oracles: limit,
-    scenario: null,
+    scenario: "disk-pressure",
     why: "One write more than allowed reaches a hot key in each second.",
   },
   {
@@ -51,7 +51,7 @@ export const writeLimitMutants: readonly Mutant[] = [
     find: `at < byteLength; at += recordBytesAt(view, at)) {`,
     replace: `at < byteLength; at += byteLength) {`,
     oracles: limit,
-    scenario: null,
+    scenario: "engine-model",
     why: "A hot key passes its limit as the second one of a batch.",
   },
   {
@@ -60,7 +60,7 @@ export const writeLimitMutants: readonly Mutant[] = [
     find: `this.#ring.touchAndClamp(readFamily(view, at), key,`,
     replace: `this.#ring.touchAndClamp(0, key,`,
     oracles: limit,
-    scenario: null,
+    scenario: "engine-model",
     why: "Writes of one family use up the limit of a key in another.",
   },
   {
@@ -74,7 +74,7 @@ export const writeLimitMutants: readonly Mutant[] = [
     if (this.hot !== null) this.hot.note(batch);
     return ticket;`,
     oracles: ["any"],
-    scenario: null,
+    scenario: "engine-model",
     why: "A write is refused and done all the same.",
   },
 ];
