@@ -4,8 +4,10 @@ import type { RegionHost } from "../raft/store/region-machine.ts";
 import type { World } from "../sim/world.ts";
 import { netOptions } from "../net/rpc/options.ts";
 import { bodyBytesMaxControl } from "../net/rpc/wire.ts";
+import { noteKey, storeGroup } from "../raft/store/log-notes.ts";
 import { toyAt } from "./raft-store-clients.ts";
 import { leaderOf } from "./raft-store-nemesis.ts";
+import { ToyMachine } from "./raft-store-toy.ts";
 import { RegionViews } from "./region-views.ts";
 import type { StoreNode, StoreSeat, StoreStage } from "./raft-store-seat.ts";
 
@@ -14,6 +16,8 @@ const families = [0, 1, 2];
 const recordsMax = 10_000;
 /** Entries that nobody has asked to be cut yet. */
 const logSlack = 16;
+/** Between two looks, and until an office is known to be over. */
+const ticksSlack = 40;
 
 /** Looks at all stores at once, now and then, and at what they hold in the end. */
 export class StoreJudge {
@@ -21,6 +25,8 @@ export class StoreJudge {
   readonly #world: World;
   readonly #seats: readonly StoreSeat[];
   readonly #views: RegionViews;
+  /** By replica: for which proposal somebody has waited, at a peer without office, since which tick of its store. */
+  readonly #patient = new WeakMap<ToyMachine, { readonly proposal: number; readonly sinceTick: number }>();
 
   constructor(stage: StoreStage, seats: readonly StoreSeat[]) {
     this.#stage = stage;
@@ -36,6 +42,7 @@ export class StoreJudge {
         this.#views.look(machine.name, node, view);
       }
       this.#bounds(machine.name, node);
+      this.#patience(machine.name, node);
     }
   }
 
@@ -56,6 +63,11 @@ export class StoreJudge {
       }
     }
     return true;
+  }
+
+  /** Nothing is left to be done. */
+  isSettled(): boolean {
+    return this.upToDate() && this.logsAreCut() && this.noLogIsOrphaned();
   }
 
   /** The records of all replicas, byte for byte. */
@@ -92,7 +104,8 @@ export class StoreJudge {
         lines.push(`${machine.name} ${role} in ${where}, ${waiting} wait (${peers})`);
       }
     }
-    return `no progress after the faults:\n${lines.join("\n")}`;
+    const orphans = this.noLogIsOrphaned() ? "" : "a store has the log of a region that it has no peer of\n";
+    return `no progress after the faults:\n${orphans}${lines.join("\n")}`;
   }
 
   /** Nobody is behind any more: what is applied is kept for no longer than the options say. */
@@ -103,6 +116,36 @@ export class StoreJudge {
       return regions.every(({ region }) => {
         const group = node?.log.group(region.id) ?? null;
         return group === null || group.last - group.start.index <= 2 * logKeepEntries + logSlack;
+      });
+    });
+  }
+
+  /** Whoever proposed to a leader of the past is told in time that nobody knows the outcome. */
+  #patience(name: string, node: StoreNode): void {
+    const { proposalTicks } = this.#stage.plan.store;
+    for (const { region, leadingTerm, leaderStore, machine } of node.store.regions()) {
+      if (!(machine instanceof ToyMachine)) continue;
+      const proposal = machine.oldestWaiting;
+      const { ticks } = node.store.stats;
+      const known = this.#patient.get(machine);
+      const leads = leadingTerm > 0 || leaderStore === node.store.storeId;
+      if (leads || proposal === 0 || known?.proposal !== proposal) {
+        this.#patient.set(machine, { proposal: leads ? 0 : proposal, sinceTick: ticks });
+        continue;
+      }
+      if (ticks - known.sinceTick <= 2 * proposalTicks + ticksSlack) continue;
+      const waited = `${ticks - known.sinceTick} ticks for proposal ${proposal} of region ${region.id}`;
+      this.#world.fail("liveness", `${name} leads no more, and somebody has waited ${waited}`);
+    }
+  }
+
+  /** Every log belongs to a peer: of one that was removed nothing is left. */
+  noLogIsOrphaned(): boolean {
+    return this.#seats.every(({ node }) => {
+      const groups = node?.log.groups() ?? [];
+      return groups.every((id) => {
+        const isOurs = id === storeGroup || node?.store.region(id) !== null;
+        return isOurs || node?.log.group(id)?.notes.has(noteKey.peer) === true;
       });
     });
   }

@@ -1,3 +1,11 @@
+import {
+  snapshotAfterDone,
+  snapshotAfterIntent,
+  snapshotAfterReplace,
+  snapshotBeforeIntent,
+  tombstoneBeforeLog,
+} from "../failpoints/catalog.ts";
+import type { Failpoint } from "../failpoints/failpoints.ts";
 import type { PeerChange } from "../raft/store/peer-change.ts";
 import { type RegionMeta, peerOnStore } from "../raft/region.ts";
 import type { Dice } from "../sim/dice.ts";
@@ -5,7 +13,18 @@ import type { CrashKind } from "../sim/incarnation.ts";
 import type { World } from "../sim/world.ts";
 import type { Store } from "../raft/store/store.ts";
 import type { Machine } from "../sim/machine.ts";
+import { type Moments, momentNames } from "./raft-store-moments.ts";
 import type { DeedName } from "./raft-store-plan.ts";
+
+/** Between two writes that belong together. */
+const storePoints: readonly Failpoint[] = [
+  snapshotBeforeIntent,
+  snapshotAfterIntent,
+  snapshotAfterReplace,
+  snapshotAfterReplace,
+  snapshotAfterDone,
+  tombstoneBeforeLog,
+];
 
 /** A machine with a store, as far as deeds go. */
 export interface RegionSeat {
@@ -14,6 +33,9 @@ export interface RegionSeat {
   readonly node: { readonly store: Store } | null;
   /** No process is started there. */
   held: boolean;
+  /** Its engine has no room for so long. */
+  cramp?(ms: number): void;
+  loosen?(): void;
   /** On the process's own turn. */
   enter(run: (node: { readonly store: Store }) => void): Promise<boolean>;
 }
@@ -58,7 +80,11 @@ export class StoreNemesis {
   changes = 0;
   transfers = 0;
 
-  constructor(world: World, plan: DeedPlan, seats: readonly RegionSeat[]) {
+  readonly #moments: Moments | null;
+
+  // oxlint-disable-next-line max-params -- to whom, what, and when
+  constructor(world: World, plan: DeedPlan, seats: readonly RegionSeat[], moments: Moments | null = null) {
+    this.#moments = moments;
     this.#plan = plan;
     this.#world = world;
     this.#seats = seats;
@@ -71,7 +97,12 @@ export class StoreNemesis {
 
   stop(): void {
     this.#stopped = true;
-    for (const seat of this.#seats) seat.held = false;
+    this.#moments?.disarm();
+    for (const seat of this.#seats) {
+      seat.held = false;
+      seat.loosen?.();
+      if (seat.machine.up) for (const point of storePoints) seat.machine.failpoints.disarm(point);
+    }
     this.#heal();
   }
 
@@ -130,10 +161,41 @@ export class StoreNemesis {
       case "pause-leader":
         this.#world.story(`pause ${leader.machine.name} for ${lengthMs} ms`);
         return leader.machine.pause(lengthMs);
+      case "cramp":
+        this.#world.story(`${victim.machine.name} has no room for ${lengthMs} ms`);
+        return victim.cramp?.(lengthMs);
+      case "at-moment":
+        return this.#atMoment(kind);
+      case "at-failpoint":
+        return this.#atFailpoint(kind);
       case "heal":
         return this.#heal();
       default:
         return;
+    }
+  }
+
+  /** The process that comes to such a moment next ends there, or soon after. */
+  #atMoment(kind: CrashKind): void {
+    const dice = this.#dice;
+    const moment = dice.pick(momentNames);
+    const delayUs = dice.chance(1, 2) ? 0 : dice.skewed(1, 50_000);
+    this.#moments?.arm(moment, (machine) => {
+      this.#world.after(delayUs, () => {
+        if (this.#stopped) return;
+        this.#world.story(`${kind} of ${machine.name}, ${delayUs} us after "${moment}"`);
+        machine.crash(kind);
+      });
+    });
+  }
+
+  /** Whoever comes to such a place next ends there; processes that begin later do not. */
+  #atFailpoint(crashKind: CrashKind): void {
+    const point = this.#dice.pick(storePoints);
+    for (const { machine } of this.#seats) {
+      if (!machine.up) continue;
+      machine.failpoints.crashKind = crashKind;
+      machine.failpoints.arm(point, { kind: "crash", percent: 100, count: 1 });
     }
   }
 

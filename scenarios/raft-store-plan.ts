@@ -29,6 +29,8 @@ export interface StorePlan {
   readonly deeds: readonly DeedName[];
   readonly deedGapMsMax: number;
   readonly deedLengthMsMax: number;
+  /** Half of the processes begin with an engine that takes nothing for so long; 0: none. */
+  readonly crampedStartMs: number;
   readonly engine: Partial<EngineOptions>;
   readonly log: RaftLogOptions;
   readonly net: Partial<NetOptions>;
@@ -52,6 +54,10 @@ export const deedNames = [
   "lag",
   "pause-leader",
   "heal",
+  "cramp",
+  "at-moment",
+  "at-moment",
+  "at-failpoint",
 ] as const;
 export type DeedName = (typeof deedNames)[number];
 
@@ -70,7 +76,7 @@ export function drawStorePlan(world: World): StorePlan {
   const stores = dice.pick([3, 3, 3, 4, 5]);
   const kinds = deedNames.filter(() => dice.chance(1, 2));
   const quiet = faultFree || dice.chance(1, 10);
-  return {
+  const plan: StorePlan = {
     stores,
     regions: dice.pick([1, 1, 2, 3]),
     voters: dice.pick([3, 3, 3, 2, 1]),
@@ -85,6 +91,7 @@ export function drawStorePlan(world: World): StorePlan {
     deeds: quiet ? [] : kinds,
     deedGapMsMax: electionMs * dice.pick([1, 3, 8]),
     deedLengthMsMax: electionMs * dice.pick([1, 3, 8]),
+    crampedStartMs: 0,
     // As stores open it: the Raft log is what makes an apply durable.
     engine: { ...drawEngineOptions(world, dice), durability: dice.pick(["none", "none", "none", "sync"] as const) },
     log: {
@@ -96,7 +103,71 @@ export function drawStorePlan(world: World): StorePlan {
     net: drawNet(dice, roundTripUs),
     links,
   };
+  return quiet ? plan : { ...plan, ...bent(plan, world.dice("focus")) };
 }
+
+/** Half of the seeds are bent to what chance brings together too rarely. */
+function bent(plan: StorePlan, dice: Dice): Partial<StorePlan> {
+  const { electionMs, store } = plan;
+  const often = { deedGapMsMax: electionMs * dice.pick([1, 2]), deedLengthMsMax: electionMs * dice.pick([3, 5]) };
+  switch (dice.pick(["any", "any", "any", "members", "snapshots", "room"] as const)) {
+    case "members":
+      return { ...often, stores: 4, voters: dice.pick([2, 3, 3]), deeds: memberDeeds };
+    case "snapshots": {
+      const kept = { logKeepEntries: 1, logEntriesMax: 2, proposalTicks: 100 * store.raft.electionTicks };
+      return { ...often, store: { ...store, ...kept }, gapMsMax: dice.pick([1, electionMs / 8]), deeds: snapshotDeeds };
+    }
+    case "room":
+      return {
+        ...often,
+        store: { ...store, applyEntriesMax: 1, proposalTicks: 3 * store.raft.electionTicks },
+        crampedStartMs: electionMs * dice.pick([1, 3]),
+        deeds: roomDeeds,
+      };
+    case "any":
+      return {};
+  }
+}
+
+const memberDeeds: readonly DeedName[] = [
+  "change-peers",
+  "change-peers",
+  "change-peers",
+  "change-peers",
+  "transfer",
+  "isolate",
+  "isolate-leader",
+  "crash-leader",
+  "lag",
+  "at-moment",
+  "at-failpoint",
+  "heal",
+];
+const snapshotDeeds: readonly DeedName[] = [
+  "isolate-leader",
+  "isolate-leader",
+  "isolate",
+  "lag",
+  "at-moment",
+  "at-failpoint",
+  "at-failpoint",
+  "power-off-all",
+  "pause-leader",
+  "change-peers",
+];
+const roomDeeds: readonly DeedName[] = [
+  "cramp",
+  "cramp",
+  "cramp",
+  "crash-leader",
+  "campaign",
+  "transfer",
+  "change-peers",
+  "change-peers",
+  "isolate-leader",
+  "at-moment",
+  "lag",
+];
 
 function drawStoreOptions(dice: Dice, tickUs: number, raft: RaftLimits): StoreOptions {
   const logKeepEntries = dice.pick([1, 5, 30, 10_000]);

@@ -14,7 +14,9 @@ import { type RegionMeta, peerOnStore } from "../raft/region.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { Machine } from "../sim/machine.ts";
 import type { World } from "../sim/world.ts";
+import type { Moments } from "./raft-store-moments.ts";
 import type { StorePlan } from "./raft-store-plan.ts";
+import { CrampedStore } from "./raft-store-room.ts";
 import { ToyMachine } from "./raft-store-toy.ts";
 import type { StoreObservers, StoreWatch } from "./raft-store-watch.ts";
 import type { StoreWitness } from "./raft-store-witness.ts";
@@ -31,6 +33,7 @@ export interface StoreStage {
   readonly plan: StorePlan;
   readonly witness: StoreWitness;
   readonly observers: StoreObservers;
+  readonly moments: Moments;
   /** What the first replicas are told, whose directories are new. */
   readonly firstRegions: readonly RegionMeta[];
   closing: boolean;
@@ -42,6 +45,7 @@ export interface StoreStage {
 export interface StoreNode {
   readonly env: Env;
   readonly engine: Engine;
+  readonly room: CrampedStore;
   readonly log: RaftLog;
   readonly transport: Transport;
   readonly store: Store;
@@ -65,6 +69,8 @@ export class StoreSeat {
   held = false;
   /** Of the newest process that said who it is. */
   #incarnation = 0;
+  /** Its engine takes nothing until then. */
+  #crampedUntilUs = 0;
   readonly #stage: StoreStage;
   readonly #dice: Dice;
 
@@ -100,6 +106,21 @@ export class StoreSeat {
     });
     if (outcome.kind === "failed") throw outcome.error;
     return isDone;
+  }
+
+  /** Its engine has no room for so long, over any end of its process. */
+  cramp(ms: number): void {
+    const { world } = this.#stage;
+    this.#crampedUntilUs = Math.max(this.#crampedUntilUs, world.nowUs + ms * 1_000);
+    void this.enter(({ room }) => room.shut());
+    world.after(ms * 1_000, () => {
+      if (world.nowUs >= this.#crampedUntilUs) this.loosen();
+    });
+  }
+
+  loosen(): void {
+    this.#crampedUntilUs = 0;
+    void this.enter(({ room }) => room.open());
   }
 
   /** One process after the other, until the run ends. */
@@ -163,7 +184,7 @@ export class StoreSeat {
       world.fail("incarnation", `${this.machine.name} is ${ident.incarnation} after ${this.#incarnation}`);
     }
     this.#incarnation = ident.incarnation;
-    const watch = observers.watch(log);
+    const watch = observers.watch(log, (moment) => this.#stage.moments.tell(moment, this.machine));
     const transport = new Transport(env, {
       identity: { clusterId, storeId: this.storeId, incarnation: ident.incarnation, role: "store", features: 0 },
       options: netOptions(plan.net),
@@ -172,9 +193,10 @@ export class StoreSeat {
       streams: streamsOf(() => store),
     });
     const { witness } = this.#stage;
+    const room = new CrampedStore(engine);
     store = await Store.open({
       world: env,
-      engine,
+      engine: room,
       log,
       transport,
       transfer: new EngineTransfer(env, engine, enterSnapshotDirectory(env.disk, "/", "snapshots"), plainRanges),
@@ -187,10 +209,14 @@ export class StoreSeat {
     for (const region of firstRegions) {
       if (peerOnStore(region, this.storeId) !== null) await store.bootstrap(region);
     }
+    if (plan.crampedStartMs > 0 && !this.#stage.calm && this.#dice.chance(1, 2)) {
+      this.cramp(this.#dice.between(1, plan.crampedStartMs));
+    }
+    if (world.nowUs < this.#crampedUntilUs) room.shut();
     await new Promise<void>((resolve, reject) => {
       transport.listen({ host: "0.0.0.0", port: storePort }, { onListening: () => resolve(), onError: reject });
     });
-    return { node: { env, engine, log, transport, store, stop: () => life.stop() }, watch };
+    return { node: { env, engine, room, log, transport, store, stop: () => life.stop() }, watch };
   }
 
   #explain(what: string, error: unknown): void {

@@ -83,6 +83,12 @@ export class ToyMachine implements RegionMachine {
     return this.#waiting.size + this.#answers.length + this.#reads;
   }
 
+  /** The first proposal that was not answered yet; 0: none. */
+  get oldestWaiting(): number {
+    for (const proposal of this.#waiting.keys()) return proposal;
+    return 0;
+  }
+
   submit(command: ToyCommand, done: (end: ToyEnd) => void): void {
     const proposal = ++this.#proposals;
     this.#waiting.set(proposal, { command, done });
@@ -91,9 +97,12 @@ export class ToyMachine implements RegionMachine {
 
   read(key: string, done: (read: ToyRead) => void): void {
     this.#reads++;
+    let isAnswered = false;
     this.#call(() =>
       this.#host.readIndex((ok) => {
         this.#refuseReentry("a read is answered");
+        if (isAnswered) this.#parts.world.fail("reply", `${this.#parts.store}: a read is answered twice`);
+        isAnswered = true;
         this.#reads--;
         done(ok && !this.#closed ? { value: this.valueOf(key) } : false);
       }),

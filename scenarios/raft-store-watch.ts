@@ -9,6 +9,7 @@ import { readEntries } from "../raft/store/restored.ts";
 import { type ObservedPeer, RaftObserver } from "../sim/checkers/raft-observer.ts";
 import { RaftImage } from "../sim/raft-image.ts";
 import type { World } from "../sim/world.ts";
+import type { Moment } from "./raft-store-moments.ts";
 
 class WatchedPeer implements ObservedPeer {
   readonly id: PeerId;
@@ -62,9 +63,14 @@ export class StoreObservers {
     return peer;
   }
 
-  /** For one process of a store, whose log is `log`. */
-  watch(log: RaftLog): StoreWatch {
-    return new StoreWatch(this, log);
+  /** For one process of a store, whose log is `log`; `tell` hears of its moments. */
+  watch(log: RaftLog, tell: (moment: Moment) => void): StoreWatch {
+    return new StoreWatch(this, log, tell);
+  }
+
+  /** What the log of `peer` holds is not what it was told that it holds. */
+  lost(region: number, { id }: WatchedPeer, what: string): never {
+    this.#world.fail("durability", `region ${region}: ${id} ${what}`);
   }
 }
 
@@ -72,11 +78,13 @@ export class StoreObservers {
 export class StoreWatch implements PeerWatch {
   readonly #observers: StoreObservers;
   readonly #log: RaftLog;
+  readonly #tell: (moment: Moment) => void;
   readonly #watched = new Set<WatchedPeer>();
 
-  constructor(observers: StoreObservers, log: RaftLog) {
+  constructor(observers: StoreObservers, log: RaftLog, tell: (moment: Moment) => void) {
     this.#observers = observers;
     this.#log = log;
+    this.#tell = tell;
   }
 
   started(region: number, id: PeerId, raft: Raft): void {
@@ -88,6 +96,7 @@ export class StoreWatch implements PeerWatch {
     this.#restore(region, peer, observer);
     observer.restarted(peer);
     observer.stepped(peer);
+    this.#tell("begun");
   }
 
   stepped(region: number, id: PeerId): void {
@@ -98,6 +107,8 @@ export class StoreWatch implements PeerWatch {
     const peer = this.#observers.peer(region, id);
     this.#observers.group(region).wrote(peer, task);
     peer.image.write(task);
+    if (task.entries.some(({ kind }) => kind === "conf")) this.#tell("conf-written");
+    if (task.snapshot !== null) this.#tell("snapshot-written");
   }
 
   released(region: number, id: PeerId, message: Message): void {
@@ -110,12 +121,14 @@ export class StoreWatch implements PeerWatch {
 
   compacted(region: number, id: PeerId, index: LogIndex): void {
     this.#observers.peer(region, id).image.compact(index);
+    this.#tell("cut");
   }
 
   ended(region: number, id: PeerId): void {
     const peer = this.#observers.peer(region, id);
     peer.raft = null;
     this.#watched.delete(peer);
+    this.#tell("removed");
   }
 
   /** The process is gone. */
@@ -128,9 +141,13 @@ export class StoreWatch implements PeerWatch {
   #restore(region: number, peer: WatchedPeer, observer: RaftObserver): void {
     const { image } = peer;
     const group = this.#log.group(region);
-    if (group === null) return;
+    if (group === null) {
+      if (image.last > 0 || image.hard.term > 0) this.#observers.lost(region, peer, "has lost its whole log");
+      return;
+    }
     const { hard, start, last } = group;
     const entries = last > start.index ? readEntries(this.#log, region, start.index + 1, last + 1, Infinity) : [];
+    this.#compare(region, peer, start.index, entries);
     if (start.index > image.base) {
       const conf = { voters: [], votersOutgoing: [], learners: [], learnersNext: [] };
       const snapshot = { index: start.index, term: start.term, conf, historyHash: [0, 0] as const, context: noBytes };
@@ -146,5 +163,19 @@ export class StoreWatch implements PeerWatch {
     observer.wrote(peer, task);
     image.write(task);
     image.hard = hard;
+  }
+  /** What the peer was told to be durable is there, or what a later leader put in its place. */
+  // oxlint-disable-next-line max-params -- whose, and what the log has
+  #compare(region: number, peer: WatchedPeer, base: LogIndex, entries: readonly Entry[]): void {
+    const { image } = peer;
+    if (base < image.base) return;
+    for (let index = base + 1; index <= image.last; index++) {
+      const known = image.term(index);
+      const own = entries[index - base - 1]?.term ?? 0;
+      if (own === known) continue;
+      // Cut off by an append that the crash kept and nobody was told of: all behind it was void.
+      if (own > known) return;
+      this.#observers.lost(region, peer, `has ${own} at ${index}, where it was told that ${known} is durable`);
+    }
   }
 }

@@ -4,6 +4,7 @@ import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
 import { StoreClient, StoreHistory } from "./raft-store-clients.ts";
 import { StoreJudge } from "./raft-store-judge.ts";
+import { Moments } from "./raft-store-moments.ts";
 import { StoreNemesis, leaderOf } from "./raft-store-nemesis.ts";
 import { type StorePlan, drawStorePlan } from "./raft-store-plan.ts";
 import { StoreSeat, type StoreStage } from "./raft-store-seat.ts";
@@ -40,6 +41,7 @@ class RaftStoreRun {
       plan,
       witness: new StoreWitness(world),
       observers: new StoreObservers(world, bootstrapIndex),
+      moments: new Moments(),
       firstRegions: Array.from({ length: plan.regions }, (_, at) => firstRegion(plan, at + 1)),
       closing: false,
       calm: false,
@@ -50,7 +52,7 @@ class RaftStoreRun {
       { length: plan.clients },
       (_, at) => new StoreClient(this.#stage, this.#seats, this.#history, at + 1),
     );
-    this.#nemesis = new StoreNemesis(world, plan, this.#seats);
+    this.#nemesis = new StoreNemesis(world, plan, this.#seats, this.#stage.moments);
     this.#judge = new StoreJudge(this.#stage, this.#seats);
     world.story(JSON.stringify(plan));
   }
@@ -114,7 +116,7 @@ class RaftStoreRun {
         isDone = (await this.#answers(probe, region, answered)) && isDone;
         isDone = this.#isSettled(region) && isDone;
       }
-      if (isDone && this.#judge.upToDate() && this.#judge.logsAreCut()) return;
+      if (isDone && this.#judge.isSettled()) return;
       if (world.nowUs > untilUs) world.fail("liveness", this.#judge.standing());
       await world.sleep(Math.ceil(electionMs / 4));
       this.#judge.look();

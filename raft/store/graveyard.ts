@@ -6,7 +6,7 @@ import type { PeerId } from "../entry.ts";
 import type { RegionMeta } from "../region.ts";
 import { type ApplyState, putApplyState, putRegionState } from "./local-records.ts";
 import { noteKey } from "./log-notes.ts";
-import { encodePeerNote } from "./peer-note.ts";
+import { decodePeerNote, encodePeerNote } from "./peer-note.ts";
 import type { RaftLog } from "./raft-log.ts";
 import type { SnapshotTransfer } from "./snapshot-transfer.ts";
 import type { Tombstone } from "./tombstone.ts";
@@ -59,8 +59,13 @@ export class Graveyard {
   /** As the engine knows it from an earlier life. */
   restore(leaving: Leaving): void {
     this.#note(leaving, leaving.own);
+    const group = this.#parts.log.group(leaving.own.id);
+    if (group === null) return;
+    // A successor that waits for its first snapshot: its vote is in there, and stays given (R11).
+    const note = group.notes.get(noteKey.peer);
+    if (note !== undefined && decodePeerNote(note) > leaving.peerId) return;
     // Its records went with it, or some part of them is garbage that nobody reads.
-    if (this.#parts.log.group(leaving.own.id) !== null) this.destroyLog(leaving.own.id);
+    this.destroyLog(leaving.own.id);
   }
 
   /** `region` says that the peer is none of its members. False: the engine has no room to say so. */

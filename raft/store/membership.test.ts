@@ -1,6 +1,7 @@
 // Goal: a region's peers change by its own log: who comes learns first, who goes leaves nothing behind.
 // Method: stores of the simulated world; logs so short that whoever comes needs a snapshot.
 import { expect, test } from "vitest";
+import { snapshotBeforeIntent } from "../../failpoints/catalog.ts";
 import { inSimulation } from "../../sim/in-simulation.test-support.ts";
 import { StoreCluster, regionOf } from "./store-cluster.test-support.ts";
 
@@ -114,6 +115,31 @@ test("a peer that was removed while it was away is told, and leaves nothing", as
       const back = await cluster.change(await cluster.leaderOf(1), [{ op: "addLearner", peerId: 500, storeId }]);
       expect(back.kind).toBe("done");
       await cluster.until("another peer is there", () => away.words("k") === "a,");
+    },
+  });
+});
+
+test("who comes after a removed peer keeps its term over a restart that is before its first snapshot", async () => {
+  await inSimulation({
+    seed: 16,
+    run: async (world) => {
+      const cluster = new StoreCluster(world, 3, short);
+      await cluster.start([regionOf(1, [1, 2, 3])]);
+      await cluster.say(1, "k=a");
+      const leader = await cluster.leaderOf(1);
+      const other = cluster.node((leader.storeId % 3) + 1);
+      const { storeId } = other;
+      await cluster.change(leader, [{ op: "remove", peerId: 100 + storeId, storeId }]);
+      await cluster.until("it is gone, and its log", () => other.log?.group(1) === null);
+      for (let i = 0; i < 30; i++) await cluster.say(1, `k=${i}`);
+      other.machine.failpoints.crashKind = "power";
+      other.machine.failpoints.arm(snapshotBeforeIntent, { kind: "crash", percent: 100, count: 1 });
+      await cluster.change(await cluster.leaderOf(1), [{ op: "addLearner", peerId: 500, storeId }]);
+      await cluster.until("its snapshot has come", () => !other.machine.up);
+      for (const node of cluster.nodes) node.crash();
+      await other.boot();
+      await world.sleep(1_000);
+      expect(other.log?.group(1)?.hard.term).toBeGreaterThan(0);
     },
   });
 });

@@ -168,6 +168,7 @@ export class Peer implements RegionHost, ApplierOwner {
   // What comes from the store.
 
   message(from: number, message: Message): void {
+    assert(message.to === this.peerId, "a message reaches whom it is for");
     if (this.storeOf(message.from) === 0) this.#heardFrom.set(message.from, from);
     this.#step({ kind: "message", message });
     this.#context.dirty(this);

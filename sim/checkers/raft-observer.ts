@@ -44,6 +44,8 @@ export class RaftObserver {
   /** By peer: what was seen committed, in this incarnation. */
   readonly #seen = new Map<PeerId, { incarnation: number; commit: LogIndex }>();
   readonly #hards = new Map<PeerId, HardState>();
+  /** By peer: what it is, in which process and term. */
+  readonly #offices = new Map<PeerId, string>();
   /** By term: whom each peer has granted its vote. */
   readonly #votes = new Map<Term, Map<PeerId, PeerId>>();
 
@@ -72,6 +74,7 @@ export class RaftObserver {
     if (raft === null) return;
     const status = raft.status();
     if (status.role === "leader") this.#leads(peer, status);
+    this.#stands(peer, status);
     const seen = this.#seen.get(id);
     const known = seen?.incarnation === incarnation ? seen.commit : 0;
     if (status.committed < known) this.#fail("state-machine", `${id} takes back what it committed`);
@@ -150,6 +153,19 @@ export class RaftObserver {
     }
     // The commit is a hint that needs no sync: a crash may take it back.
     this.#hards.set(id, hard);
+  }
+
+  /** Whoever begins to stand has applied all changes of members that it knows to be committed. */
+  #stands(peer: ObservedPeer, { id, role, term, applied, committed }: Status): void {
+    const office = `${peer.incarnation} ${role} ${term}`;
+    if (this.#offices.get(id) === office) return;
+    this.#offices.set(id, office);
+    if (role !== "preCandidate" && role !== "candidate") return;
+    for (let index = applied + 1; index <= committed; index++) {
+      const at = peer.raft?.termAt(index) ?? noTerm;
+      if (this.#written.get(index)?.get(at)?.entry.kind !== "conf") continue;
+      this.#fail("campaign", `${id} stands in term ${term} without having applied ${index}, a change of members`);
+    }
   }
 
   #leads(peer: ObservedPeer, { id, term }: Status): void {

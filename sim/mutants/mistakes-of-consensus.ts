@@ -203,7 +203,7 @@ export const consensusMistakes: readonly ClassicMistake[] = [
     id: 34,
     what: "An answer belongs to the entry of its index and term.",
     planted: [
-      "store-answers-by-index-alone", "store-keeps-overwritten-proposals", "txn-server-answers-mixed-up",
+      "store-answers-by-index-alone", "store-forgets-overwritten-proposals", "txn-server-answers-mixed-up",
       "answers-of-a-request-swapped",
     ],
   },

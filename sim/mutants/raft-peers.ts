@@ -74,16 +74,6 @@ export const raftPeerMutants: readonly Mutant[] = [
     why: "A store that gets a snapshot while its log is cut dies of it.",
   },
   {
-    name: "store-log-not-held-for-snapshots",
-    file: "raft/store/log-keeper.ts",
-    find: `    if (held !== null) floor = Math.min(floor, held);
-`,
-    replace: ``,
-    oracles: ["liveness"],
-    scenario: "raft-store",
-    why: "A follower gets one snapshot after the other and never comes up to date.",
-  },
-  {
     name: "store-leads-before-it-knows",
     file: "raft/store/peer-office.ts",
     find: `    if (!this.isLeader || this.#leadingTerm !== 0 || term !== this.#term) return false;`,
@@ -202,7 +192,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     find: `    if (!engine.hasRoom(batch.byteLength)) return false;
 `,
     replace: ``,
-    oracles: ["errors"],
+    oracles: ["errors", "exception"],
     scenario: "raft-store",
     why: "A store whose engine is full dies when a peer is taken from it.",
   },
@@ -264,5 +254,16 @@ export const raftPeerMutants: readonly Mutant[] = [
     oracles: lost,
     scenario: "raft-store",
     why: "A crash while a snapshot is installed leaves records that the log does not lead to (R8, R9).",
+  },
+  {
+    name: "store-tombstone-takes-its-successors-log",
+    file: "raft/store/graveyard.ts",
+    find: `    if (note !== undefined && decodePeerNote(note) > leaving.peerId) return;
+`,
+    replace: `    if (note !== undefined && decodePeerNote(note) === 0) return;
+`,
+    oracles: ["durability", "term", "election-safety"],
+    scenario: "raft-store",
+    why: "A restart takes the vote of a peer whose predecessor on that store was removed (R11).",
   },
 ];

@@ -85,13 +85,14 @@ export const raftRuntimeMutants: readonly Mutant[] = [
     why: "A client is told that its write did not happen, and then it does.",
   },
   {
-    name: "store-keeps-overwritten-proposals",
+    name: "store-forgets-overwritten-proposals",
     file: proposals,
-    find: `    while (this.count > 0 && (this.#placed[this.#placed.length - 1] as Placed).index >= index) {`,
-    replace: `    while (this.count > 1 && (this.#placed[this.#placed.length - 1] as Placed).index >= index) {`,
+    find: `      else drop(next.proposal, "not-leader");
+`,
+    replace: ``,
     oracles: wrongReply,
     scenario,
-    why: "Whoever proposed in an earlier office waits for ever, or gets the answer of another.",
+    why: "Whoever proposed in an earlier office waits for ever.",
   },
   {
     name: "store-reads-at-once",
@@ -109,7 +110,7 @@ export const raftRuntimeMutants: readonly Mutant[] = [
     replace: `    const ready = this.#waiting.filter(({ index }) => index <= applied + 1);`,
     oracles: ["linearizability", "reply"],
     scenario,
-    why: "A read does not see the last acknowledged write.",
+    why: "A read is answered before what it must see is applied, and once more behind it.",
   },
   {
     name: "store-reads-never-refused",
@@ -161,7 +162,7 @@ export const raftRuntimeMutants: readonly Mutant[] = [
     file: "raft/store/restored.ts",
     find: `if (kind === "conf") confs.push(index);`,
     replace: `if (kind === "conf" && index < applied) confs.push(index);`,
-    oracles: ["exception", "leader-completeness", "election-safety", "state-machine", "history"],
+    oracles: ["campaign", "exception", "leader-completeness", "election-safety", "state-machine", "history"],
     scenario,
     why: "After a restart a peer stands for election that has not applied its removal.",
   },
