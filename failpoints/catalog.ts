@@ -69,6 +69,15 @@ export const snapshotAfterDone: Failpoint = { name: "raft/store/snapshot-after-d
 /** A removed peer's tombstone is durable, its log still exists. */
 export const tombstoneBeforeLog: Failpoint = { name: "raft/store/tombstone-before-log", allows: ["crash"] };
 
+/** A region is divided in the engine's memory, nothing of its children is in the Raft log. */
+export const splitAfterApply: Failpoint = { name: "raft/store/split-after-apply", allows: ["crash"] };
+
+/** A child's log begins, durably; its records may be lost. */
+export const splitAfterLog: Failpoint = { name: "raft/store/split-after-log", allows: ["crash"] };
+
+/** A child's records and the beginning of its log are durable, nobody has heard of it. */
+export const splitBeforePublish: Failpoint = { name: "raft/store/split-before-publish", allows: ["crash"] };
+
 export const failpoints: readonly Failpoint[] = [
   walBeforeSync,
   walAfterSync,
@@ -85,4 +94,7 @@ export const failpoints: readonly Failpoint[] = [
   snapshotAfterReplace,
   snapshotAfterDone,
   tombstoneBeforeLog,
+  splitAfterApply,
+  splitAfterLog,
+  splitBeforePublish,
 ];

@@ -17,6 +17,7 @@ export type EpochCommand =
   | "prepare-merge"
   | "commit-merge"
   | "rollback-merge"
+  | "bump-version"
   | "unfenced";
 
 interface Checks {
@@ -31,6 +32,7 @@ const checks: Readonly<Record<EpochCommand, Checks>> = {
   "prepare-merge": { version: true, confVer: true },
   "commit-merge": { version: true, confVer: true },
   "rollback-merge": { version: true, confVer: true },
+  "bump-version": { version: true, confVer: false },
   unfenced: { version: false, confVer: false },
 };
 
@@ -68,6 +70,11 @@ export function epochAfterCommitMerge(source: RegionEpoch, target: RegionEpoch):
 
 export function epochAfterRollbackMerge(source: RegionEpoch): RegionEpoch {
   return { version: source.version + 1, confVer: source.confVer };
+}
+
+/** Of a region that nothing else happens to: what was meant for the version before does nothing any more. */
+export function epochAfterBump(epoch: RegionEpoch): RegionEpoch {
+  return { version: epoch.version + 1, confVer: epoch.confVer };
 }
 
 export function epochEquals(a: RegionEpoch, b: RegionEpoch): boolean {

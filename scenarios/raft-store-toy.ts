@@ -1,6 +1,8 @@
-import { versionMax } from "../core/bytes/record.ts";
+import { columnFamily, versionMax } from "../core/bytes/record.ts";
 import type { VersionedBatch } from "../core/engine/versioned-batch.ts";
+import { type RegionMeta, rangeContains } from "../raft/region.ts";
 import type { HistoryHash } from "../raft/store/history-hash.ts";
+import { machineStateKey } from "../raft/store/machine-state.ts";
 import type { CommittedEntry, ProposalEnd, RegionHost, RegionMachine } from "../raft/store/region-machine.ts";
 import type { World } from "../sim/world.ts";
 import type { StoreWitness } from "./raft-store-witness.ts";
@@ -41,16 +43,11 @@ export interface ToyParts {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const families = { register: 0, counter: 1, tally: 2 } as const;
+const families = { register: 0, counter: 1 } as const;
 
 /** Counters are in a family in which only the newest record counts, registers in the one with versions. */
 export function isCounter(key: string): boolean {
   return key.includes("/c");
-}
-
-/** Below all keys of the region, and in its range: how many entries its machine has applied. */
-export function tallyKey(region: number): string {
-  return `${regionPrefix(region)}#`;
 }
 
 export function regionPrefix(region: number): string {
@@ -104,9 +101,14 @@ export class ToyMachine implements RegionMachine {
         if (isAnswered) this.#parts.world.fail("reply", `${this.#parts.store}: a read is answered twice`);
         isAnswered = true;
         this.#reads--;
-        done(ok && !this.#closed ? { value: this.valueOf(key) } : false);
+        done(ok && !this.#closed && this.holds(key) ? { value: this.valueOf(key) } : false);
       }),
     );
+  }
+
+  /** It is in the region, as applied here. */
+  holds(key: string): boolean {
+    return rangeContains(this.#host.region, encoder.encode(key));
   }
 
   /** As applied here. */
@@ -115,8 +117,14 @@ export class ToyMachine implements RegionMachine {
     return this.#stored(family, key);
   }
 
+  /** How many entries the machine has applied: what it keeps outside of its range. */
   get count(): number {
-    return Number(this.#stored(families.tally, tallyKey(this.#host.region.id)) ?? "0");
+    const record = this.#host.store.newest(columnFamily.local, machineStateKey(this.#host.region.id), versionMax);
+    return record === null || record.value === null ? 0 : Number(decoder.decode(record.value));
+  }
+
+  split(children: readonly RegionMeta[], batch: VersionedBatch): void {
+    for (const { id } of children) this.#tally(id, 0, batch);
   }
 
   apply(entries: readonly CommittedEntry[], batch: VersionedBatch, hash: HistoryHash): void {
@@ -137,8 +145,7 @@ export class ToyMachine implements RegionMachine {
     const last = entries.at(-1);
     if (last !== undefined) {
       witness.hashed(store, region, last.index, hash);
-      const tally = encoder.encode(`${count}`);
-      batch.set(families.tally, encoder.encode(tallyKey(region)), this.#host.store.nextVersion(), tally);
+      this.#tally(region, count, batch);
     }
   }
 
@@ -193,6 +200,11 @@ export class ToyMachine implements RegionMachine {
     if (value === null) batch.delete(family, bytes, version);
     else batch.set(family, bytes, version, encoder.encode(value));
     return { kind: "done", previous, value };
+  }
+
+  #tally(region: number, count: number, batch: VersionedBatch): void {
+    const value = encoder.encode(`${count}`);
+    batch.set(columnFamily.local, machineStateKey(region), this.#host.store.nextVersion(), value);
   }
 
   // oxlint-disable-next-line max-params -- the entry, and what became of it

@@ -1,5 +1,6 @@
 import type { Clock } from "../../core/env/clock.ts";
 import { peerOnStore } from "../region.ts";
+import { type SplitItem, splitEntry } from "./admin-entry.ts";
 import type { PeerChange } from "./peer-change.ts";
 import type { Peer } from "./peer.ts";
 import type { ChangeDone } from "./requests.ts";
@@ -40,6 +41,17 @@ export class RaftAdmin {
     const reason = peer === null ? `region ${regionId} is not here` : newVoterProblem(peer, changes);
     if (peer !== null && reason === null) peer.intake.changePeers(changes, done);
     else this.#clock.soon(() => done({ kind: "refused", reason: reason ?? "" }));
+  }
+
+  /**
+   * Divides a region at the keys of `items`, whose ids were given out for this. `done` tells of the region and its
+   * children as they are applied here.
+   */
+  split(regionId: number, items: readonly SplitItem[], done: ChangeDone): void {
+    const peer = this.#find(regionId);
+    const refused = (reason: string): void => this.#clock.soon(() => done({ kind: "refused", reason }));
+    if (peer === null || peer.leadingTerm === 0) return refused("this store does not lead the region");
+    peer.intake.command(splitEntry(peer.region, items), done);
   }
 
   transferLeader(regionId: number, storeId: number, done: (outcome: TransferOutcome) => void): void {

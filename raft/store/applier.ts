@@ -5,12 +5,14 @@ import { VersionedBatch } from "../../core/engine/versioned-batch.ts";
 import type { VersionedStore } from "../../core/engine/versioned-store.ts";
 import { decodeConfChange } from "../conf-change.ts";
 import { type Entry, type LogIndex, type Term, entryBytes } from "../entry.ts";
-import { type RegionMeta, peerById, regionLayout } from "../region.ts";
-import { dataOf, versionOfData } from "./entry-envelope.ts";
+import { type RegionMeta, peerById, peerOnStore, regionLayout } from "../region.ts";
+import { type AdminEffect, effectOf } from "./admin-entry.ts";
+import { adminOf, dataOf, isAdmin, versionOfData } from "./entry-envelope.ts";
 import { HistoryHash } from "./history-hash.ts";
 import { type ApplyState, putApplyState, putRegionState } from "./local-records.ts";
 import { regionAfterPeers } from "./peer-change.ts";
 import type { CommittedEntry, RegionMachine } from "./region-machine.ts";
+import { bootstrapIndex, bootstrapTerm } from "./tombstone.ts";
 
 export interface ApplierLimits {
   readonly applyEntriesMax: number;
@@ -20,8 +22,11 @@ export interface ApplierLimits {
 /** Whose entries are applied. */
 export interface ApplierOwner {
   readonly peerId: number;
+  readonly storeId: number;
   readonly region: RegionMeta;
   readonly machine: RegionMachine;
+  /** Which of the children of a split begin here; the others were here before, and are not any more. */
+  childrenHere(children: readonly RegionMeta[]): readonly RegionMeta[];
   /** What this peer proposed at that place; 0: it was another. */
   proposalAt(index: LogIndex, term: Term): number;
   /** A run is in the engine. */
@@ -37,7 +42,22 @@ export interface AppliedRun {
   readonly ticket: number;
   /** A configuration entry: the region after it, which is the one before where the entry did nothing. */
   readonly conf: RegionMeta | null;
+  /** A command to the region itself, done or refused. */
+  readonly admin: AdminRun | null;
   readonly told: boolean;
+}
+
+export interface AdminRun {
+  readonly effect: AdminEffect;
+  /** Those of its children that begin on this store: their records are in the batch. */
+  readonly born: readonly Birth[];
+}
+
+/** A child of a split, on this store. */
+export interface Birth {
+  readonly region: RegionMeta;
+  readonly peerId: number;
+  readonly state: ApplyState;
 }
 
 /** A run that waits for room in the engine. */
@@ -46,6 +66,7 @@ interface Prepared {
   readonly state: ApplyState;
   readonly entries: number;
   readonly conf: RegionMeta | null;
+  readonly admin: AdminRun | null;
   /** The machine has put something into it. */
   readonly told: boolean;
 }
@@ -106,28 +127,32 @@ export class Applier {
     assert(this.pending, "a step applies something");
     const run = this.#prepared ?? this.#prepare();
     if (!this.#store.hasRoom(run.batch.byteLength)) {
-      this.#prepared = run;
+      // Whether a child begins here is judged in the turn in which it does.
+      if (run.admin === null) this.#prepared = run;
       return false;
     }
+    if (run.admin !== null) this.#take();
     this.#prepared = null;
     const ticket = this.#store.apply(run.batch);
     this.#state = run.state;
     this.#recent.push(run.state);
     if (this.#recent.length > recentMax) this.#recent.shift();
-    const { entries, conf, told } = run;
-    this.#owner.applied({ index: run.state.index, term: run.state.term, entries, ticket, conf, told });
+    const { entries, conf, admin, told } = run;
+    this.#owner.applied({ index: run.state.index, term: run.state.term, entries, ticket, conf, admin, told });
     return true;
   }
 
   #prepare(): Prepared {
-    const first = this.#take();
-    assert(first.index === this.#state.index + 1, "entries are applied one after the other");
     const hash = new HistoryHash(this.#state.high, this.#state.low);
     const batch = new VersionedBatch();
+    const next = this.#peek();
+    assert(next?.index === this.#state.index + 1, "entries are applied one after the other");
+    if (isAlone(next) && next.kind === "normal") return this.#prepareAdmin(next, batch, hash);
+    const first = this.#take();
     return first.kind === "conf" ? this.#prepareConf(first, batch, hash) : this.#prepareRun(first, batch, hash);
   }
 
-  /** Entries up to the next configuration entry: that one may change what those behind it mean. */
+  /** Entries up to the next one that may change what those behind it mean. */
   #prepareRun(first: Entry, batch: VersionedBatch, hash: HistoryHash): Prepared {
     const { applyEntriesMax, applyBytesMax } = this.#limits;
     const committed: CommittedEntry[] = [];
@@ -135,7 +160,7 @@ export class Applier {
     let count = 1;
     let bytes = entryBytes(first);
     this.#admit(entry, committed);
-    for (let next = this.#peek(); next !== null && next.kind !== "conf"; next = this.#peek()) {
+    for (let next = this.#peek(); next !== null && !isAlone(next); next = this.#peek()) {
       bytes += entryBytes(next);
       if (count >= applyEntriesMax || bytes > applyBytesMax) break;
       entry = this.#take();
@@ -143,7 +168,7 @@ export class Applier {
       this.#admit(entry, committed);
     }
     if (committed.length > 0) this.#owner.machine.apply(committed, batch, hash);
-    return this.#seal(entry, batch, hash, { entries: count, conf: null, told: committed.length > 0 });
+    return this.#seal(entry, batch, hash, { entries: count, conf: null, admin: null, told: committed.length > 0 });
   }
 
   #admit(entry: Entry, committed: CommittedEntry[]): void {
@@ -161,11 +186,39 @@ export class Applier {
     const change = decodeConfChange(entry.data);
     const after = change === null ? "it is damaged" : regionAfterPeers(region, change);
     hash.number(entry.index);
-    if (typeof after === "string") return this.#seal(entry, batch, hash, { entries: 1, conf: region, told: false });
+    if (typeof after === "string") return this.#seal(entry, batch, hash, alone(region, null));
     hash.bytes(encode(regionLayout, after));
     const state = peerById(after, peerId) === null ? "tombstone" : "normal";
     putRegionState(batch, this.#store, { state, peerId, region: after });
-    return this.#seal(entry, batch, hash, { entries: 1, conf: after, told: false });
+    return this.#seal(entry, batch, hash, alone(after, null));
+  }
+
+  /** It stays in the queue until it is applied: where there is no room, it is judged again. */
+  #prepareAdmin(entry: Entry, batch: VersionedBatch, hash: HistoryHash): Prepared {
+    const owner = this.#owner;
+    owner.proposalAt(entry.index, entry.term);
+    const effect = effectOf(adminOf(entry.data), owner.region);
+    hash.number(entry.index);
+    const here = owner.childrenHere(effect.children);
+    if (effect.refused === null) {
+      for (const region of [effect.region, ...effect.children]) hash.bytes(encode(regionLayout, region));
+      putRegionState(batch, this.#store, { state: "normal", peerId: owner.peerId, region: effect.region });
+      if (here.length > 0) owner.machine.split(here, batch);
+    }
+    const born = here.map((child) => this.#putChild(child, batch, hash));
+    return this.#seal(entry, batch, hash, alone(null, { effect, born }));
+  }
+
+  /** It begins where every region begins, with a history of its own. */
+  #putChild(region: RegionMeta, batch: VersionedBatch, { high, low }: HistoryHash): Birth {
+    const peerId = peerOnStore(region, this.#owner.storeId)?.peerId ?? 0;
+    assert(peerId > 0, "a child has a peer where its parent has one");
+    const hash = new HistoryHash(high, low);
+    hash.number(region.id);
+    putRegionState(batch, this.#store, { state: "normal", peerId, region });
+    const state = { index: bootstrapIndex, term: bootstrapTerm, high: hash.high, low: hash.low };
+    putApplyState(batch, this.#store, region.id, state);
+    return { region, peerId, state };
   }
 
   // oxlint-disable-next-line max-params
@@ -173,7 +226,7 @@ export class Applier {
     last: Entry,
     batch: VersionedBatch,
     hash: HistoryHash,
-    run: Pick<Prepared, "entries" | "conf" | "told">,
+    run: Pick<Prepared, "entries" | "conf" | "admin" | "told">,
   ): Prepared {
     const state = { index: last.index, term: last.term, high: hash.high, low: hash.low };
     putApplyState(batch, this.#store, this.#owner.region.id, state);
@@ -198,3 +251,12 @@ export class Applier {
 
 const queueSlack = 4_096;
 const recentMax = 64;
+
+function alone(conf: RegionMeta | null, admin: AdminRun | null): Pick<Prepared, "entries" | "conf" | "admin" | "told"> {
+  return { entries: 1, conf, admin, told: false };
+}
+
+/** It may change what those behind it mean. */
+function isAlone({ kind, data }: Entry): boolean {
+  return kind === "conf" || (kind === "normal" && isAdmin(data));
+}

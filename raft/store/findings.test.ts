@@ -164,6 +164,7 @@ test("D3: what an append writes does not grow with the number of regions, and is
 
 class Order implements ApplierOwner {
   readonly peerId = 101;
+  readonly storeId = 1;
   region = regionOf(1, [1]);
   readonly calls: string[] = [];
   readonly machine = {
@@ -171,6 +172,10 @@ class Order implements ApplierOwner {
       for (const { index } of entries) this.calls.push(`word ${index} with peers ${this.region.epoch.confVer}`);
     },
   } as unknown as RegionMachine;
+
+  childrenHere(): readonly RegionMeta[] {
+    return [];
+  }
 
   proposalAt(): number {
     return 0;

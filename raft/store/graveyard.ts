@@ -119,6 +119,13 @@ export class Graveyard {
     );
   }
 
+  /** Records of a region that has no peer here, and that nobody covers any more. */
+  sweep(region: RegionMeta): void {
+    if (this.#burials.has(region.id)) return;
+    this.#burials.set(region.id, region);
+    this.#clear(region);
+  }
+
   #clear(region: RegionMeta): void {
     this.#parts.transfer.clear(region, (error) => {
       this.#burials.delete(region.id);

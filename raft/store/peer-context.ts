@@ -6,6 +6,7 @@ import type { Trace } from "../../core/env/trace.ts";
 import type { LogIndex, PeerId } from "../entry.ts";
 import type { Message } from "../message.ts";
 import type { RegionMeta } from "../region.ts";
+import type { AdminRun } from "./applier.ts";
 import type { Peer } from "./peer.ts";
 import type { PeerWatch } from "./peer-watch.ts";
 import type { RaftLog } from "./raft-log.ts";
@@ -39,6 +40,10 @@ export interface PeerContext {
   changed(peer: Peer): void;
   /** It is no member any more, as it was `before`; its batch that says so is in the engine under `ticket`. */
   removed(peer: Peer, before: RegionMeta, ticket: number): void;
+  /** Of `children`, those that begin on this store. */
+  childrenHere(children: readonly RegionMeta[]): readonly RegionMeta[];
+  /** A command to its region is in the engine under `ticket`, done or refused. */
+  administered(peer: Peer, run: AdminRun, ticket: number): void;
   /** A follower needs what the log no longer holds. */
   snapshotWanted(peer: Peer, to: PeerId): void;
   /** Null, or where the log must go on from for those who get a snapshot. */

@@ -2,7 +2,8 @@
 import { assert } from "../../core/assert.ts";
 import type { PeerId } from "../entry.ts";
 import type { Input } from "../input.ts";
-import { wrapData } from "./entry-envelope.ts";
+import { effectOf } from "./admin-entry.ts";
+import { type AdminEntry, wrapAdmin, wrapData } from "./entry-envelope.ts";
 import { type PeerChange, confChangeOf, regionAfterPeers } from "./peer-change.ts";
 import type { Peer } from "./peer.ts";
 import type { PeerContext } from "./peer-context.ts";
@@ -64,6 +65,13 @@ export class PeerIntake {
       return;
     }
     this.#step({ kind: "conf", token: this.#requests.add({ kind: "change", done }), change });
+  }
+
+  /** A command to the region itself. */
+  command(entry: AdminEntry, done: ChangeDone): void {
+    const { refused } = effectOf(entry, this.#peer.region);
+    if (refused !== null) this.#answerLater(() => done({ kind: "refused", reason: refused }));
+    else this.#step({ kind: "propose", token: this.#requests.add({ kind: "change", done }), data: wrapAdmin(entry) });
   }
 
   transfer(to: PeerId): void {

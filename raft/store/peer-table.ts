@@ -5,6 +5,7 @@ import type { PeerId } from "../entry.ts";
 import type { Restored } from "../raft-options.ts";
 import type { RegionMeta } from "../region.ts";
 import { voterConfiguration } from "../voter-configuration.ts";
+import { beginningOfLog } from "./births.ts";
 import type { Graveyard } from "./graveyard.ts";
 import { type ApplyState, putApplyState, putRegionState, readApplyStates, readRegionStates } from "./local-records.ts";
 import { noteKey, storeGroup } from "./log-notes.ts";
@@ -29,8 +30,8 @@ export class PeerTable {
   readonly #parts: PeerTableParts;
   readonly #peers = new Map<number, Peer>();
   #inOrder: readonly Peer[] | null = null;
-  /** Regions whose first peer is being made: nobody else makes one meanwhile. */
-  readonly #beginning = new Set<number>();
+  /** Regions whose first peer is being made: nobody else makes one meanwhile, and their range is taken. */
+  readonly #beginning = new Map<number, RegionMeta>();
 
   constructor(parts: PeerTableParts) {
     this.#parts = parts;
@@ -60,7 +61,7 @@ export class PeerTable {
       const { installing } = peer;
       if (installing !== null) ranges.push(installing);
     }
-    return [...ranges, ...this.#parts.graveyard.ranges()];
+    return [...ranges, ...this.#beginning.values(), ...this.#parts.graveyard.ranges()];
   }
 
   /** Every peer that the engine or the log knows. Throws `NOKV_CORRUPTION` where they contradict each other. */
@@ -74,7 +75,7 @@ export class PeerTable {
         throw new NokvError("NOKV_CORRUPTION", `region ${regionId} has no applied state; restore this store`);
       }
       if (state === "normal") {
-        this.addRegion(peerId, region, applyState);
+        this.#addRegion(peerId, region, applyState);
         continue;
       }
       graveyard.restore({ peerId, own: region, state: applyState });
@@ -91,7 +92,7 @@ export class PeerTable {
     const { id } = region;
     const isKnown = graveyard.tombstone(id) !== null || this.hosted(id) !== null;
     if (stopped() || isKnown || this.#beginning.has(id)) return;
-    this.#beginning.add(id);
+    this.#beginning.set(id, region);
     await new Promise<void>((resolve) => this.#bootstrapLog(region, peerId, resolve));
     // Closed meanwhile: the next life begins it again.
     if (stopped()) return;
@@ -103,8 +104,7 @@ export class PeerTable {
     await new Promise<void>((resolve, reject) => {
       engine.whenDurable(ticket, (error) => (error === null ? resolve() : reject(error)));
     });
-    this.#beginning.delete(id);
-    if (!stopped()) this.addRegion(peerId, region, state);
+    if (!stopped()) this.publish(peerId, region, state);
   }
 
   /** A peer that waits for its first snapshot; null: not now. */
@@ -133,11 +133,27 @@ export class PeerTable {
     if (this.#parts.graveyard.bury({ peerId, own, state: applyState }, region)) this.drop(peer);
   }
 
+  /** Its first peer is about to be made. */
+  reserve(region: RegionMeta): void {
+    this.#beginning.set(region.id, region);
+  }
+
+  /** A first peer is being made. */
+  isReserved(regionId: number): boolean {
+    return this.#beginning.has(regionId);
+  }
+
+  /** The first peer of a region that was reserved; its records are durable, and its log begins. */
+  publish(peerId: PeerId, region: RegionMeta, state: ApplyState): Peer {
+    this.#beginning.delete(region.id);
+    return this.#addRegion(peerId, region, state);
+  }
+
   /** Throws `NOKV_CORRUPTION`. */
-  addRegion(peerId: PeerId, region: RegionMeta, state: ApplyState): void {
+  #addRegion(peerId: PeerId, region: RegionMeta, state: ApplyState): Peer {
     const { context } = this.#parts;
     const restored = restore(context.log, region.id, state.index, voterConfiguration(region));
-    this.#add(new Peer(context, { regionId: region.id, peerId, region, state, restored }));
+    return this.#add(new Peer(context, { regionId: region.id, peerId, region, state, restored }));
   }
 
   drop(peer: Peer): void {
@@ -159,33 +175,22 @@ export class PeerTable {
 
   #bootstrapLog(region: RegionMeta, peerId: PeerId, done: () => void): void {
     const known = this.#peers.get(region.id);
-    const { term, vote } = known?.peerId === peerId ? known.status() : { term: 0, vote: 0 };
     // A vote that it gave before it had a region stays given.
-    const kept = term >= bootstrapTerm ? { term, vote } : { term: bootstrapTerm, vote: 0 };
-    const group = region.id;
-    const start = { index: bootstrapIndex, term: bootstrapTerm };
+    const vow = known?.peerId === peerId ? known.status() : { term: 0, vote: 0 };
     if (known !== undefined) this.drop(known);
-    this.#parts.context.log.submit(
-      [
-        { op: "note", group, key: noteKey.peer, value: null },
-        { op: "snapshot", group, start, meta: new Uint8Array(0) },
-        { op: "hard", group, hard: { ...kept, commit: bootstrapIndex } },
-      ],
-      true,
-      done,
-    );
+    this.#parts.context.log.submit(beginningOfLog(region.id, 0, vow), true, done);
   }
 
   #addUninitialised(regionId: number, peerId: PeerId, restored: Restored): Peer {
     const peer = new Peer(this.#parts.context, { regionId, peerId, region: null, state: noApplyState, restored });
-    this.#add(peer);
-    return peer;
+    return this.#add(peer);
   }
 
-  #add(peer: Peer): void {
+  #add(peer: Peer): Peer {
     this.#peers.set(peer.regionId, peer);
     this.#inOrder = null;
     this.#parts.came(peer);
+    return peer;
   }
 }
 

@@ -264,6 +264,14 @@ export class Peer implements RegionHost, ApplierOwner {
 
   // Of what is applied.
 
+  get storeId(): number {
+    return this.#context.storeId;
+  }
+
+  childrenHere(children: readonly RegionMeta[]): readonly RegionMeta[] {
+    return this.#context.childrenHere(children);
+  }
+
   proposalAt(index: LogIndex, term: Term): number {
     return this.#requests.proposalAt(index, term);
   }
@@ -274,19 +282,16 @@ export class Peer implements RegionHost, ApplierOwner {
     stats.entriesApplied += run.entries;
     this.#keeper.applied(run);
     const before = this.region;
-    if (run.conf !== null) {
-      this.#region = run.conf;
-      this.#step({ kind: "confApplied", conf: voterConfiguration(run.conf) });
-    }
+    const after = run.conf ?? run.admin?.effect.region ?? before;
+    this.#region = after;
+    if (run.conf !== null) this.#step({ kind: "confApplied", conf: voterConfiguration(after) });
     this.#step({ kind: "applied", index: run.index });
     this.#context.dirty(this);
     if (run.told) this.machine.applied();
     this.#requests.applied(run.index);
-    if (run.conf !== null && run.conf !== before) this.#regionChanged(before, run.ticket);
-    if (run.conf !== null) {
-      const { index, term, conf } = run;
-      this.#requests.changed({ index, term, region: conf, isRefused: conf === before });
-    }
+    if (run.admin !== null) this.#context.administered(this, run.admin, run.ticket);
+    if (after !== before) this.#regionChanged(before, run.ticket);
+    this.#requests.changed(run, before);
     if (this.#closed) return;
     if (this.#office.enters(run.term)) {
       this.machine.lead(run.term);

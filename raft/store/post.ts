@@ -18,6 +18,8 @@ import type { Tombstone } from "./tombstone.ts";
 export interface PostOffice {
   peer(regionId: number): Peer | null;
   tombstone(regionId: number): Tombstone | null;
+  /** It comes before its peer, and is delivered again when that is there, or does not come. */
+  keeps(fromStore: number, received: RegionMessage): boolean;
   /** A peer that waits for its first snapshot; null: not now. */
   make(regionId: number, peerId: PeerId): Peer | null;
   /** Another one takes the place of a peer that waits for its first snapshot. */
@@ -60,14 +62,14 @@ export class Post {
     // Entries that are kept borrow what they were read from: it is copied once, for all of them.
     const bytes = type === storeMessage.append ? body.slice() : body;
     try {
-      this.#deliver(fromStore, readMessage(new ByteReader(bytes)));
+      this.deliver(fromStore, readMessage(new ByteReader(bytes)));
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       this.#stats.messagesDropped++;
     }
   }
 
-  #deliver(fromStore: number, received: RegionMessage): void {
+  deliver(fromStore: number, received: RegionMessage): void {
     const { regionId, epoch, message } = received;
     const peer = this.#office.peer(regionId);
     if (peer === null) {
@@ -90,8 +92,10 @@ export class Post {
     const { regionId, message } = received;
     const tombstone = this.#office.tombstone(regionId);
     if (tombstone !== null && message.to <= tombstone.peerId) this.#answerForDead(fromStore, received, tombstone);
-    else if (makesPeer(message.kind)) this.#office.make(regionId, message.to)?.message(fromStore, message);
-    else this.#stats.messagesDropped++;
+    else if (makesPeer(message.kind)) {
+      if (this.#office.keeps(fromStore, received)) return;
+      this.#office.make(regionId, message.to)?.message(fromStore, message);
+    } else this.#stats.messagesDropped++;
   }
 
   /** It was a member of an earlier configuration, and does not know that it is none any more. */

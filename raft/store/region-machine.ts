@@ -49,6 +49,11 @@ export interface RegionMachine {
    * yet. Deterministic: `hash` takes each effect in a form that is the same on all replicas.
    */
   apply(entries: readonly CommittedEntry[], batch: VersionedBatch, hash: HistoryHash): void;
+  /**
+   * The region is about to be divided, and `children` begin on this store: what each of them has to know beyond the
+   * records of its range (`machineStateKey`) goes into `batch`. The same on all replicas; a machine of each follows.
+   */
+  split(children: readonly RegionMeta[], batch: VersionedBatch): void;
   /** The batch of the last `apply` is in the engine, with the applied index: answers may go out. */
   applied(): void;
   /** The proposal was not applied by this peer and will not be. */
@@ -57,7 +62,7 @@ export interface RegionMachine {
   lead(term: Term): void;
   /** It does no more. Proposals under way end by `applied` or `dropped`. */
   stepDown(): void;
-  /** `RegionHost.region` is another one. */
+  /** `RegionHost.region` is another one: other peers, another range, or a version of its own. */
   regionChanged(): void;
   /** The peer goes away: nothing is to be asked of the host any more, and everybody who waits is to be told. */
   close(): void;

@@ -2,13 +2,14 @@
 import type { LogIndex, Term } from "../entry.ts";
 import type { DropReason, Ready } from "../ready.ts";
 import type { RegionMeta } from "../region.ts";
+import type { AppliedRun } from "./applier.ts";
 import { Proposals } from "./proposals.ts";
 import { Reads } from "./reads.ts";
 import type { ProposalEnd } from "./region-machine.ts";
 
-/** How a change of peers ended. "unknown": it may still happen. */
+/** How a change of peers, or a command to the region itself, ended. "unknown": it may still happen. */
 export type ChangeOutcome =
-  | { readonly kind: "done"; readonly region: RegionMeta }
+  | { readonly kind: "done"; readonly region: RegionMeta; readonly children: readonly RegionMeta[] }
   | { readonly kind: "refused" | "unknown"; readonly reason: string };
 
 export type ReadDone = (ok: boolean) => void;
@@ -24,15 +25,6 @@ interface PlacedChange {
   readonly index: LogIndex;
   readonly term: Term;
   readonly done: ChangeDone;
-}
-
-/** Where a change of peers stood, and what came of it. */
-export interface AppliedChange {
-  readonly index: LogIndex;
-  readonly term: Term;
-  readonly region: RegionMeta;
-  /** The entry did nothing. */
-  readonly isRefused: boolean;
 }
 
 /** Who waits for what of one peer, from the call to its one answer. */
@@ -116,16 +108,19 @@ export class Requests {
     this.#reads.applied(index);
   }
 
-  changed({ index, term, region, isRefused }: AppliedChange): void {
-    if (this.#changes.length === 0) return;
+  /** `run` is applied; the region was as `before` says. */
+  changed({ index, term, conf, admin }: AppliedRun, before: RegionMeta): void {
+    if (this.#changes.length === 0 || (conf === null && admin === null)) return;
     const settled = this.#changes.filter((change) => change.index <= index || change.term < term);
     this.#changes = this.#changes.filter((change) => !settled.includes(change));
+    const unchanged = conf === before ? "the region's peers had changed when it was applied" : null;
+    const refused = admin?.effect.refused ?? unchanged;
+    const region = conf ?? admin?.effect.region ?? before;
     for (const change of settled) {
       if (change.index !== index || change.term !== term) {
         change.done({ kind: "refused", reason: "another leader's entry took its place" });
-      } else if (isRefused) {
-        change.done({ kind: "refused", reason: "the region's peers had changed when it was applied" });
-      } else change.done({ kind: "done", region });
+      } else if (refused !== null) change.done({ kind: "refused", reason: refused });
+      else change.done({ kind: "done", region, children: admin?.effect.children ?? [] });
     }
   }
 

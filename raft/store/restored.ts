@@ -45,9 +45,13 @@ export const blank: Restored = {
   conf: noConf,
 };
 
-/** A peer that waits for its first snapshot has its hard state, if any. */
+/**
+ * A peer that waits for its first snapshot, or for its parent to be divided, has its hard state, if any. Its log may
+ * have begun, where a crash took the rest of its beginning back: nothing was ever put into it.
+ */
 export function restoreUninitialised(log: RaftLog, id: number): Restored {
-  return restore(log, id, 0, noConf);
+  const { term, vote } = log.group(id)?.hard ?? blank.hard;
+  return { ...blank, hard: { term, vote, commit: 0 } };
 }
 
 /**

@@ -8,6 +8,9 @@ import type { Transport } from "../../net/rpc/transport.ts";
 import type { LogIndex, PeerId } from "../entry.ts";
 import { type RegionMeta, peerOnStore, regionProblem } from "../region.ts";
 import { RaftAdmin } from "./admin.ts";
+import type { AdminRun } from "./applier.ts";
+import { Births, finishBirths } from "./births.ts";
+import { EarlyMessages } from "./early-messages.ts";
 import { Graveyard } from "./graveyard.ts";
 import type { Peer } from "./peer.ts";
 import type { PeerContext, StoreWorld } from "./peer-context.ts";
@@ -69,6 +72,8 @@ export class Store implements PeerContext {
   readonly #onFatal: (error: Error) => void;
   readonly #post: Post;
   readonly #table: PeerTable;
+  readonly #births: Births;
+  readonly #early: EarlyMessages;
   readonly #graveyard: Graveyard;
   readonly #turns: Turns;
   readonly #listeners: RegionListener[] = [];
@@ -100,6 +105,13 @@ export class Store implements PeerContext {
       went: (peer) => this.#went(peer),
       stopped: () => this.#stopped,
     });
+    this.#births = new Births({
+      context: this,
+      graveyard: this.#graveyard,
+      table: this.#table,
+      stopped: () => this.#stopped,
+    });
+    this.#early = new EarlyMessages(2 * this.options.raft.electionTicks, (id) => this.#table.isReserved(id));
     this.#turns = new Turns({
       clock: this.world.clock,
       engine: this.engine,
@@ -125,6 +137,7 @@ export class Store implements PeerContext {
     this.#post = new Post(parts.transport, this.storeId, this.stats, {
       peer: (regionId) => this.#table.get(regionId),
       tombstone: (regionId) => this.#graveyard.tombstone(regionId),
+      keeps: (fromStore, received) => this.#early.keeps(fromStore, received),
       make: (regionId, peerId) => this.#table.makeUninitialised(regionId, peerId),
       replace: (peer, peerId) => this.#table.replaceUninitialised(peer, peerId),
       bury: (peer, region) => this.#table.bury(peer, region),
@@ -139,6 +152,7 @@ export class Store implements PeerContext {
   static async open(parts: StoreParts): Promise<Store> {
     const store = new Store(parts);
     await finishSnapshots(store, parts.transfer);
+    await finishBirths(store);
     store.#table.recover();
     store.#tickLater();
     return store;
@@ -228,6 +242,14 @@ export class Store implements PeerContext {
     else this.#post.send(peer, message);
   }
 
+  childrenHere(children: readonly RegionMeta[]): readonly RegionMeta[] {
+    return this.#births.here(children);
+  }
+
+  administered(peer: Peer, run: AdminRun, ticket: number): void {
+    if (run.effect.children.length > 0) this.#births.begin(peer, run, ticket);
+  }
+
   snapshotWanted(peer: Peer, to: PeerId): void {
     this.#senders.wanted(peer, to);
   }
@@ -266,6 +288,7 @@ export class Store implements PeerContext {
       this.stats.ticks++;
       for (const peer of this.#table.sorted()) peer.tick();
       this.admin.tick();
+      for (const { fromStore, received } of this.#early.tick()) this.#post.deliver(fromStore, received);
       this.#senders.tick();
       this.#turns.flush();
     });
@@ -294,6 +317,7 @@ export class Store implements PeerContext {
     this.stats.peersMade++;
     this.changed(peer);
     this.dirty(peer);
+    for (const { fromStore, received } of this.#early.take(peer.regionId)) this.#post.deliver(fromStore, received);
   }
 
   #went(peer: Peer): void {

@@ -47,6 +47,8 @@ export class ToyMachine implements RegionMachine {
     }
   }
 
+  split(): void {}
+
   applied(): void {
     const answers = this.#answers;
     this.#answers = [];

@@ -85,8 +85,8 @@ export const raftPeerMutants: readonly Mutant[] = [
   {
     name: "store-conf-of-the-past",
     file: "raft/store/peer.ts",
-    find: `      this.#step({ kind: "confApplied", conf: voterConfiguration(run.conf) });`,
-    replace: `      this.#step({ kind: "confApplied", conf: voterConfiguration(before) });`,
+    find: `this.#step({ kind: "confApplied", conf: voterConfiguration(after) });`,
+    replace: `this.#step({ kind: "confApplied", conf: voterConfiguration(before) });`,
     oracles: ["any"],
     scenario: "raft-store",
     why: "A leader counts the votes of those who were removed.",

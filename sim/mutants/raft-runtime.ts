@@ -29,10 +29,8 @@ export const raftRuntimeMutants: readonly Mutant[] = [
   {
     name: "store-skips-a-run-without-room",
     file: applier,
-    find: `      this.#prepared = run;
-      return false;`,
-    replace: `      this.#state = run.state;
-      return false;`,
+    find: `      if (run.admin === null) this.#prepared = run;`,
+    replace: `      this.#state = run.state;`,
     oracles: [...wrongState, "liveness", "exception", "contract"],
     scenario,
     why: "While the engine is full, committed writes are lost on one replica.",
@@ -40,7 +38,7 @@ export const raftRuntimeMutants: readonly Mutant[] = [
   {
     name: "store-applies-conf-late",
     file: applier,
-    find: `    for (let next = this.#peek(); next !== null && next.kind !== "conf"; next = this.#peek()) {`,
+    find: `    for (let next = this.#peek(); next !== null && !isAlone(next); next = this.#peek()) {`,
     replace: `    for (let next = this.#peek(); next !== null; next = this.#peek()) {`,
     oracles: [...wrongState, "liveness", "region"],
     scenario,

@@ -5,6 +5,7 @@ import type { VersionedBatch } from "../../core/engine/versioned-batch.ts";
 import type { RangeReply } from "../../coordinator/allocators.ts";
 import type { CoordinatorError } from "../../coordinator/coordinator-error.ts";
 import type { RpcError } from "../../net/rpc/rpc-error.ts";
+import type { RegionMeta } from "../../raft/region.ts";
 import type { HistoryHash } from "../../raft/store/history-hash.ts";
 import type { CommittedEntry, ProposalEnd, RegionHost, RegionMachine } from "../../raft/store/region-machine.ts";
 import type { Command, KeyRange, Response } from "../percolator/command.ts";
@@ -14,7 +15,7 @@ import { writeCommands } from "./command-codec.ts";
 import { EngineView } from "./engine-view.ts";
 import { hintOf, notLeader, staleEpoch } from "./region-errors.ts";
 import { type TxnRegionOptions, entryBytesLimit } from "./region-options.ts";
-import { readGcState } from "./region-state.ts";
+import { putGcState, readGcState } from "./region-state.ts";
 import { type AppliedRun, RunApplier } from "./run-applier.ts";
 import { type Ticket, type TxnRequest, openTickets } from "./txn-request.ts";
 
@@ -105,6 +106,11 @@ export class TxnRegion implements RegionMachine {
   apply(entries: readonly CommittedEntry[], batch: VersionedBatch, hash: HistoryHash): void {
     assert(this.#run === null, "a run is in the engine before the next one is evaluated");
     this.#run = this.#applier.apply(entries, batch, hash);
+  }
+
+  split(children: readonly RegionMeta[], batch: VersionedBatch): void {
+    const { gcFloor: floor, gcSafePoint: safePoint } = this.#view;
+    for (const { id } of children) putGcState(batch, this.#host.store, id, { floor, safePoint });
   }
 
   applied(): void {
