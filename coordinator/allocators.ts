@@ -25,8 +25,8 @@ interface Waiting {
 }
 
 /**
- * Timestamps and ids for whoever asks: the requests of one turn are served together, fences go through the journal, and
- * nothing is told before the journal has confirmed that nobody else could decide meanwhile.
+ * Timestamps and ids for whoever asks: the requests of one turn are served together, fences go through the journal,
+ * and nothing is told before the journal has confirmed that nobody else could decide meanwhile.
  */
 export class Allocators {
   readonly #clock: Clock;
@@ -150,7 +150,8 @@ export class Allocators {
 
   #unavailable(waiting: Waiting, tickets: readonly number[], cause: CoordinatorError): void {
     const message = `no ${waiting.what} now: ${cause.message}`;
-    this.#refuse(waiting, tickets, new CoordinatorError(waiting.unavailable, message));
+    const elsewhere = cause.code === "NOT_LEADER";
+    this.#refuse(waiting, tickets, elsewhere ? cause : new CoordinatorError(waiting.unavailable, message));
   }
 
   #refuse(waiting: Waiting, tickets: readonly number[], error: CoordinatorError): void {

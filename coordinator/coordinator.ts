@@ -70,18 +70,26 @@ export interface Transitions {
 export class Coordinator {
   readonly #env: Env;
   readonly #journal: RootJournal;
-  readonly #allocators: Allocators;
-  readonly #leaders = new LeaderView();
-  readonly #stores: StoreView;
-  readonly #scheduler: Scheduler;
+  readonly #options: CoordinatorOptions;
+  // Of this office: whoever decides next begins anew, above every fence and with no heartbeat.
+  #allocators: Allocators;
+  #leaders = new LeaderView();
+  #stores: StoreView;
+  #scheduler: Scheduler;
+  /** A journal of one process that takes nothing any more says so itself: it is nobody else's to decide then. */
+  #leads: boolean;
   #stopped = false;
 
   constructor(env: Env, journal: RootJournal, options: CoordinatorOptions = coordinatorDefaults) {
     this.#env = env;
     this.#journal = journal;
+    this.#options = options;
     this.#allocators = new Allocators(env.clock, journal, options.clockLeadMsMax);
     this.#stores = new StoreView(options.liveness, env.clock.monotonicUs());
     this.#scheduler = new Scheduler(options.scheduler);
+    this.#leads = journal.status.role === "leader";
+    if (this.#leads) return;
+    journal.watchOffice({ lead: () => this.#lead(), stepDown: () => this.#stepDown() });
   }
 
   get state(): CoordinatorState {
@@ -93,13 +101,20 @@ export class Coordinator {
   }
 
   timestamps(count: number, reply: RangeReply): void {
-    if (this.#stopped) this.#env.clock.soon(() => reply(stopping(), null));
+    const refused = this.#refusal();
+    if (refused !== null) this.#env.clock.soon(() => reply(refused, null));
     else this.#allocators.timestamps(count, reply);
   }
 
   allocateIds(count: number, reply: RangeReply): void {
-    if (this.#stopped) this.#env.clock.soon(() => reply(stopping(), null));
+    const refused = this.#refusal();
+    if (refused !== null) this.#env.clock.soon(() => reply(refused, null));
     else this.#allocators.allocateIds(count, reply);
+  }
+
+  /** `done(null)` when what is answered from then on has everything that anybody published before the call. */
+  confirm(done: (error: CoordinatorError | null) => void): void {
+    this.#journal.confirm(done);
   }
 
   /** The wall clock is right although it is far ahead: timestamps follow it. */
@@ -130,6 +145,8 @@ export class Coordinator {
 
   regionHeartbeat(heartbeat: RegionHeartbeat, reply: HeartbeatReply): void {
     const { region, leaderPeerId, term } = heartbeat;
+    const refused = this.#refusal();
+    if (refused !== null) return this.#answer(reply, refused, null);
     const problem = heartbeatProblem(heartbeat);
     if (problem !== null) return this.#answer(reply, new CoordinatorError("INVALID", problem), null);
     if (this.state.clusterId === 0) return this.#answer(reply, notBootstrapped(), null);
@@ -153,6 +170,11 @@ export class Coordinator {
   }
 
   storeHeartbeat(heartbeat: StoreHeartbeat, reply: StoreReply): void {
+    const refused = this.#refusal();
+    if (refused !== null) {
+      this.#env.clock.soon(() => reply(refused, []));
+      return;
+    }
     const store = this.state.stores.find(({ storeId }) => storeId === heartbeat.storeId);
     if (store?.membership !== "member") {
       const message = `store ${heartbeat.storeId} ${store === undefined ? "has not joined" : "has left"}`;
@@ -184,6 +206,35 @@ export class Coordinator {
   stop(): void {
     this.#stopped = true;
     this.#allocators.stop(stopping());
+  }
+
+  /** Every event of those who decided before is in the journal's state: numbers go on above their fences. */
+  #lead(): void {
+    const { clock } = this.#env;
+    const { clockLeadMsMax, liveness, scheduler } = this.#options;
+    this.#leads = true;
+    this.#allocators = new Allocators(clock, this.#journal, clockLeadMsMax);
+    this.#leaders = new LeaderView();
+    // Silence counts from here: nobody was to tell this member anything before.
+    this.#stores = new StoreView(liveness, clock.monotonicUs());
+    this.#scheduler = new Scheduler(scheduler);
+  }
+
+  /** Whoever waits for a number asks whoever decides now. */
+  #stepDown(): void {
+    this.#leads = false;
+    this.#allocators.stop(this.#notLeading());
+  }
+
+  /** Null: this member decides. */
+  #refusal(): CoordinatorError | null {
+    if (this.#stopped) return stopping();
+    return this.#leads ? null : this.#notLeading();
+  }
+
+  #notLeading(): CoordinatorError {
+    const { leader } = this.#journal.status;
+    return new CoordinatorError("NOT_LEADER", "this member of the Coordinator's group does not lead", leader);
   }
 
   /** Nobody moves anything for a Coordinator that cannot decide. */

@@ -18,9 +18,9 @@ const none = new Uint8Array(0);
 const voter = { peerId: 11, storeId: 1, role: "voter" as const };
 const region: RegionMeta = { id: 1, start: none, end: none, epoch: { version: 1, confVer: 1 }, peers: [voter] };
 const token = { term: 3, index: 40 };
-const healthy: RootStatus = { role: "leader", newest: token, lag: 0, bootstrapRequired: false };
+const healthy: RootStatus = { role: "leader", newest: token, lag: 0, bootstrapRequired: false, leader: 0 };
 const leaderless: RootStatus = { ...healthy, role: "none" };
-const follower: RootStatus = { role: "follower", newest: { term: 3, index: 45 }, lag: 5, bootstrapRequired: false };
+const follower: RootStatus = { ...healthy, role: "follower", newest: { term: 3, index: 45 }, lag: 5, leader: 2 };
 const bootstrap: RootStatus = { ...follower, bootstrapRequired: true };
 
 function view(status: RootStatus, regions: readonly RegionMeta[] = [region]): RootView {

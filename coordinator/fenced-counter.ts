@@ -70,8 +70,8 @@ export class FencedCounter {
   }
 
   /**
-   * The fence to make durable now, or 0: up to `target`, and further if those who wait need it. One at a time, and only
-   * when less than half of the way from what is used up to `target` is left.
+   * The fence to make durable now, or 0: up to `target`, and further if those who wait need it. One at a time, and
+   * only when less than half of the way from what is used up to `target` is left.
    */
   nextFence(floor: number, target: number): number {
     if (this.#proposed !== 0) return 0;

@@ -61,9 +61,9 @@ export function surveyJournal(env: Env, directory: string): JournalSurvey {
 type CreateDone = (error: DiskError | null, file: JournalFile | null, removable: boolean) => void;
 
 /**
- * A new journal file with its checkpoint. It gets its name when its content is durable, and `done(null)` comes when its
- * name is. Until then a crash leaves the one before, or this one, which says the same. `done` may be called inside the
- * call.
+ * A new journal file with its checkpoint. It gets its name when its content is durable, and `done(null)` comes when
+ * its name is. Until then a crash leaves the one before, or this one, which says the same. `done` may be called
+ * inside the call.
  */
 export function createJournalFile(
   env: Env,

@@ -38,9 +38,20 @@ export interface RootJournal {
   propose(event: RootEvent, done: (proposed: Proposed) => void): void;
   /**
    * `done(null)` once it is certain that at some moment after this call nobody else could decide. What was computed
-   * before the call and is told after `done` is then as good as computed now.
+   * before the call and is told after `done` is then as good as computed now; and what was decided by anybody before
+   * the call is in `state`.
    */
   confirm(done: (error: CoordinatorError | null) => void): void;
+  /** Tells from now on when this member begins to decide, and when it does no more; soon, if it does already. */
+  watchOffice(watcher: OfficeWatcher): void;
+}
+
+/** Calls alternate, `lead` first. */
+export interface OfficeWatcher {
+  /** Everything that was decided before is in the journal's state. */
+  lead(): void;
+  /** Another member may decide already. */
+  stepDown(): void;
 }
 
 export interface RootStatus {
@@ -51,4 +62,6 @@ export interface RootStatus {
   readonly lag: number;
   /** A follower that cannot go on from what it has needs a snapshot first. */
   readonly bootstrapRequired: boolean;
+  /** Where the member is reached that decides; 0: nobody knows, or there is no group. */
+  readonly leader: number;
 }

@@ -7,7 +7,14 @@ import { DirectorySync } from "../core/wal/directory-sync.ts";
 import { spaceRetriesMax, spaceRetryUs } from "../core/wal/wal-config.ts";
 import type { Assessment } from "./assess.ts";
 import { CoordinatorError } from "./coordinator-error.ts";
-import { noToken, type Proposed, type RootJournal, type RootStatus, type RootToken } from "./journal.ts";
+import {
+  noToken,
+  type OfficeWatcher,
+  type Proposed,
+  type RootJournal,
+  type RootStatus,
+  type RootToken,
+} from "./journal.ts";
 import {
   createJournalFile,
   enterJournalDirectory,
@@ -121,7 +128,7 @@ export class LocalJournal implements RootJournal {
 
   get status(): RootStatus {
     const role = this.#failure === null && !this.#closing ? "leader" : "none";
-    return { role, newest: this.#token, lag: 0, bootstrapRequired: false };
+    return { role, newest: this.#token, lag: 0, bootstrapRequired: false, leader: 0 };
   }
 
   propose(event: RootEvent, done: (proposed: Proposed) => void): void {
@@ -141,6 +148,11 @@ export class LocalJournal implements RootJournal {
   /** One process that holds the lock is always alone. */
   confirm(done: (error: CoordinatorError | null) => void): void {
     this.#env.clock.soon(() => done(this.#refusal()));
+  }
+
+  /** It decides from its opening to its end. */
+  watchOffice(watcher: OfficeWatcher): void {
+    this.#env.clock.soon(() => watcher.lead());
   }
 
   /** Lets go of the directory once what is under way has ended. What is proposed from now on is refused. */

@@ -57,13 +57,14 @@ export type Dominance =
 
 /**
  * Whether `region` may take its place in the map: it must be newer than everything known under its id or within its
- * range. Over its life a key is covered by descriptors of growing version, so heartbeats that arrive in any order leave
- * the newest at every key.
+ * range. Over its life a key is covered by descriptors of growing version, so heartbeats that arrive in any order
+ * leave the newest at every key.
  *
  * - Under its own id: not older in either part of the epoch, and newer in one.
- * - Of another id: of a lower version. `confVer` says nothing there, it counts each region's own peers. Equal versions
- *   of two ids never share a key in truth: whoever came first stays.
- * - Where a descriptor was that is over, because a part of its range is known to be another's: of a lower version too.
+ * - Of another id: of a lower version. `confVer` says nothing there, it counts each region's own peers. Equal
+ * versions   of two ids never share a key in truth: whoever came first stays.
+ * - Where a descriptor was that is over, because a part of its range is known to be another's: of a lower version
+ * too.
  */
 export function dominance(state: CoordinatorState, region: RegionMeta): Dominance {
   const tombstone = state.tombstones.find(({ regionId }) => regionId === region.id);

@@ -1,18 +1,19 @@
-import { assert } from "../core/assert.ts";
 import { refusal } from "../core/engine/failure.ts";
 import type { Env } from "../core/env/env.ts";
 import type { Address } from "../core/env/network.ts";
 import { NokvError } from "../core/errors.ts";
 import { Coordinator, type CoordinatorOptions, coordinatorDefaults } from "../coordinator/coordinator.ts";
+import type { RootJournal } from "../coordinator/journal.ts";
 import { journalFileBytesMax, LocalJournal } from "../coordinator/local-journal.ts";
-import type { RootEvent } from "../coordinator/root-event.ts";
 import { coordinatorId } from "../coordinator/service/methods.ts";
 import { serveCoordinator } from "../coordinator/service/server.ts";
 import type { NetOptions } from "../net/rpc/options.ts";
 import { Transport } from "../net/rpc/transport.ts";
 import type { RegionMeta } from "../raft/region.ts";
+import { type CoordinatorGroup, openGroupJournal } from "./coordinator-group.ts";
 import { coordinatorVars } from "./coordinator-vars.ts";
 import { Diagnostics } from "./diagnostics.ts";
+import { foundCluster, isFounded } from "./found-cluster.ts";
 import { listenTransport } from "./listen-transport.ts";
 
 export interface CoordinatorNodeConfig {
@@ -27,6 +28,8 @@ export interface CoordinatorNodeConfig {
   readonly owner: string;
   /** Null: nowhere. */
   readonly diagnostics: Address | null;
+  /** Not given: it is alone. */
+  readonly group?: CoordinatorGroup | null;
   readonly coordinator?: CoordinatorOptions;
   readonly network?: Partial<NetOptions>;
   /**
@@ -36,89 +39,98 @@ export interface CoordinatorNodeConfig {
   readonly onFatal?: (error: NokvError) => void;
 }
 
-/** The entry of the Coordinator's state that says which cluster its directory belongs to. */
-const clusterEntry = "cluster-id";
-const clusterVersion = 1;
+/** A Coordinator's journal and the transport that speaks for it, of one that is alone or of a member of a group. */
+export interface JournalParts {
+  readonly journal: RootJournal;
+  readonly transport: Transport;
+  /** What it waits for before it is of use; empty: it serves. */
+  waitingFor(): readonly string[];
+  /** Resolves when it takes part. Rejects with `NokvError`. */
+  begin(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface NodeParts extends JournalParts {
+  readonly coordinator: Coordinator;
+}
 
 /** A Coordinator with its journal and its transport: the whole of a Coordinator's process. */
 export class CoordinatorNode {
   readonly coordinator: Coordinator;
   readonly address: Address;
   readonly diagnostics: Diagnostics | null;
-  readonly #journal: LocalJournal;
-  readonly #transport: Transport;
+  readonly #parts: NodeParts;
   #closing: Promise<void> | null = null;
 
   constructor(parts: NodeParts, address: Address, diagnostics: Diagnostics | null) {
     this.coordinator = parts.coordinator;
-    this.#journal = parts.journal;
-    this.#transport = parts.transport;
+    this.#parts = parts;
     this.address = address;
     this.diagnostics = diagnostics;
   }
 
   /** Whoever waits for an answer hears that the connection is gone. May be called again. */
   close(): Promise<void> {
-    this.#closing ??= closeParts(this, this.diagnostics);
+    this.#closing ??= closeParts(this.#parts, this.diagnostics);
     return this.#closing;
   }
 
-  get journal(): LocalJournal {
-    return this.#journal;
+  get journal(): RootJournal {
+    return this.#parts.journal;
   }
 
   get transport(): Transport {
-    return this.#transport;
+    return this.#parts.transport;
+  }
+
+  waitingFor(): readonly string[] {
+    return this.#parts.waitingFor();
   }
 }
 
-interface NodeParts {
-  readonly coordinator: Coordinator;
-  readonly journal: LocalJournal;
-  readonly transport: Transport;
+/** Tells the first failure, and remembers it. */
+class Ailment {
+  readonly #onFatal: (error: NokvError) => void;
+  message: string | null = null;
+
+  constructor(onFatal: (error: NokvError) => void) {
+    this.#onFatal = onFatal;
+  }
+
+  tell(error: NokvError): void {
+    if (this.message !== null) return;
+    this.message = error.message;
+    this.#onFatal(error);
+  }
 }
 
 /**
- * Opens the journal, names a new cluster, and listens. Throws `NokvError`: what the journal's opening throws,
- * `NOKV_FOREIGN_DIRECTORY` when the directory is another cluster's, `NOKV_IO` when an address cannot be taken; then
- * nothing is left open.
+ * Opens the journal, and listens. One that is alone names a new cluster before; in a group whoever leads does. Throws
+ * `NokvError`: what the journal's opening throws, `NOKV_FOREIGN_DIRECTORY` when the directory is another cluster's,
+ * `NOKV_IO` when an address cannot be taken; then nothing is left open.
  */
 export async function openCoordinatorNode(env: Env, config: CoordinatorNodeConfig): Promise<CoordinatorNode> {
-  let ailment: string | null = null;
-  const journal = await LocalJournal.open(env, config.workDir, {
-    owner: config.owner,
-    fileBytesMax: journalFileBytesMax,
-    failed: (error) => {
-      const fatal = refusal(error, `the Coordinator's journal in ${config.workDir} failed`);
-      ailment = fatal.message;
-      config.onFatal?.(fatal);
-    },
-  });
+  const ailment = new Ailment(config.onFatal ?? (() => {}));
+  const failed = (error: NokvError): void => ailment.tell(error);
+  const { group = null } = config;
+  const opened = await (group === null ? openAlone(env, config, failed) : openGroupJournal(env, config, group, failed));
+  const { journal, transport } = opened;
   const coordinator = new Coordinator(env, journal, config.coordinator ?? coordinatorDefaults);
-  const identity = {
-    clusterId: config.clusterId, storeId: coordinatorId, incarnation: journal.token.term, role: "coordinator",
-    features: 0,
-  } as const;
-  const transport = new Transport(env, {
-    identity,
-    options: config.network ?? {},
-    resolve: (_, done) => done(null),
-    hooks: { onMessage: () => {}, onUnreachable: () => {} },
-    streams: null,
-  });
-  const parts = { coordinator, journal, transport };
+  const parts: NodeParts = { ...opened, coordinator };
   let diagnostics: Diagnostics | null = null;
   try {
-    await nameCluster(env, coordinator, config);
-    serveCoordinator(transport, coordinator);
+    if (group === null) await foundCluster(env, coordinator, config);
+    else foundWhenLeading(env, coordinator, journal, config);
+    serveCoordinator(transport, coordinator, () => isFounded(coordinator.state));
     if (config.diagnostics !== null) {
       diagnostics = await Diagnostics.open(env, config.diagnostics, {
-        ailment: () => ailment,
-        waitingFor: () => (journal.status.role === "leader" ? [] : ["a working journal"]),
+        ailment: () => ailment.message,
+        waitingFor: () => parts.waitingFor(),
         vars: () => coordinatorVars(coordinator, journal, transport),
       });
     }
     const address = await listenTransport(transport, config.listen);
+    await parts.begin();
     return new CoordinatorNode(parts, address, diagnostics);
   } catch (error) {
     if (error instanceof NokvError) await closeParts(parts, diagnostics);
@@ -126,44 +138,55 @@ export async function openCoordinatorNode(env: Env, config: CoordinatorNodeConfi
   }
 }
 
-/** A crash may end this anywhere: what is there already changes nothing, and what is missing is added the next time. */
-async function nameCluster(env: Env, coordinator: Coordinator, config: CoordinatorNodeConfig): Promise<void> {
-  const { state } = coordinator;
-  const known = state.config.find(({ name }) => name === clusterEntry);
-  if (known !== undefined && known.value !== config.clusterId) {
-    const [is, asked] = [known.value, config.clusterId].map((name) => JSON.stringify(name));
-    const message = `${config.workDir} is the Coordinator's of cluster ${is}, not of ${asked}: correct cluster_id`;
-    throw new NokvError("NOKV_FOREIGN_DIRECTORY", message, { path: config.workDir });
-  }
-  const events: RootEvent[] = [];
-  if (state.clusterId === 0) {
-    const clusterId = 1 + env.random.u32("node/cluster-id", 0, Math.max(0, env.clock.wallMs()));
-    events.push({ kind: "ClusterBootstrapped", clusterId, clusterVersion });
-  }
-  if (known === undefined) {
-    // Before the name: a directory that has one has been told of its first regions.
-    for (const region of config.firstRegions) events.push({ kind: "RegionBootstrap", region });
-    events.push({ kind: "ConfigSet", name: clusterEntry, value: config.clusterId });
-  }
-  for (const event of events) await publish(coordinator, event);
+async function openAlone(
+  env: Env,
+  config: CoordinatorNodeConfig,
+  failed: (error: NokvError) => void,
+): Promise<JournalParts> {
+  const { workDir, owner, clusterId } = config;
+  const journal = await LocalJournal.open(env, workDir, {
+    owner,
+    fileBytesMax: journalFileBytesMax,
+    failed: (error) => failed(refusal(error, `the Coordinator's journal in ${workDir} failed`)),
+  });
+  const transport = new Transport(env, {
+    identity: { clusterId, storeId: coordinatorId, incarnation: journal.token.term, role: "coordinator", features: 0 },
+    options: config.network ?? {},
+    resolve: (_, done) => done(null),
+    hooks: { onMessage: () => {}, onUnreachable: () => {} },
+    streams: null,
+  });
+  return {
+    journal,
+    transport,
+    waitingFor: () => (journal.status.role === "leader" ? [] : ["a working journal"]),
+    begin: () => Promise.resolve(),
+    close: () => journal.close(),
+  };
 }
 
-function publish(coordinator: Coordinator, event: RootEvent): Promise<void> {
-  return new Promise((resolve, reject) => {
-    coordinator.publish(event, 0, (error, published) => {
-      if (error !== null) {
-        reject(new NokvError("NOKV_IO", `the Coordinator could not begin: ${error.message}`, { cause: error }));
-        return;
-      }
-      assert(published !== null, "an answer is an error or what was published");
-      resolve();
-    });
-  });
+/** A leader that is deposed meanwhile leaves it to the next one. */
+// oxlint-disable-next-line max-params
+function foundWhenLeading(
+  env: Env,
+  coordinator: Coordinator,
+  journal: RootJournal,
+  config: CoordinatorNodeConfig,
+): void {
+  const found = async (): Promise<void> => {
+    try {
+      await foundCluster(env, coordinator, config);
+    } catch (error) {
+      if (!(error instanceof NokvError)) throw error;
+      env.trace.emit("coordinator/not-founded", { why: error.message });
+    }
+  };
+  journal.watchOffice({ lead: () => void found(), stepDown: () => {} });
 }
 
 async function closeParts(parts: NodeParts, diagnostics: Diagnostics | null): Promise<void> {
   diagnostics?.close();
   parts.coordinator.stop();
   parts.transport.close();
-  await parts.journal.close();
+  await parts.close();
 }

@@ -1,5 +1,7 @@
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import type { RootJournal } from "../coordinator/journal.ts";
+import { RaftJournal } from "../coordinator/raft-journal.ts";
+import { memberIdOf } from "../coordinator/service/methods.ts";
 import type { Transport } from "../net/rpc/transport.ts";
 import type { VarTree } from "./metrics-text.ts";
 import { transportVars } from "./transport-vars.ts";
@@ -30,11 +32,35 @@ export function coordinatorVars(coordinator: Coordinator, journal: RootJournal, 
       root: {
         served_token: { term: token.term, index: token.index },
         root_lag: status.lag,
+        bootstrap_required: status.bootstrapRequired,
+        current_token: { term: status.newest.term, index: status.newest.index },
         served_by_leader: status.role === "leader",
         storage_is_leader: status.role === "leader",
+        storage_leader_id: memberIdOf(status.leader),
       },
+      ...(journal instanceof RaftJournal ? { group: groupVars(journal) } : {}),
       stores,
     },
     transport: transportVars(transport),
+  };
+}
+
+/** How a member of a group stands, and, where it leads, how far the others are. */
+function groupVars(journal: RaftJournal): VarTree {
+  const { status, raft, memberId } = journal;
+  return {
+    member_id: memberId,
+    role: status.role,
+    is_leader: status.role === "leader",
+    leader: memberIdOf(status.leader),
+    term: raft.term,
+    lag: status.lag,
+    committed: raft.committed,
+    applied: raft.applied,
+    log_begins_behind: raft.base,
+    log_ends_at: raft.last,
+    members: raft.peers.map(({ id, match, state, recentlyActive }) => ({
+      member_id: id, state, active: recentlyActive, lag: raft.last - match,
+    })),
   };
 }

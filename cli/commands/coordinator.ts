@@ -50,6 +50,7 @@ export const coordinatorCommand: Command = {
 async function coordinator(given: Options, context: Context): Promise<ExitCode> {
   const topology = readTopologyFile(given);
   const place = topology === null ? null : placeOf(topology, given.integer("id", 1, 1_000));
+  const members = topology?.coordinators ?? [];
   const listen = given.address("addr") ?? place?.listen ?? defaultAddress;
   const diagnostics = given.address("metrics-addr") ?? place?.metrics ?? null;
   const clusterId = given.text("cluster-id") ?? topology?.clusterId ?? "nokv";
@@ -69,6 +70,7 @@ async function coordinator(given: Options, context: Context): Promise<ExitCode> 
         firstRegions: topology?.regions.map(({ region }) => region) ?? [],
         owner: ownerText(),
         diagnostics,
+        group: place === null || place.memberId === 0 ? null : { memberId: place.memberId, members },
         onFatal,
       }),
     announce: (node) => {
@@ -88,6 +90,6 @@ function placeOf({ coordinators }: Topology, id: number | null): CoordinatorPlac
   const ids = coordinators.map(({ memberId }) => memberId).join(", ");
   if (id === null) throw new CommandError(exitCode.usage, `--id: say which member this is, one of ${ids}`);
   const place = coordinators.find(({ memberId }) => memberId === id);
-  if (place !== undefined) throw new CommandError(exitCode.usage, "--config: groups are not served yet");
+  if (place !== undefined) return place;
   throw new CommandError(exitCode.usage, `--id ${id}: the file's members are ${ids}`);
 }

@@ -66,11 +66,11 @@ interface Exchange<Q, A> {
 }
 
 /**
- * The Coordinator from afar, one that is alone or a group of which one member leads. Replies never come inside the call
- * that asked, each exactly once; errors are those of `CoordinatorError`, whether the Coordinator refuses or cannot be
- * reached. Timestamps are asked for again until their deadline, and everything is where there is a group; else once.
- * Nothing is cached: what may be used without the Coordinator (warm routes, a commit timestamp in hand) is its holder's
- * to keep, and a timestamp from a store of them would be older than its request.
+ * The Coordinator from afar, one that is alone or a group of which one member leads. Replies never come inside the
+ * call that asked, each exactly once; errors are those of `CoordinatorError`, whether the Coordinator refuses or
+ * cannot be reached. Timestamps are asked for again until their deadline, and everything is where there is a group;
+ * else once. Nothing is cached: what may be used without the Coordinator (warm routes, a commit timestamp in hand) is
+ * its holder's to keep, and a timestamp from a store of them would be older than its request.
  */
 export class CoordinatorClient {
   readonly #group: GroupCaller;

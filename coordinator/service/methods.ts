@@ -1,6 +1,6 @@
 /**
- * Where the Coordinator is reached in a transport. Ids of stores are given out from 1 upwards, so none ever gets there.
- * Its process says so in its hello: role "coordinator", under this id.
+ * Where the Coordinator is reached in a transport. Ids of stores are given out from 1 upwards, so none ever gets
+ * there. Its process says so in its hello: role "coordinator", under this id.
  */
 export const coordinatorId = 2 ** 52;
 
@@ -25,6 +25,9 @@ export const coordinatorMethod = {
   stores: 7,
   transitions: 8,
   bootstrap: 9,
+  /** 10: askSplit. Between members of a group: */
+  snapshotPart: 11,
+  greet: 12,
 } as const;
 
 export type CoordinatorMethod = keyof typeof coordinatorMethod;

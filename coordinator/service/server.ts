@@ -3,6 +3,7 @@ import type { Handler, IncomingRequest } from "../../net/rpc/incoming-request.ts
 import type { RangeReply } from "../allocators.ts";
 import type { Coordinator } from "../coordinator.ts";
 import { CoordinatorError } from "../coordinator-error.ts";
+import type { RouteRequest } from "../route.ts";
 import { toRpcError } from "./errors.ts";
 import {
   clusterLayout,
@@ -30,30 +31,36 @@ export interface HandlerTable {
 /** An answer is not longer: it has to fit its frame. */
 const answerBytesMax = 1024 * 1024 - 256;
 
-/** Answers the Coordinator's methods on `table`. Once per table; it ends with the transport. */
-export function serveCoordinator(table: HandlerTable, coordinator: Coordinator): void {
+/**
+ * Answers the Coordinator's methods on `table`. Once per table; it ends with the transport. `isFounded`: the cluster
+ * has its name and its first regions; before that nobody is told anything.
+ */
+export function serveCoordinator(table: HandlerTable, coordinator: Coordinator, isFounded = always): void {
   const on = <Q>(method: number, layout: Layout<Q>, answer: (question: Q, request: IncomingRequest) => void): void => {
     table.handle(method, (request) => {
       const decoded = decode(layout, request.payload);
       if (typeof decoded === "string") request.fail({ kind: "malformed", reason: decoded });
+      else if (!isFounded()) request.fail(toRpcError(new CoordinatorError("NOT_LEADER", "the cluster begins")));
       else answer(decoded.value, request);
     });
+  };
+  /** For what must not be older than the request: a member that was deposed may not know it yet. */
+  const confirmed = (request: IncomingRequest, answer: () => void): void => {
+    coordinator.confirm((error) => (error === null ? answer() : request.fail(toRpcError(error))));
   };
   const { timestamps, allocateIds, route, publish, bootstrap } = coordinatorMethod;
   on(timestamps, countLayout, ({ count }, request) => coordinator.timestamps(count, rangeReply(request)));
   on(allocateIds, countLayout, ({ count }, request) => coordinator.allocateIds(count, rangeReply(request)));
-  on(route, routeRequestLayout, (question, request) => {
-    const answer = coordinator.route(question);
-    if (answer instanceof CoordinatorError) request.fail(toRpcError(answer));
-    else respond(request, routeAnswerLayout, answer);
-  });
+  on(route, routeRequestLayout, (question, request) => answerRoute(coordinator, question, request));
   on(publish, publishRequestLayout, ({ event, expectedClusterEpoch }, request) => {
     coordinator.publish(event, expectedClusterEpoch, (error, published) => {
       if (error !== null) request.fail(toRpcError(error));
       else if (published !== null) respond(request, publishedLayout, published);
     });
   });
-  on(bootstrap, clusterLayout, (wanted, request) => answerBootstrap(coordinator, wanted, request));
+  on(bootstrap, clusterLayout, (wanted, request) => {
+    confirmed(request, () => answerBootstrap(coordinator, wanted, request));
+  });
   on(coordinatorMethod.regionHeartbeat, regionHeartbeatLayout, (heartbeat, request) => {
     coordinator.regionHeartbeat(heartbeat, (error, known) => {
       if (error !== null) request.fail(toRpcError(error, known));
@@ -67,10 +74,31 @@ export function serveCoordinator(table: HandlerTable, coordinator: Coordinator):
     });
   });
   on(coordinatorMethod.stores, nothingLayout, (_, request) => {
-    respond(request, storesLayout, { stores: coordinator.stores() });
+    confirmed(request, () => respond(request, storesLayout, { stores: coordinator.stores() }));
   });
   on(coordinatorMethod.transitions, nothingLayout, (_, request) => {
-    respond(request, transitionsLayout, coordinator.transitions());
+    confirmed(request, () => respond(request, transitionsLayout, coordinator.transitions()));
+  });
+}
+
+function always(): boolean {
+  return true;
+}
+
+/** A strong route has everything that was published before it was asked for. */
+function answerRoute(coordinator: Coordinator, question: RouteRequest, request: IncomingRequest): void {
+  const answer = (asked: RouteRequest): void => {
+    const found = coordinator.route(asked);
+    if (found instanceof CoordinatorError) request.fail(toRpcError(found));
+    else respond(request, routeAnswerLayout, found);
+  };
+  if (question.freshness !== "STRONG") return answer(question);
+  // Keys are of the request's own memory, which is gone when it has been handled.
+  const kept = { ...question, key: question.key.slice() };
+  coordinator.confirm((error) => {
+    if (error === null) answer(kept);
+    else if (error.code === "NOT_LEADER") request.fail(toRpcError(error));
+    else request.fail(toRpcError(new CoordinatorError("ROUTE_UNAVAILABLE", error.message)));
   });
 }
 

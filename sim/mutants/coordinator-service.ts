@@ -48,26 +48,22 @@ export const coordinatorServiceMutants: readonly Mutant[] = [
   },
   {
     name: "cluster-named-before-its-regions",
-    file: "node/coordinator-node.ts",
-    find: `    for (const region of config.firstRegions) events.push({ kind: "RegionBootstrap", region });
-    events.push({ kind: "ConfigSet", name: clusterEntry, value: config.clusterId });`,
-    replace: `    events.push({ kind: "ConfigSet", name: clusterEntry, value: config.clusterId });
-    for (const region of config.firstRegions) events.push({ kind: "RegionBootstrap", region });`,
+    file: "node/found-cluster.ts",
+    find: `    for (const region of firstRegions) events.push({ kind: "RegionBootstrap", region });
+    events.push({ kind: "ConfigSet", name: clusterEntry, value: asked });`,
+    replace: `    events.push({ kind: "ConfigSet", name: clusterEntry, value: asked });
+    for (const region of firstRegions) events.push({ kind: "RegionBootstrap", region });`,
     oracles: ["regions", "liveness"],
     scenario,
     why: "A crash in its first moments leaves a Coordinator that never learns who holds which keys.",
   },
   {
     name: "coordinator-listens-before-it-has-a-name",
-    file: "node/coordinator-node.ts",
-    find: `    await nameCluster(env, coordinator, config);
-    serveCoordinator(transport, coordinator);`,
-    replace: `    serveCoordinator(transport, coordinator);
-    void nameCluster(env, coordinator, config).catch((error: unknown) => {
-      if (!(error instanceof NokvError)) throw error;
-    });`,
+    file: "node/found-cluster.ts",
+    find: `  return config.some(({ name }) => name === clusterEntry);`,
+    replace: `  return config.length >= 0;`,
     oracles: ["regions", "answers", "any"],
-    scenario,
+    scenario: "coordinator-group",
     why: "Whoever asks first names the cluster, and finds no regions.",
   },
   {

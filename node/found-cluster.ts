@@ -1,0 +1,65 @@
+import { assert } from "../core/assert.ts";
+import type { Env } from "../core/env/env.ts";
+import { NokvError } from "../core/errors.ts";
+import type { Coordinator } from "../coordinator/coordinator.ts";
+import type { RootEvent } from "../coordinator/root-event.ts";
+import type { CoordinatorState } from "../coordinator/state.ts";
+import type { RegionMeta } from "../raft/region.ts";
+
+/** What a cluster is on its first day. */
+export interface FirstDay {
+  readonly clusterId: string;
+  /** Who holds which keys until leaders say otherwise. */
+  readonly firstRegions: readonly RegionMeta[];
+  /** Of the Coordinator's directory, for messages. */
+  readonly workDir: string;
+}
+
+/** The entry of the Coordinator's state that says which cluster it is. It comes last: with it the rest is there. */
+const clusterEntry = "cluster-id";
+const clusterVersion = 1;
+
+/** The cluster has its name and knows its first regions: from then on the Coordinator answers. */
+export function isFounded({ config }: CoordinatorState): boolean {
+  return config.some(({ name }) => name === clusterEntry);
+}
+
+/**
+ * Names a new cluster. A crash, or another leader, may end this anywhere: what is there already changes nothing, and
+ * what is missing is added the next time. Rejects with `NOKV_FOREIGN_DIRECTORY` when the state is another cluster's,
+ * and `NOKV_IO` when the journal refuses.
+ */
+export async function foundCluster(env: Env, coordinator: Coordinator, firstDay: FirstDay): Promise<void> {
+  const { state } = coordinator;
+  const { clusterId: asked, firstRegions, workDir } = firstDay;
+  const known = state.config.find(({ name }) => name === clusterEntry);
+  if (known !== undefined && known.value !== asked) {
+    const [is, not] = [known.value, asked].map((name) => JSON.stringify(name));
+    const message = `${workDir} is the Coordinator's of cluster ${is}, not of ${not}: correct cluster_id`;
+    throw new NokvError("NOKV_FOREIGN_DIRECTORY", message, { path: workDir });
+  }
+  const events: RootEvent[] = [];
+  if (state.clusterId === 0) {
+    const clusterId = 1 + env.random.u32("node/cluster-id", 0, Math.max(0, env.clock.wallMs()));
+    events.push({ kind: "ClusterBootstrapped", clusterId, clusterVersion });
+  }
+  if (known === undefined) {
+    // Before the name: a directory that has one has been told of its first regions.
+    for (const region of firstRegions) events.push({ kind: "RegionBootstrap", region });
+    events.push({ kind: "ConfigSet", name: clusterEntry, value: asked });
+  }
+  for (const event of events) await publish(coordinator, event);
+}
+
+function publish(coordinator: Coordinator, event: RootEvent): Promise<void> {
+  return new Promise((resolve, reject) => {
+    coordinator.publish(event, 0, (error, published) => {
+      if (error !== null) {
+        reject(new NokvError("NOKV_IO", `the Coordinator could not begin: ${error.message}`, { cause: error }));
+        return;
+      }
+      assert(published !== null, "an answer is an error or what was published");
+      resolve();
+    });
+  });
+}
