@@ -78,6 +78,60 @@ export const splitAfterLog: Failpoint = { name: "raft/store/split-after-log", al
 /** A child's records and the beginning of its log are durable, nobody has heard of it. */
 export const splitBeforePublish: Failpoint = { name: "raft/store/split-before-publish", allows: ["crash"] };
 
+/** Ids of peers were given out for an expansion, its journal does not have them. */
+export const expandAfterReserve: Failpoint = {
+  name: "node/migrate/expand-after-reserve",
+  allows: ["crash"],
+};
+
+/** The journal has the ids, no peer was added under them. */
+export const expandAfterJournal: Failpoint = {
+  name: "node/migrate/expand-after-journal",
+  allows: ["crash"],
+};
+
+/** A target was looked at, the learner was not asked for. */
+export const expandBeforeAdd: Failpoint = {
+  name: "node/migrate/expand-before-add",
+  allows: ["crash"],
+};
+
+/** The learner was asked for, nobody has noted what came of it. */
+export const expandAfterAdd: Failpoint = {
+  name: "node/migrate/expand-after-add",
+  allows: ["crash"],
+};
+
+/** Learners have what their leader has, they do not vote. */
+export const expandAfterVerify: Failpoint = {
+  name: "node/migrate/expand-after-verify",
+  allows: ["crash"],
+};
+
+/** The change of voters was asked for, nobody has seen its end. */
+export const expandAfterPromote: Failpoint = {
+  name: "node/migrate/expand-after-promote",
+  allows: ["crash"],
+};
+
+/** Everybody knows the new voters, the journal does not say that it is over. */
+export const expandAfterSettle: Failpoint = {
+  name: "node/migrate/expand-after-settle",
+  allows: ["crash"],
+};
+
+/** The journal says that learners are being removed, they are still there. */
+export const expandAfterAbortMark: Failpoint = {
+  name: "node/migrate/expand-after-abort-mark",
+  allows: ["crash"],
+};
+
+/** Learners are removed, the journal still has them. */
+export const expandAfterAbort: Failpoint = {
+  name: "node/migrate/expand-after-abort",
+  allows: ["crash"],
+};
+
 export const failpoints: readonly Failpoint[] = [
   walBeforeSync,
   walAfterSync,
@@ -97,4 +151,13 @@ export const failpoints: readonly Failpoint[] = [
   splitAfterApply,
   splitAfterLog,
   splitBeforePublish,
+  expandAfterReserve,
+  expandAfterJournal,
+  expandBeforeAdd,
+  expandAfterAdd,
+  expandAfterVerify,
+  expandAfterPromote,
+  expandAfterSettle,
+  expandAfterAbortMark,
+  expandAfterAbort,
 ];

@@ -11,7 +11,8 @@ import type { CoordinatorPlace, ProcessPlace, Topology } from "./topology.ts";
 const port = 7_000;
 const encoder = new TextEncoder();
 
-export function testTopology(stores: number, bounds: readonly string[]): Topology {
+/** Every region has peers on the first `voters` stores. */
+export function testTopology(stores: number, bounds: readonly string[], voters = stores): Topology {
   const storeIds = Array.from({ length: stores }, (_, i) => i + 1);
   const place = (host: string): ProcessPlace => {
     const address = { host, port };
@@ -19,14 +20,15 @@ export function testTopology(stores: number, bounds: readonly string[]): Topolog
   };
   const regions = bounds.map((start, i) => {
     const id = i + 1;
+    const voting = storeIds.slice(0, voters);
     const region: RegionMeta = {
       id,
       start: encoder.encode(start),
       end: encoder.encode(bounds[id] ?? ""),
       epoch: { version: 1, confVer: 1 },
-      peers: storeIds.map((storeId) => ({ peerId: storeId * 100 + id, storeId, role: "voter" as const })),
+      peers: voting.map((storeId) => ({ peerId: storeId * 100 + id, storeId, role: "voter" as const })),
     };
-    return { region, leaderStoreId: storeIds[i % stores] ?? 0 };
+    return { region, leaderStoreId: storeIds[i % voters] ?? 0 };
   });
   return {
     clusterId: "test",
@@ -83,9 +85,10 @@ export class TestCluster {
   readonly stores: readonly Seat<StoreNode>[];
   readonly fatal: NokvError[] = [];
 
-  constructor(world: World, stores: number, bounds: readonly string[]) {
+  // oxlint-disable-next-line max-params
+  constructor(world: World, stores: number, bounds: readonly string[], voters = stores) {
     this.world = world;
-    this.topology = testTopology(stores, bounds);
+    this.topology = testTopology(stores, bounds, voters);
     const { clusterId, coordinators, regions } = this.topology;
     const { workDir, listen } = coordinators[0] as CoordinatorPlace;
     this.coordinator = new Seat(world.machine("coordinator"), (env) =>

@@ -19,7 +19,7 @@ test("one timestamp, one content, on every replica and by pages of every size", 
       const cluster = new TestCluster(world, 3, [""]);
       await cluster.start();
       await cluster.untilReady();
-      await world.machine("operator").run(async (env) => {
+      const outcome = await world.machine("operator").run(async (env) => {
         const client = openClusterClient(env, { topology: cluster.topology });
         const admin = new ClusterAdmin(env, cluster.topology);
         const expected = new ContentHash();
@@ -58,6 +58,7 @@ test("one timestamp, one content, on every replica and by pages of every size", 
         admin.close();
         client.close();
       });
+      expect(outcome).toMatchObject({ kind: "done" });
       for (const store of cluster.stores) await store.stop();
       await cluster.coordinator.stop();
     },
