@@ -28,7 +28,7 @@ import {
 import type { PeerChange } from "../../raft/store/peer-change.ts";
 import { TxnClient } from "../../txn/remote/txn-client.ts";
 import { AddressBook } from "../address-book.ts";
-import type { Topology } from "../topology.ts";
+import { type Topology, coordinatorIds } from "../topology.ts";
 
 /** What an answer was: the one, or why there is none. */
 export type Told<T> = { readonly value: T; readonly error: null } | { readonly value: null; readonly error: RpcError };
@@ -67,7 +67,7 @@ export class ClusterAdmin {
       hooks: { onMessage: () => {}, onUnreachable: () => {} },
       streams: null,
     });
-    this.#coordinator = new CoordinatorClient(env.clock, this.#transport);
+    this.#coordinator = new CoordinatorClient(env.clock, this.#transport, coordinatorIds(topology));
     book.askWith(this.#coordinator);
     const { clock, random } = env;
     const parts = { clock, random, caller: this.#transport, coordinator: this.#coordinator };
