@@ -27,8 +27,8 @@ import {
 } from "../../raft/store/admin-messages.ts";
 import type { PeerChange } from "../../raft/store/peer-change.ts";
 import { TxnClient } from "../../txn/remote/txn-client.ts";
-import { AddressBook } from "../address-book.ts";
-import { type Topology, coordinatorIds } from "../topology.ts";
+import { AddressBook, coordinatorIds } from "../address-book.ts";
+import type { Topology } from "../topology.ts";
 
 /** What an answer was: the one, or why there is none. */
 export type Told<T> = { readonly value: T; readonly error: null } | { readonly value: null; readonly error: RpcError };
