@@ -59,6 +59,7 @@ export function assess(state: CoordinatorState, event: RootEvent): Assessment {
     case "ClusterVersionRaised":
     case "StoreJoined":
     case "StoreLeft":
+    case "StoreLeaving":
     case "ConfigSet":
     case "ServiceSafePointSet":
     case "ServiceSafePointRemoved":
@@ -98,7 +99,7 @@ export function assess(state: CoordinatorState, event: RootEvent): Assessment {
 
 type ClusterEvent = Extract<RootEvent, {
   readonly kind:
-    | "ClusterBootstrapped" | "ClusterVersionRaised" | "StoreJoined" | "StoreLeft" | "ConfigSet"
+    | "ClusterBootstrapped" | "ClusterVersionRaised" | "StoreJoined" | "StoreLeft" | "StoreLeaving" | "ConfigSet"
     | "ServiceSafePointSet" | "ServiceSafePointRemoved" | "GcSafePointAdvanced";
 }>;
 
@@ -114,6 +115,8 @@ function assessCluster(state: CoordinatorState, event: ClusterEvent): Assessment
       return assessJoin(state, event);
     case "StoreLeft":
       return assessLeave(state, event.storeId);
+    case "StoreLeaving":
+      return assessLeaving(state, event.storeId, event.leaving);
     case "ConfigSet":
       return state.config.some(({ name, value }) => name === event.name && value === event.value) ? completed : open;
     case "ServiceSafePointSet":
@@ -148,6 +151,15 @@ function assessLeave(state: CoordinatorState, storeId: number): Assessment {
   const holding = state.regions.find(({ peers }) => peers.some((peer) => peer.storeId === storeId));
   if (holding === undefined) return open;
   return conflict(`store ${storeId} still holds a replica of region ${describeRegion(holding)}`);
+}
+
+function assessLeaving(state: CoordinatorState, storeId: number, leaving: boolean): Assessment {
+  const known = state.stores.find((store) => store.storeId === storeId);
+  if (known === undefined) return aborted(`store ${storeId} is unknown`);
+  if (known.membership === "left") {
+    return leaving ? completed : aborted(`store ${storeId} has left; its id is not used again`);
+  }
+  return (known.membership === "leaving") === leaving ? completed : open;
 }
 
 function assessSafePoint(

@@ -5,7 +5,7 @@ import type { NumberRange } from "./allocators.ts";
 import { Coordinator, coordinatorDefaults, type Published, type RegionHeartbeat } from "./coordinator.ts";
 import { CoordinatorError } from "./coordinator-error.ts";
 import { LocalJournal } from "./local-journal.ts";
-import type { Operator } from "./planner.ts";
+import type { Operator } from "./operator.ts";
 import type { RootEvent } from "./root-event.ts";
 import type { RouteAnswer, RouteRequest } from "./route.ts";
 import type { StoreHeartbeat } from "./store-view.ts";

@@ -1,15 +1,18 @@
 import type { Env } from "../core/env/env.ts";
 import { peerById, type RegionMeta, regionProblem } from "../raft/region.ts";
 import { Allocators, type RangeReply } from "./allocators.ts";
-import { type Assessment, assess, openChange } from "./assess.ts";
+import { type Assessment, assess } from "./assess.ts";
 import { CoordinatorError } from "./coordinator-error.ts";
 import type { RootJournal, RootToken } from "./journal.ts";
 import { LeaderView } from "./leader-view.ts";
-import { type Operator, planDefaults } from "./planner.ts";
+import { Operations } from "./operations.ts";
+import type { Operator } from "./operator.ts";
+import { planDefaults } from "./plan-view.ts";
 import { dominance } from "./region-map.ts";
 import { type RootEvent, takenId } from "./root-event.ts";
 import { route, type RouteAnswer, type RouteRequest } from "./route.ts";
-import { Scheduler, type SchedulerLimits } from "./scheduler.ts";
+import { type RegionReport, RegionReports } from "./region-report.ts";
+import type { SchedulerLimits } from "./scheduler.ts";
 import type { CoordinatorState, PendingPeerChange, PendingRangeChange, SettledTransition } from "./state.ts";
 import {
   livenessDefaults,
@@ -30,7 +33,7 @@ export interface CoordinatorOptions {
 export const coordinatorDefaults: CoordinatorOptions = {
   clockLeadMsMax: clockLeadMsDefault,
   liveness: livenessDefaults,
-  scheduler: { ...planDefaults, coolingMs: 5_000 },
+  scheduler: { ...planDefaults, coolingMs: 5_000, stuckMs: 10 * 60_000 },
 };
 
 /** What the leader of a region says of it. */
@@ -38,6 +41,8 @@ export interface RegionHeartbeat {
   readonly region: RegionMeta;
   readonly leaderPeerId: number;
   readonly term: number;
+  /** Null: it says nothing beyond. */
+  readonly report?: RegionReport | null;
 }
 
 /** `known`: the descriptor that made the heartbeat stale, for a peer that has missed something. */
@@ -75,7 +80,8 @@ export class Coordinator {
   #allocators: Allocators;
   #leaders = new LeaderView();
   #stores: StoreView;
-  #scheduler: Scheduler;
+  #reports = new RegionReports();
+  #operations: Operations;
   /** A journal of one process that takes nothing any more says so itself: it is nobody else's to decide then. */
   #leads: boolean;
   #stopped = false;
@@ -86,7 +92,7 @@ export class Coordinator {
     this.#options = options;
     this.#allocators = new Allocators(env.clock, journal, options.clockLeadMsMax);
     this.#stores = new StoreView(options.liveness, env.clock.monotonicUs());
-    this.#scheduler = new Scheduler(options.scheduler);
+    this.#operations = this.#operate();
     this.#leads = journal.status.role === "leader";
     if (this.#leads) return;
     journal.watchOffice({ lead: () => this.#lead(), stepDown: () => this.#stepDown() });
@@ -131,7 +137,7 @@ export class Coordinator {
     }
     this.#journal.propose(event, (proposed) => {
       if (proposed.error !== null) return reply(proposed.error, null);
-      this.#leaders.prune(this.state.regions);
+      this.#prune();
       const { assessment, token } = proposed;
       this.#allocators.passById(takenId(event));
       reply(null, { accepted: assessment.accepted, assessment, token });
@@ -144,7 +150,7 @@ export class Coordinator {
   }
 
   regionHeartbeat(heartbeat: RegionHeartbeat, reply: HeartbeatReply): void {
-    const { region, leaderPeerId, term } = heartbeat;
+    const { region, term } = heartbeat;
     const refused = this.#refusal();
     if (refused !== null) return this.#answer(reply, refused, null);
     const problem = heartbeatProblem(heartbeat);
@@ -153,7 +159,7 @@ export class Coordinator {
     const found = dominance(this.state, region);
     if (found.kind === "stale") return this.#answer(reply, stale("a newer descriptor is known"), found.by);
     if (found.kind === "known") {
-      const heard = this.#leaders.hear(region, leaderPeerId, term);
+      const heard = this.#hear(heartbeat);
       return this.#answer(reply, heard ? null : stale("a leader of a later term is known"), null);
     }
     // A newer descriptor stands later in the log than what is known: its leader's term is not lower.
@@ -161,10 +167,10 @@ export class Coordinator {
     const event: RootEvent = { kind: "RegionDescriptorPublished", region };
     this.#journal.propose(event, (proposed) => {
       if (proposed.error !== null) return reply(proposed.error, null);
-      this.#leaders.prune(this.state.regions);
+      this.#prune();
       this.#allocators.passById(takenId(event));
       if (!proposed.assessment.accepted) return reply(stale(proposed.assessment.detail), null);
-      const heard = this.#leaders.hear(region, leaderPeerId, term);
+      const heard = this.#hear(heartbeat);
       reply(heard ? null : stale("a leader of a later term is known"), null);
     });
   }
@@ -176,14 +182,14 @@ export class Coordinator {
       return;
     }
     const store = this.state.stores.find(({ storeId }) => storeId === heartbeat.storeId);
-    if (store?.membership !== "member") {
+    if (store === undefined || store.membership === "left") {
       const message = `store ${heartbeat.storeId} ${store === undefined ? "has not joined" : "has left"}`;
       this.#env.clock.soon(() => reply(new CoordinatorError("UNKNOWN_STORE", message), []));
       return;
     }
     const nowUs = this.#env.clock.monotonicUs();
     this.#stores.hear(heartbeat, nowUs);
-    const operators = this.#operatorsFor(heartbeat.storeId, nowUs);
+    const operators = this.#operations.heard(heartbeat.storeId, nowUs);
     this.#env.clock.soon(() => reply(null, operators));
   }
 
@@ -195,6 +201,15 @@ export class Coordinator {
   route(request: RouteRequest): RouteAnswer | CoordinatorError {
     const { state, token, status } = this.#journal;
     return route({ state, token, status, leaderOf: (id) => this.#leaders.of(id) }, request);
+  }
+
+  /** What the last plan asks for, and what is reported of a region; for people. */
+  get operations(): Pick<Operations, "planned" | "replicas"> {
+    return this.#operations;
+  }
+
+  reportOf(regionId: number): RegionReport | null {
+    return this.#reports.of(regionId);
   }
 
   transitions(): Transitions {
@@ -211,13 +226,14 @@ export class Coordinator {
   /** Every event of those who decided before is in the journal's state: numbers go on above their fences. */
   #lead(): void {
     const { clock } = this.#env;
-    const { clockLeadMsMax, liveness, scheduler } = this.#options;
+    const { clockLeadMsMax, liveness } = this.#options;
     this.#leads = true;
     this.#allocators = new Allocators(clock, this.#journal, clockLeadMsMax);
     this.#leaders = new LeaderView();
     // Silence counts from here: nobody was to tell this member anything before.
     this.#stores = new StoreView(liveness, clock.monotonicUs());
-    this.#scheduler = new Scheduler(scheduler);
+    this.#reports = new RegionReports();
+    this.#operations = this.#operate();
   }
 
   /** Whoever waits for a number asks whoever decides now. */
@@ -237,17 +253,27 @@ export class Coordinator {
     return new CoordinatorError("NOT_LEADER", "this member of the Coordinator's group does not lead", leader);
   }
 
-  /** Nobody moves anything for a Coordinator that cannot decide. */
-  #operatorsFor(storeId: number, nowUs: number): readonly Operator[] {
-    const { state, status } = this.#journal;
-    if (status.role !== "leader") return [];
-    const view = {
-      stores: this.#stores.list(state, nowUs),
-      regions: state.regions,
-      leaderOf: (id: number) => this.#leaders.of(id),
-      isBusy: (id: number) => openChange(state, id) !== null,
-    };
-    return this.#scheduler.next(storeId, view, nowUs);
+  #operate(): Operations {
+    return new Operations({
+      journal: this.#journal,
+      allocators: this.#allocators,
+      leaders: this.#leaders,
+      reports: this.#reports,
+      stores: this.#stores,
+      limits: this.#options.scheduler,
+    });
+  }
+
+  /** False: it comes from a leader of the past, and so does what it reports. */
+  #hear({ region, leaderPeerId, term, report = null }: RegionHeartbeat): boolean {
+    const heard = this.#leaders.hear(region, leaderPeerId, term);
+    if (heard && report !== null) this.#reports.hear(region.id, report);
+    return heard;
+  }
+
+  #prune(): void {
+    this.#leaders.prune(this.state.regions);
+    this.#reports.prune(this.state.regions);
   }
 
   #refusePublish(event: RootEvent, expectedClusterEpoch: number): CoordinatorError | null {

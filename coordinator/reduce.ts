@@ -49,6 +49,7 @@ function apply(before: CoordinatorState, draft: Draft<CoordinatorState>, event: 
       return;
     case "StoreJoined":
     case "StoreLeft":
+    case "StoreLeaving":
       applyStore(draft, event);
       return;
     case "ServiceSafePointSet": {
@@ -85,7 +86,7 @@ function apply(before: CoordinatorState, draft: Draft<CoordinatorState>, event: 
   }
 }
 
-type StoreEvent = Extract<RootEvent, { readonly kind: "StoreJoined" | "StoreLeft" }>;
+type StoreEvent = Extract<RootEvent, { readonly kind: "StoreJoined" | "StoreLeft" | "StoreLeaving" }>;
 type RegionEvent = Exclude<RootEvent, StoreEvent | Extract<RootEvent, {
   readonly kind:
     | "ClusterBootstrapped" | "ClusterVersionRaised" | "IDAllocatorFenced" | "TSOAllocatorFenced"
@@ -98,6 +99,10 @@ function applyStore(draft: Draft<CoordinatorState>, event: StoreEvent): void {
   const known = draft.stores.find((store) => store.storeId === storeId);
   if (event.kind === "StoreLeft") {
     if (known !== undefined) known.membership = "left";
+    return;
+  }
+  if (event.kind === "StoreLeaving") {
+    if (known !== undefined) known.membership = event.leaving ? "leaving" : "member";
     return;
   }
   const labels = [...event.labels];

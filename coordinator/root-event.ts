@@ -1,4 +1,4 @@
-import { type Layout, list, struct, text, u53, variants } from "../core/bytes/layout.ts";
+import { bool, type Layout, list, struct, text, u53, variants } from "../core/bytes/layout.ts";
 import { regionLayout, type RegionMeta } from "../raft/region.ts";
 import {
   peerChangeLayout,
@@ -24,6 +24,7 @@ export type RootEvent =
       readonly labels: readonly string[];
     }
   | { readonly kind: "StoreLeft"; readonly storeId: number }
+  | { readonly kind: "StoreLeaving"; readonly storeId: number; readonly leaving: boolean }
   | { readonly kind: "IDAllocatorFenced"; readonly fence: number }
   | { readonly kind: "TSOAllocatorFenced"; readonly fence: number }
   | { readonly kind: "RegionBootstrap"; readonly region: RegionMeta }
@@ -113,5 +114,6 @@ export const rootEventLayout: Layout<RootEvent> = variants<RootEvent>({
   GcSafePointAdvanced: [22, struct({ safePoint: u53, now: u53 })],
   ServiceSafePointSet: [23, serviceSafePointLayout],
   ServiceSafePointRemoved: [24, struct({ service: text })],
+  StoreLeaving: [30, struct({ storeId: u53, leaving: bool })],
   ConfigSet: [25, struct({ name: text, value: text })],
 });

@@ -1,45 +1,133 @@
+import { peerById, type RegionMeta } from "../raft/region.ts";
 import type { RegionLeader } from "./leader-view.ts";
-import { type Operator, plan, type PlanLimits, type PlanView } from "./planner.ts";
+import type { Operator, TransferLeader } from "./operator.ts";
+import { isOwnTransition, type PlanLimits } from "./plan-view.ts";
+import { type Plan, plan } from "./planner.ts";
+import { type RegionReport, reportOfPeer } from "./region-report.ts";
+import type { PendingPeerChange } from "./state.ts";
+import type { StoreStatus } from "./store-view.ts";
 
 export interface SchedulerLimits extends PlanLimits {
-  /** A region that was given an operator gets no other for so long: a futile one is not repeated at once. */
+  /** A region that was given a transfer gets nothing else for so long: a futile one is not repeated at once. */
   readonly coolingMs: number;
+  /** A replica that should be there, or should have caught up, is given up after so long. */
+  readonly stuckMs: number;
+}
+
+/** What is known for certain, and what is heard. */
+export interface SchedulerView {
+  readonly stores: readonly StoreStatus[];
+  readonly regions: readonly RegionMeta[];
+  readonly peerChanges: readonly PendingPeerChange[];
+  leaderOf(regionId: number): RegionLeader | null;
+  reportOf(regionId: number): RegionReport | null;
+  /** Somebody else's change is under way there. */
+  isTaken(regionId: number): boolean;
 }
 
 interface Given {
-  readonly operator: Operator;
+  readonly operator: TransferLeader;
   readonly atUs: number;
 }
 
-/** Hands out what the planner wants, to the stores that have to do it. Forgotten with the process. */
+/** A replica on its way. */
+interface Newcomer {
+  readonly regionId: number;
+  readonly storeId: number;
+  readonly sinceUs: number;
+}
+
+/**
+ * Hands out what the planner wants, to the stores that have to do it and to the Coordinator. Forgotten with the process:
+ * what it remembers only keeps it from doing too much, and from waiting for ever.
+ */
 export class Scheduler {
   readonly #limits: SchedulerLimits;
   /** By region; times are of the monotonic clock. */
   readonly #given = new Map<number, Given>();
+  /** By peer. */
+  readonly #newcomers = new Map<number, Newcomer>();
+  /** By region and store: until when no replica goes there. */
+  readonly #avoided = new Map<string, number>();
+  #lastPlan: Plan = { operators: [], decisions: [] };
 
   constructor(limits: SchedulerLimits) {
     this.#limits = limits;
   }
 
-  /** For the store whose heartbeat has come. */
-  next(storeId: number, view: PlanView, nowUs: number): readonly Operator[] {
-    if (this.#limits.operatorsMax === 0) return [];
-    const coolingUs = this.#limits.coolingMs * 1_000;
-    for (const [regionId, { atUs }] of this.#given) {
-      if (nowUs - atUs >= coolingUs) this.#given.delete(regionId);
+  /** Of the last plan; for people. */
+  get planned(): readonly Operator[] {
+    return this.#lastPlan.operators;
+  }
+
+  /** Everything that is to be done now; `next` of it is handed to one store. */
+  plan(view: SchedulerView, replicas: number, nowUs: number): Plan {
+    if (this.#limits.operatorsMax === 0 && replicas === 0) return { operators: [], decisions: [] };
+    this.#forget(nowUs);
+    this.#watch(view, nowUs);
+    const additions = new Map<number, PendingPeerChange>();
+    for (const change of view.peerChanges) {
+      if (isOwnTransition(change.transitionId)) additions.set(change.regionId, change);
     }
-    const { stores, regions } = view;
-    const operators = plan(
+    this.#lastPlan = plan(
       {
-        stores,
-        regions,
+        stores: view.stores,
+        regions: view.regions,
         leaderOf: (id) => this.#leaderAfter(id, view.leaderOf(id)),
-        isBusy: (id) => this.#given.has(id) || view.isBusy(id),
+        reportOf: (id) => view.reportOf(id),
+        additionOf: (id) => additions.get(id) ?? null,
+        isBusy: (id) => this.#given.has(id) || (!additions.has(id) && view.isTaken(id)),
+        isStuck: (peerId) => this.#isStuck(peerId, nowUs),
+        avoids: (regionId, storeId) => this.#avoided.has(`${regionId}/${storeId}`),
       },
-      this.#limits,
-    ).filter(({ source }) => source.storeId === storeId);
-    for (const operator of operators) this.#given.set(operator.regionId, { operator, atUs: nowUs });
-    return operators;
+      { ...this.#limits, replicas },
+    );
+    return this.#lastPlan;
+  }
+
+  /** For the store whose heartbeat has come. */
+  take({ operators }: Plan, storeId: number, nowUs: number): readonly Operator[] {
+    const own = operators.filter(({ source }) => source.storeId === storeId);
+    for (const operator of own) {
+      if (operator.kind === "transfer-leader") this.#given.set(operator.regionId, { operator, atUs: nowUs });
+    }
+    return own;
+  }
+
+  #forget(nowUs: number): void {
+    const coolingUs = this.#limits.coolingMs * 1_000;
+    for (const [regionId, { atUs }] of this.#given) if (nowUs - atUs >= coolingUs) this.#given.delete(regionId);
+    for (const [place, untilUs] of this.#avoided) if (nowUs >= untilUs) this.#avoided.delete(place);
+  }
+
+  /** Since when which replica is on its way: those that are reserved, and learners that have not caught up. */
+  #watch({ regions, peerChanges, reportOf }: SchedulerView, nowUs: number): void {
+    const seen = new Set<number>();
+    const see = (regionId: number, peerId: number, storeId: number): void => {
+      seen.add(peerId);
+      if (!this.#newcomers.has(peerId)) this.#newcomers.set(peerId, { regionId, storeId, sinceUs: nowUs });
+    };
+    for (const region of regions) {
+      for (const { peerId, storeId, role } of region.peers) {
+        const isReady = reportOfPeer(reportOf(region.id), peerId)?.caughtUp === true;
+        if (role === "learner" && !isReady) see(region.id, peerId, storeId);
+      }
+    }
+    for (const { transitionId, regionId, peer } of peerChanges) {
+      const region = regions.find(({ id }) => id === regionId);
+      const isThere = region !== undefined && peerById(region, peer.peerId) !== null;
+      if (isOwnTransition(transitionId) && !isThere) see(regionId, peer.peerId, peer.storeId);
+    }
+    const stuckUs = this.#limits.stuckMs * 1_000;
+    for (const [peerId, { regionId, storeId, sinceUs }] of this.#newcomers) {
+      if (!seen.has(peerId)) this.#newcomers.delete(peerId);
+      else if (nowUs - sinceUs >= stuckUs) this.#avoided.set(`${regionId}/${storeId}`, nowUs + stuckUs);
+    }
+  }
+
+  #isStuck(peerId: number, nowUs: number): boolean {
+    const sinceUs = this.#newcomers.get(peerId)?.sinceUs;
+    return sinceUs !== undefined && nowUs - sinceUs >= this.#limits.stuckMs * 1_000;
   }
 
   /** What is under way counts as done: or every heartbeat until it is would send off one leader more. */
@@ -49,3 +137,4 @@ export class Scheduler {
     return { ...given.operator.target, term: leader.term };
   }
 }
+

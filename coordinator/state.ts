@@ -44,13 +44,13 @@ export interface CoordinatorState {
 export interface StoreRecord {
   readonly storeId: number;
   readonly address: string;
-  /** "left" stays known: its id is never used again. */
+  /** "leaving": its replicas are to live elsewhere. "left" stays known: its id is never used again. */
   readonly membership: StoreMembership;
   /** Where it stands, for placement: `zone=a`. Sorted. */
   readonly labels: readonly string[];
 }
 
-export const storeMemberships = ["member", "left"] as const;
+export const storeMemberships = ["member", "left", "leaving"] as const;
 export type StoreMembership = (typeof storeMemberships)[number];
 
 /** Whatever comes here next is of a higher version. */

@@ -1,4 +1,4 @@
-import type { CoordinatorState } from "./state.ts";
+import type { CoordinatorState, StoreMembership } from "./state.ts";
 
 /** What a store says of itself, every few seconds. */
 export interface StoreHeartbeat {
@@ -32,6 +32,7 @@ export interface StoreStatus {
   readonly storeId: number;
   readonly address: string;
   readonly liveness: StoreLiveness;
+  readonly membership: StoreMembership;
   /** Null: none since the Coordinator started. */
   readonly heartbeat: StoreHeartbeat | null;
 }
@@ -63,7 +64,7 @@ export class StoreView {
       // A Coordinator that has just started has heard of nobody: silence counts from its start.
       const silentMs = (nowUs - (heard?.atUs ?? this.#startedUs)) / 1_000;
       const liveness = membership === "left" ? "left" : this.#livenessAfter(silentMs);
-      return { storeId, address, liveness, heartbeat: heard?.heartbeat ?? null };
+      return { storeId, address, liveness, membership, heartbeat: heard?.heartbeat ?? null };
     });
   }
 

@@ -33,7 +33,7 @@ function play(given: Play): { readonly log: string[]; readonly clock: ManualCloc
       stores: (done) => {
         log.push("ask");
         const stores = given.known?.map((storeId): StoreStatus => {
-          return { storeId, address: "", liveness: "up", heartbeat: null };
+          return { storeId, address: "", liveness: "up", membership: "member", heartbeat: null };
         });
         clock.soon(() => {
           if (stores === undefined) done(new CoordinatorError("ROOT_UNAVAILABLE", "down"), null);

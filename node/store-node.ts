@@ -185,7 +185,7 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
   const meter = new StoreLoadMeter(env.clock, engine);
   const reporter = new StoreReporter({
     clock: env.clock, trace: env.trace, client, store, address: addressText(config.address), labels: [],
-    load: () => meter.load(), heartbeatMs,
+    load: () => meter.load(), sizeOf: () => 0, heartbeatMs,
   });
   const first = new FirstRegions({
     clock: env.clock, client, store, regions: config.topology.regions, isNew: parts.isNew, retryMs: heartbeatMs,

@@ -1,11 +1,13 @@
 // Goal: the Coordinator hears of a store and of the regions that it leads, at once and again and again, and what it
 // asks for is done only where it still fits. Method: a store and a Coordinator by hand, a clock by hand.
 import { expect, test } from "vitest";
-import type { Operator } from "../coordinator/planner.ts";
+import type { Operator, TransferLeader } from "../coordinator/operator.ts";
 import { CoordinatorError } from "../coordinator/coordinator-error.ts";
 import type { HeartbeatReply, PublishReply, RegionHeartbeat, StoreReply } from "../coordinator/coordinator.ts";
+import type { RegionReport } from "../coordinator/region-report.ts";
 import type { RootEvent } from "../coordinator/root-event.ts";
 import { ManualClock } from "../net/redis/memory-network.test-support.ts";
+import type { PeerStatus, Status } from "../raft/raft.ts";
 import type { RegionMeta } from "../raft/region.ts";
 import { type ReportedPeer, type ReportedStore, StoreReporter } from "./store-reporter.ts";
 
@@ -20,11 +22,27 @@ function meta(id: number): RegionMeta {
   return { id, start: none, end: none, epoch: { version: 1, confVer: 1 }, peers };
 }
 
+/** Peer 2 follows, peer 3 does not. */
+function status(id: number): Status {
+  const peer = (storeId: number, match: number): PeerStatus => ({
+    id: storeId * 100 + id, state: "replicate", match, next: match + 1, pendingSnapshot: 0, inflights: 0, applied: match,
+    recentlyActive: match > 0,
+  });
+  return {
+    role: "leader", leader: 100 + id, transferee: 0, id: 100 + id, term: 4, vote: 0, quiesced: false, base: 0,
+    applied: 900, applying: 900, committed: 900, stable: 900, last: 900, lastTerm: 4,
+    conf: { voters: [], votersOutgoing: [], learners: [], learnersNext: [] },
+    peers: [peer(1, 900), peer(2, 890), peer(3, 0)],
+  };
+}
+
 /** Answers what it is told to, when it is told to. */
 class Stage {
   readonly clock = new ManualClock();
   readonly told: string[] = [];
   readonly transfers: string[] = [];
+  readonly changes: string[] = [];
+  readonly reports: (RegionReport | null)[] = [];
   readonly peers = new Map<number, ReportedPeer>();
   readonly listeners: ((regionId: number, peer: ReportedPeer | null) => void)[] = [];
   operators: readonly Operator[] = [];
@@ -39,6 +57,11 @@ class Stage {
         transferLeader: (regionId, storeId, done) => {
           this.transfers.push(`${regionId}>${storeId}`);
           this.clock.soon(() => done({ kind: "done" }));
+        },
+        changePeers: (regionId, changes, done) => {
+          const said = changes.map(({ op, peerId, storeId }) => `${op} ${peerId}@${storeId}`);
+          this.changes.push(`${regionId}: ${said.join(", ")}`);
+          this.clock.soon(() => done({ kind: "refused", reason: "a test" }));
         },
       },
       region: (regionId) => this.peers.get(regionId) ?? null,
@@ -57,12 +80,14 @@ class Stage {
       address: "here:1",
       labels: [],
       load: () => load,
+      sizeOf: () => 0,
       heartbeatMs: 1_000,
     });
   }
 
   peer(id: number, leadingTerm: number): void {
-    this.peers.set(id, { peerId: 100 + id, region: meta(id), leadingTerm });
+    const applyState = { index: 9, term: 1, high: 0, low: 0 };
+    this.peers.set(id, { peerId: 100 + id, region: meta(id), leadingTerm, applyState, status: () => status(id) });
   }
 
   changed(id: number): void {
@@ -97,7 +122,8 @@ class Stage {
     this.clock.soon(() => done(error, error === null ? this.operators : []));
   }
 
-  #region({ region, term }: RegionHeartbeat, done: HeartbeatReply): void {
+  #region({ region, term, report = null }: RegionHeartbeat, done: HeartbeatReply): void {
+    this.reports.push(report);
     this.told.push(`region ${region.id} term ${term}`);
     const error = this.#error();
     this.clock.after(100_000, () => done(error, null));
@@ -157,7 +183,7 @@ test("a Coordinator that is away is told again and again; one that forgot the st
 test("a plan for another term, peer or region than what is there is not carried out", () => {
   const stage = new Stage();
   for (const id of [1, 2, 3, 4]) stage.peer(id, 4);
-  const operator = (regionId: number, change: Partial<Operator> = {}): Operator => ({
+  const operator = (regionId: number, change: Partial<TransferLeader> = {}): Operator => ({
     kind: "transfer-leader", regionId, term: 4, source: { storeId: 1, peerId: 100 + regionId },
     target: { storeId: 2, peerId: 200 + regionId }, ...change,
   });
@@ -171,4 +197,39 @@ test("a plan for another term, peer or region than what is there is not carried 
   stage.reporter.start();
   stage.clock.run();
   expect(stage.transfers).toEqual(["1>2"]);
+});
+
+test("changes of peers are for one term and one epoch; who votes and who does not any more goes in one change", () => {
+  const stage = new Stage();
+  for (const id of [1, 2, 3, 4, 5]) stage.peer(id, 4);
+  const forLeader = (regionId: number) => ({
+    regionId, term: 4, source: { storeId: 1, peerId: 100 + regionId }, epoch: { version: 1, confVer: 1 },
+  });
+  const target = { storeId: 4, peerId: 900 };
+  stage.operators = [
+    { kind: "add-learner", ...forLeader(1), target },
+    { kind: "promote", ...forLeader(2), promoted: [202], demoted: [302] },
+    { kind: "remove-peer", ...forLeader(3), target: { storeId: 3, peerId: 303 } },
+    { kind: "add-learner", ...forLeader(4), epoch: { version: 1, confVer: 2 }, target },
+    { kind: "remove-peer", ...forLeader(5), term: 5, target },
+  ];
+  stage.reporter.start();
+  stage.clock.run();
+  expect(stage.changes).toEqual(["1: addLearner 900@4", "2: promote 202@2, demote 302@3", "3: remove 303@3"]);
+});
+
+test("a leader tells who follows it, and since when it has not heard of the others", () => {
+  const stage = new Stage();
+  stage.peer(1, 4);
+  stage.reporter.start();
+  stage.clock.advance(3_000);
+  expect(stage.reports.at(-1)).toEqual({
+    sizeBytes: 0,
+    entriesPerSecond: 0,
+    peers: [
+      { peerId: 101, silentMs: 0, caughtUp: true },
+      { peerId: 201, silentMs: 0, caughtUp: true },
+      { peerId: 301, silentMs: 3_000, caughtUp: false },
+    ],
+  });
 });

@@ -1,20 +1,16 @@
 import type { Clock, Timer } from "../core/env/clock.ts";
 import type { Trace } from "../core/env/trace.ts";
 import type { CoordinatorError } from "../coordinator/coordinator-error.ts";
-import type { Operator } from "../coordinator/planner.ts";
 import type { CoordinatorClient } from "../coordinator/service/client.ts";
 import type { StoreHeartbeat } from "../coordinator/store-view.ts";
-import type { RaftAdmin } from "../raft/store/admin.ts";
-import type { PeerView } from "../raft/store/peer-view.ts";
-import { peerOnStore } from "../raft/region.ts";
+import { type OperatedStore, OperatorRunner } from "./operator-runner.ts";
+import { RegionReporter, type ReportedRegion } from "./region-reports.ts";
 
 /** Of a replica, as far as the Coordinator wants to know. */
-export type ReportedPeer = Pick<PeerView, "peerId" | "region" | "leadingTerm">;
+export type ReportedPeer = ReportedRegion;
 
 /** The part of a store that is told of, and that does what the Coordinator asks for. */
-export interface ReportedStore {
-  readonly storeId: number;
-  readonly admin: Pick<RaftAdmin, "transferLeader">;
+export interface ReportedStore extends OperatedStore {
   region(regionId: number): ReportedPeer | null;
   regions(): readonly ReportedPeer[];
   onRegionChange(listener: (regionId: number, peer: ReportedPeer | null) => void): void;
@@ -29,6 +25,8 @@ export interface ReporterParts {
   readonly address: string;
   readonly labels: readonly string[];
   readonly load: () => StoreLoad;
+  /** Roughly what the records of a region take, in bytes; 0: unknown. */
+  readonly sizeOf: (region: ReportedPeer) => number;
   readonly heartbeatMs: number;
 }
 
@@ -45,6 +43,8 @@ const regionsInFlightMax = 64;
  */
 export class StoreReporter {
   readonly #parts: ReporterParts;
+  readonly #reports: RegionReporter;
+  readonly #runner: OperatorRunner;
   /** To be told; in the order in which they changed. */
   readonly #due = new Set<number>();
   readonly #inFlight = new Set<number>();
@@ -57,8 +57,11 @@ export class StoreReporter {
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
+    this.#reports = new RegionReporter(parts.sizeOf);
+    this.#runner = new OperatorRunner(parts.store, parts.trace);
     parts.store.onRegionChange((regionId, peer) => {
       if (peer !== null && peer.leadingTerm > 0) this.#tellSoon(regionId);
+      else this.#reports.forget(regionId);
     });
   }
 
@@ -118,7 +121,7 @@ export class StoreReporter {
       this.#heard(error);
       // A Coordinator that began anew is told who we are.
       if (error?.code === "UNKNOWN_STORE") this.#joined = false;
-      for (const operator of operators) this.#carryOut(operator);
+      for (const operator of operators) this.#runner.run(operator);
     });
   }
 
@@ -148,23 +151,13 @@ export class StoreReporter {
     const peer = store.region(regionId);
     if (peer === null || peer.leadingTerm === 0) return;
     this.#inFlight.add(regionId);
-    const heartbeat = { region: peer.region, leaderPeerId: peer.peerId, term: peer.leadingTerm };
+    const report = this.#reports.report(peer, this.#parts.clock.monotonicUs());
+    const heartbeat = { region: peer.region, leaderPeerId: peer.peerId, term: peer.leadingTerm, report };
     client.regionHeartbeat(heartbeat, (error) => {
       this.#inFlight.delete(regionId);
       if (this.#stopped) return;
       this.#heard(error);
       this.#tellDue();
-    });
-  }
-
-  /** The plan was for that term and these peers; whatever has changed since, has changed for a reason. */
-  #carryOut({ regionId, term, source, target }: Operator): void {
-    const { store } = this.#parts;
-    const peer = store.region(regionId);
-    if (peer === null || peer.leadingTerm !== term || peer.peerId !== source.peerId) return;
-    if (peerOnStore(peer.region, target.storeId)?.peerId !== target.peerId) return;
-    store.admin.transferLeader(regionId, target.storeId, (outcome) => {
-      this.#trace("node/leader-transferred", `region ${regionId} to store ${target.storeId}: ${outcome.kind}`);
     });
   }
 

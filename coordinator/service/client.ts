@@ -125,7 +125,8 @@ export class CoordinatorClient {
     const exchange = {
       method: "regionHeartbeat", ask: regionHeartbeatLayout, answer: nothingLayout, silence: noRootAtAll,
     } as const;
-    this.#ask(exchange, heartbeat, requestMs, (error, _, why) => done(error, why === null ? null : knownRegion(why)));
+    const whole = { ...heartbeat, report: heartbeat.report ?? null };
+    this.#ask(exchange, whole, requestMs, (error, _, why) => done(error, why === null ? null : knownRegion(why)));
   }
 
   storeHeartbeat(heartbeat: StoreHeartbeat, done: StoreReply): void {

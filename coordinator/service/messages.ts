@@ -11,16 +11,17 @@ import {
   u53,
   variants,
 } from "../../core/bytes/layout.ts";
-import { regionLayout, type RegionMeta } from "../../raft/region.ts";
+import { epochLayout, regionLayout, type RegionMeta } from "../../raft/region.ts";
 import type { NumberRange } from "../allocators.ts";
 import type { Assessment } from "../assess.ts";
 import type { Published, RegionHeartbeat, Transitions } from "../coordinator.ts";
 import type { RootToken } from "../journal.ts";
 import type { RegionLeader } from "../leader-view.ts";
-import type { Operator, TransferLeader } from "../planner.ts";
+import type { Operator, PeerPlace } from "../operator.ts";
+import type { RegionReport } from "../region-report.ts";
 import { type RootEvent, rootEventLayout } from "../root-event.ts";
 import type { RouteAnswer, RouteRequest } from "../route.ts";
-import { pendingPeerChangeLayout, pendingRangeChangeLayout, settledLayout } from "../state.ts";
+import { pendingPeerChangeLayout, pendingRangeChangeLayout, settledLayout, storeMemberships } from "../state.ts";
 import type { StoreHeartbeat, StoreStatus } from "../store-view.ts";
 
 /** Timestamps and ids: how many. */
@@ -75,10 +76,17 @@ const assessment: Layout<Assessment> = struct({
 
 export const publishedLayout: Layout<Published> = struct({ accepted: bool, assessment, token });
 
-export const regionHeartbeatLayout: Layout<RegionHeartbeat> = struct({
+export const regionHeartbeatLayout: Layout<Required<RegionHeartbeat>> = struct({
   region: regionLayout,
   leaderPeerId: u53,
   term: u53,
+  report: nullable(
+    struct<RegionReport>({
+      sizeBytes: u53,
+      entriesPerSecond: u53,
+      peers: list(struct({ peerId: u53, silentMs: u53, caughtUp: bool })),
+    }),
+  ),
 });
 
 /** Of an answer that says nothing but that it is one. */
@@ -101,9 +109,13 @@ export const storeHeartbeatLayout: Layout<StoreHeartbeat> = struct({
   slowScore: u53,
 });
 
-const place = struct<TransferLeader["source"]>({ storeId: u53, peerId: u53 });
+const place = struct<PeerPlace>({ storeId: u53, peerId: u53 });
+const forLeader = { regionId: u53, term: u53, source: place };
 const operatorLayout: Layout<Operator> = variants<Operator>({
-  "transfer-leader": [1, struct({ regionId: u53, term: u53, source: place, target: place })],
+  "transfer-leader": [1, struct({ ...forLeader, target: place })],
+  "add-learner": [2, struct({ ...forLeader, epoch: epochLayout, target: place })],
+  promote: [3, struct({ ...forLeader, epoch: epochLayout, promoted: list(u53), demoted: list(u53) })],
+  "remove-peer": [4, struct({ ...forLeader, epoch: epochLayout, target: place })],
 });
 export const operatorsLayout: Layout<{ readonly operators: readonly Operator[] }> = struct({
   operators: list(operatorLayout),
@@ -115,6 +127,7 @@ export const storesLayout: Layout<{ readonly stores: readonly StoreStatus[] }> =
       storeId: u53,
       address: text,
       liveness: oneOf(["up", "disconnected", "down", "left"]),
+      membership: oneOf(storeMemberships),
       heartbeat: nullable(storeHeartbeatLayout),
     }),
   ),

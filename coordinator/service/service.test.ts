@@ -110,7 +110,7 @@ test("a cluster from its first name to its routes", async () => {
   expect(await stage.ask((done) => client.publish(joined, 77, done))).toBe("EPOCH_MISMATCH");
   expect(await stage.ask((done) => client.storeHeartbeat(heartbeat, done))).toEqual([]);
   expect(await stage.ask((done) => client.stores(done))).toEqual([
-    { storeId: 1, address: "here:1", liveness: "up", heartbeat },
+    { storeId: 1, address: "here:1", liveness: "up", membership: "member", heartbeat },
   ]);
   expect(await stage.ask((done) => client.regionHeartbeat({ region, leaderPeerId: 11, term: 3 }, done))).toBeNull();
   expect(await stage.ask((done) => client.route({ key: Uint8Array.of(5) }, done))).toMatchObject({

@@ -18,5 +18,8 @@ export interface PeerView {
   readonly applyState: ApplyState;
   /** Where the last runs of entries ended, up to `applyState`. */
   readonly recentStates: readonly ApplyState[];
+  /** Ticks since a message for this peer came; asleep it waits for none. */
+  readonly silentTicks: number;
+  /** Of the protocol's machine: of a leader, what it knows of each peer. */
   status(): Status;
 }

@@ -54,6 +54,7 @@ export class Peer implements RegionHost, ApplierOwner {
   #machine: RegionMachine | null = null;
   #applier: Applier | null = null;
   readonly #office = new PeerOffice();
+  #silentTicks = 0;
   /** Where those live who wrote to this peer, and whom its region does not name. */
   readonly #heardFrom = new Map<PeerId, number>();
   #closed = false;
@@ -141,6 +142,10 @@ export class Peer implements RegionHost, ApplierOwner {
     return this.storeOf(this.#office.leader);
   }
 
+  get silentTicks(): number {
+    return this.#silentTicks;
+  }
+
   get isLeader(): boolean {
     return this.#office.isLeader;
   }
@@ -169,6 +174,7 @@ export class Peer implements RegionHost, ApplierOwner {
 
   message(from: number, message: Message): void {
     assert(message.to === this.peerId, "a message reaches whom it is for");
+    this.#silentTicks = 0;
     if (this.storeOf(message.from) === 0) this.#heardFrom.set(message.from, from);
     this.#step({ kind: "message", message });
     this.#context.dirty(this);
@@ -202,6 +208,7 @@ export class Peer implements RegionHost, ApplierOwner {
 
   tick(): void {
     if (this.isLeader) this.#leaveJoint();
+    this.#silentTicks++;
     this.#step({ kind: "tick" });
     this.#loseHope();
     this.#keeper.tick();

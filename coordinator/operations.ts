@@ -1,0 +1,109 @@
+import type { RegionMeta } from "../raft/region.ts";
+import type { Allocators } from "./allocators.ts";
+import { openChange } from "./assess.ts";
+import type { RootJournal } from "./journal.ts";
+import type { LeaderView } from "./leader-view.ts";
+import type { Operator } from "./operator.ts";
+import { type Decision, transitionIdOf } from "./plan-view.ts";
+import type { RegionReports } from "./region-report.ts";
+import type { RootEvent } from "./root-event.ts";
+import { Scheduler, type SchedulerLimits } from "./scheduler.ts";
+import type { CoordinatorState } from "./state.ts";
+import type { StoreView } from "./store-view.ts";
+
+/** The entry of the configuration that says how many replicas each region is to have; "0": nobody changes them. */
+export const replicasEntry = "replicas";
+
+export interface OperationParts {
+  readonly journal: RootJournal;
+  readonly allocators: Allocators;
+  readonly leaders: LeaderView;
+  readonly reports: RegionReports;
+  readonly stores: StoreView;
+  readonly limits: SchedulerLimits;
+}
+
+/**
+ * What the Coordinator has done so that regions have their replicas: it reserves ids of peers, durably and one region at
+ * a time, and asks leaders' stores for one step after the other.
+ */
+export class Operations {
+  readonly #parts: OperationParts;
+  readonly #scheduler: Scheduler;
+  /** A decision is on its way into the journal: what follows from it is planned after it. */
+  #deciding = 0;
+
+  constructor(parts: OperationParts) {
+    this.#parts = parts;
+    this.#scheduler = new Scheduler(parts.limits);
+  }
+
+  /** Of the last plan. */
+  get planned(): readonly Operator[] {
+    return this.#scheduler.planned;
+  }
+
+  /** What each region is to have; 0: as it is. */
+  get replicas(): number {
+    return wantedReplicas(this.#parts.journal.state, this.#parts.limits.replicas);
+  }
+
+  /** What the store whose heartbeat has come is asked to do. Nobody moves anything for one who cannot decide. */
+  heard(storeId: number, nowUs: number): readonly Operator[] {
+    const { journal, leaders, reports, stores } = this.#parts;
+    const { state, status } = journal;
+    if (status.role !== "leader" || this.#deciding > 0) return [];
+    const view = {
+      stores: stores.list(state, nowUs),
+      regions: state.regions,
+      peerChanges: state.pendingPeerChanges,
+      leaderOf: (id: number) => leaders.of(id),
+      reportOf: (id: number) => reports.of(id),
+      isTaken: (id: number) => openChange(state, id) !== null,
+    };
+    const plan = this.#scheduler.plan(view, this.replicas, nowUs);
+    for (const decision of plan.decisions) this.#decide(decision);
+    return this.#scheduler.take(plan, storeId, nowUs);
+  }
+
+  #decide(decision: Decision): void {
+    switch (decision.kind) {
+      case "reserve":
+        this.#reserve(decision.region, decision.storeId);
+        return;
+      case "cancel":
+        this.#propose({ kind: "PeerAdditionCancelled", transitionId: decision.transitionId });
+        return;
+      case "leave":
+        this.#propose({ kind: "StoreLeft", storeId: decision.storeId });
+    }
+  }
+
+  /** The id comes first: whoever reads the plan, after whatever restart, adds the same peer. */
+  #reserve({ id, epoch }: RegionMeta, storeId: number): void {
+    this.#deciding++;
+    this.#parts.allocators.allocateIds(1, (error, range) => {
+      this.#deciding--;
+      if (error !== null || range === null) return;
+      const peerId = range.first;
+      const transitionId = transitionIdOf(id, peerId);
+      const peer = { peerId, storeId, role: "learner" } as const;
+      this.#propose({ kind: "PeerAdditionPlanned", transitionId, regionId: id, base: epoch, peer });
+    });
+  }
+
+  /** What contradicts the state when its turn comes is refused there, and planned anew. */
+  #propose(event: RootEvent): void {
+    this.#deciding++;
+    this.#parts.journal.propose(event, () => {
+      this.#deciding--;
+    });
+  }
+}
+
+/** `fallback` where the cluster's configuration does not say. */
+export function wantedReplicas({ config }: CoordinatorState, fallback: number): number {
+  const entry = config.find(({ name }) => name === replicasEntry);
+  const value = entry === undefined ? fallback : Number(entry.value);
+  return Number.isSafeInteger(value) && value >= 0 ? value : fallback;
+}

@@ -1,0 +1,65 @@
+import type { PeerReport, RegionReport } from "../coordinator/region-report.ts";
+import type { PeerView } from "../raft/store/peer-view.ts";
+
+/** So far behind, a log still follows closely: it is there before a change of peers is agreed upon. */
+const lagEntriesMax = 64;
+
+/** What a store remembers of a region that it leads. */
+interface Seen {
+  readonly term: number;
+  /** When the rate was taken last, and what had been applied then. */
+  atUs: number;
+  applied: number;
+  entriesPerSecond: number;
+  /** By peer: when it was last seen to answer. */
+  readonly heardUs: Map<number, number>;
+}
+
+/** The rate is taken over so long at least. */
+const rateUsMin = 1_000_000;
+
+/** What the leaders of a store know of their regions' peers, and how busy they are. Forgotten with their offices. */
+export class RegionReporter {
+  readonly #sizeOf: (view: ReportedRegion) => number;
+  readonly #seen = new Map<number, Seen>();
+
+  /** `sizeOf`: roughly what the records of a region take; 0: unknown. */
+  constructor(sizeOf: (view: ReportedRegion) => number) {
+    this.#sizeOf = sizeOf;
+  }
+
+  report(view: ReportedRegion, nowUs: number): RegionReport {
+    const { region, peerId, leadingTerm, applyState } = view;
+    const seen = this.#of(region.id, leadingTerm, applyState.index, nowUs);
+    const elapsedUs = nowUs - seen.atUs;
+    if (elapsedUs >= rateUsMin) {
+      seen.entriesPerSecond = Math.floor(((applyState.index - seen.applied) * 1_000_000) / elapsedUs);
+      seen.atUs = nowUs;
+      seen.applied = applyState.index;
+    }
+    const { peers, committed, quiesced } = view.status();
+    const reports = peers.map(({ id, state, match, recentlyActive }): PeerReport => {
+      // Whoever sleeps with its leader is not asked.
+      if (id === peerId || quiesced || recentlyActive || !seen.heardUs.has(id)) seen.heardUs.set(id, nowUs);
+      const silentMs = Math.floor((nowUs - (seen.heardUs.get(id) ?? nowUs)) / 1_000);
+      const follows = state === "replicate" && match + lagEntriesMax >= committed;
+      return { peerId: id, silentMs, caughtUp: id === peerId || follows };
+    });
+    return { sizeBytes: this.#sizeOf(view), entriesPerSecond: seen.entriesPerSecond, peers: reports };
+  }
+
+  forget(regionId: number): void {
+    this.#seen.delete(regionId);
+  }
+
+  // oxlint-disable-next-line max-params
+  #of(regionId: number, term: number, applied: number, atUs: number): Seen {
+    const known = this.#seen.get(regionId);
+    if (known?.term === term) return known;
+    const seen = { term, atUs, applied, entriesPerSecond: 0, heardUs: new Map<number, number>() };
+    this.#seen.set(regionId, seen);
+    return seen;
+  }
+}
+
+export type ReportedRegion = Pick<PeerView, "peerId" | "region" | "leadingTerm" | "applyState" | "status">;
