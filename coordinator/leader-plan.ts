@@ -20,8 +20,8 @@ interface Candidate {
 
 /**
  * Transfers that bring the counts of leaders closer together, and, where counts leave a choice, what they write. Each
- * moves a leader to a store that has at least two fewer, or one fewer and so much less to do that the sum of the squared
- * loads goes down while that of the counts stays: plans come to an end, nothing swings back and forth.
+ * moves a leader to a store that has at least two fewer, or one fewer and so much less to do that the sum of the
+ * squared loads goes down while that of the counts stays: plans come to an end, nothing swings back and forth.
  */
 export class LeaderPlan {
   readonly #view: PlanView;
@@ -30,7 +30,6 @@ export class LeaderPlan {
   readonly #loads = new Map<number, number>();
   readonly #moved = new Set<number>();
 
-  /** `isFree`: nothing else is to be done in that region. */
   constructor(view: PlanView, roles: StoreRoles) {
     this.#view = view;
     this.#roles = roles;
@@ -41,6 +40,7 @@ export class LeaderPlan {
     }
   }
 
+  /** `isFree`: nothing else is to be done in that region. */
   transfers(isFree: (regionId: number) => boolean, { operatorsMax }: PlanLimits): TransferLeader[] {
     const operators: TransferLeader[] = [];
     while (operators.length < operatorsMax) {
@@ -61,7 +61,7 @@ export class LeaderPlan {
     return operators;
   }
 
-  /** Between the stores that differ most in number, else the hottest that finds a cooler store; null: none is worth it. */
+  /** Between the stores that differ most in number, else the hottest that finds a cooler store; null: nothing helps. */
   #best(isFree: (regionId: number) => boolean): Candidate | null {
     let best: Candidate | null = null;
     let bestDifference = differenceMin - 1;

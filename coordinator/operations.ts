@@ -24,8 +24,8 @@ export interface OperationParts {
 }
 
 /**
- * What the Coordinator has done so that regions have their replicas: it reserves ids of peers, durably and one region at
- * a time, and asks leaders' stores for one step after the other.
+ * What the Coordinator does so that regions have their replicas: it reserves ids of peers, durably, and asks the
+ * leaders' stores for one step after the other.
  */
 export class Operations {
   readonly #parts: OperationParts;

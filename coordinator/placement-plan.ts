@@ -90,7 +90,8 @@ export class Placement {
 }
 
 /** It has what it is to have, and nothing is under way. */
-export function isSettled({ region, rests, gone, lost, needed, spare, kept, addition }: Standing, replicas: number): boolean {
+export function isSettled(standing: Standing, replicas: number): boolean {
+  const { region, rests, gone, lost, needed, spare, kept, addition } = standing;
   const idle = gone.length + lost.length + needed.length + spare.length === 0 && addition === null;
   return !rests && idle && kept.length === replicas && !isJointRegion(region);
 }

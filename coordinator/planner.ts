@@ -16,8 +16,8 @@ export interface Plan {
 
 /**
  * What is to be done next, by weight: replicas that are lost, those on stores that leave, those too many, then the
- * balance of replicas and of leaders. Pure, and the same for the same view: ties go to the region, the store and the peer
- * that come first. At rest a plan is empty.
+ * balance of replicas and of leaders. Pure, and the same for the same view: ties go to the region, the store and the
+ * peer that come first. At rest a plan is empty.
  */
 export function plan(view: PlanView, limits: PlanLimits): Plan {
   const roles = new StoreRoles(view, limits);

@@ -16,7 +16,7 @@ function peersOf(model: PlanModel, id: number): string[] {
   return model.region(id).peers.map(({ peerId, storeId, role }) => `${peerId}@${storeId} ${role}`);
 }
 
-test("a store is lost: a learner first, one change in which it votes for the dead one, and only then that one goes", () => {
+test("a store is lost: a learner first, then one change in which it votes instead of the dead, which goes", () => {
   const model = new PlanModel([1, 2, 3, 4], [region(1, 2, 3)]);
   model.health.set(3, "dead");
   const seen: string[][] = [];

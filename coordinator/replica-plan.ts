@@ -123,7 +123,7 @@ function farewellOf(standing: Standing, leader: RegionLeader, leaver: RegionPeer
   return handover(standing, leader, leaver) ?? removal(standing, leader, leaver);
 }
 
-/** Who leads hands over before it goes, as long as somebody else could take over; null: there is nothing to hand over. */
+/** Who leads hands over before it goes, as long as somebody else could take over; null: it does not lead. */
 function handover(standing: Standing, leader: RegionLeader, leaver: RegionPeer): Operator | null {
   if (leaver.peerId !== leader.peerId) return null;
   const { kept, report } = standing;
@@ -141,7 +141,9 @@ function removal(standing: Standing, leader: RegionLeader, { storeId, peerId }: 
   return { kind: "remove-peer", ...forLeader(standing, leader), epoch, target: { storeId, peerId } };
 }
 
-function forLeader({ region }: Standing, { term, storeId, peerId }: RegionLeader): Pick<Operator, "regionId" | "term" | "source"> {
+type ForLeader = Pick<Operator, "regionId" | "term" | "source">;
+
+function forLeader({ region }: Standing, { term, storeId, peerId }: RegionLeader): ForLeader {
   return { regionId: region.id, term, source: { storeId, peerId } };
 }
 

@@ -38,8 +38,8 @@ interface Newcomer {
 }
 
 /**
- * Hands out what the planner wants, to the stores that have to do it and to the Coordinator. Forgotten with the process:
- * what it remembers only keeps it from doing too much, and from waiting for ever.
+ * Hands out what the planner wants, to the stores that have to do it and to the Coordinator. Forgotten with the
+ * process: what it remembers only keeps it from doing too much, and from waiting for ever.
  */
 export class Scheduler {
   readonly #limits: SchedulerLimits;
@@ -101,7 +101,8 @@ export class Scheduler {
   }
 
   /** Since when which replica is on its way: those that are reserved, and learners that have not caught up. */
-  #watch({ regions, peerChanges, reportOf }: SchedulerView, nowUs: number): void {
+  #watch(view: SchedulerView, nowUs: number): void {
+    const { regions, peerChanges } = view;
     const seen = new Set<number>();
     const see = (regionId: number, peerId: number, storeId: number): void => {
       seen.add(peerId);
@@ -109,7 +110,7 @@ export class Scheduler {
     };
     for (const region of regions) {
       for (const { peerId, storeId, role } of region.peers) {
-        const isReady = reportOfPeer(reportOf(region.id), peerId)?.caughtUp === true;
+        const isReady = reportOfPeer(view.reportOf(region.id), peerId)?.caughtUp === true;
         if (role === "learner" && !isReady) see(region.id, peerId, storeId);
       }
     }

@@ -14,8 +14,9 @@ export interface OperatedStore {
 }
 
 /**
- * Carries out what the Coordinator asks for, where it still fits: the plan was for that term and these peers, and whatever
- * has changed since, has changed for a reason. What is asked for twice is done once: the first has changed the epoch.
+ * Carries out what the Coordinator asks for, where it still fits: the plan was for that term and these peers, and
+ * whatever has changed since, has changed for a reason. What is asked for twice is done once: the first has changed the
+ * epoch.
  */
 export class OperatorRunner {
   readonly #store: OperatedStore;

@@ -25,8 +25,8 @@ function meta(id: number): RegionMeta {
 /** Peer 2 follows, peer 3 does not. */
 function status(id: number): Status {
   const peer = (storeId: number, match: number): PeerStatus => ({
-    id: storeId * 100 + id, state: "replicate", match, next: match + 1, pendingSnapshot: 0, inflights: 0, applied: match,
-    recentlyActive: match > 0,
+    id: storeId * 100 + id, state: "replicate", match, next: match + 1, pendingSnapshot: 0, inflights: 0,
+    applied: match, recentlyActive: match > 0,
   });
   return {
     role: "leader", leader: 100 + id, transferee: 0, id: 100 + id, term: 4, vote: 0, quiesced: false, base: 0,
