@@ -16,6 +16,7 @@ import { rpc } from "./rpc.ts";
 import { txnModel } from "./txn-model.ts";
 import { raftLog } from "./raft-log.ts";
 import { raftStore } from "./raft-store.ts";
+import { regionStorm } from "./region-storm.ts";
 import { cluster } from "./cluster.ts";
 
 /** What we promise to survive. A mixed batch of seeds draws from these by weight. */
@@ -40,5 +41,6 @@ export const scenarios: readonly Scenario[] = [
   txnModel,
   raftLog,
   raftStore,
+  regionStorm,
   cluster,
 ];

@@ -103,6 +103,9 @@ export function toyAt(node: StoreNode | null, region: number): ToyMachine | null
   return machine instanceof ToyMachine ? machine : null;
 }
 
+/** Where a client's keys lie, as it believes. */
+export type DrawKey = (dice: Dice) => { readonly region: number; readonly key: string };
+
 /** Somebody who asks for one thing at a time, of whom it believes to lead. */
 export class StoreClient {
   readonly #stage: StoreStage;
@@ -110,10 +113,12 @@ export class StoreClient {
   readonly #history: StoreHistory;
   readonly #dice: Dice;
   readonly #world: World;
+  readonly #draw: DrawKey;
   #lastStore = 0;
 
   // oxlint-disable-next-line max-params -- what it works with
-  constructor(stage: StoreStage, seats: readonly StoreSeat[], history: StoreHistory, index: number) {
+  constructor(stage: StoreStage, seats: readonly StoreSeat[], history: StoreHistory, index: number, draw?: DrawKey) {
+    this.#draw = draw ?? ((dice): { region: number; key: string } => keyOf(stage, dice));
     this.#stage = stage;
     this.#world = stage.world;
     this.#seats = seats;
@@ -125,8 +130,7 @@ export class StoreClient {
   async work(isOver: () => boolean): Promise<void> {
     const { plan } = this.#stage;
     while (!isOver()) {
-      const region = this.#dice.between(1, plan.regions);
-      const key = this.#key(region);
+      const { region, key } = this.#draw(this.#dice);
       if (this.#history.isFull(key)) return;
       // Some requests are many at once: they share an entry's way, or fill a queue.
       const count = this.#dice.chance(1, 6) ? this.#dice.skewed(1, 8) : 1;
@@ -156,7 +160,7 @@ export class StoreClient {
       };
       void seat.enter((running) => {
         const machine = toyAt(running, region);
-        if (machine === null) resolve(false);
+        if (machine === null || !machine.holds(key)) resolve(false);
         else if (command === null) machine.read(key, done);
         else machine.submit(command, done);
       });
@@ -177,11 +181,6 @@ export class StoreClient {
     return up.length > 0 ? this.#dice.pick(up) : null;
   }
 
-  #key(region: number): string {
-    const at = this.#dice.below(this.#stage.plan.keysPerRegion);
-    return `${regionPrefix(region)}${at % 2 === 0 ? "r" : "c"}${at}`;
-  }
-
   #command(key: string): ToyCommand {
     const dice = this.#dice;
     const { fillerMax } = this.#stage.plan;
@@ -196,4 +195,10 @@ export class StoreClient {
         return { ...base, kind: "put", text: `v${base.operation}.` };
     }
   }
+}
+
+function keyOf({ plan }: StoreStage, dice: Dice): { readonly region: number; readonly key: string } {
+  const region = dice.between(1, plan.regions);
+  const at = dice.below(plan.keysPerRegion);
+  return { region, key: `${regionPrefix(region)}${at % 2 === 0 ? "r" : "c"}${at}` };
 }

@@ -28,7 +28,11 @@ export class StoreJudge {
   /** By replica: for which proposal somebody has waited, at a peer without office, since which tick of its store. */
   readonly #patient = new WeakMap<ToyMachine, { readonly proposal: number; readonly sinceTick: number }>();
 
-  constructor(stage: StoreStage, seats: readonly StoreSeat[]) {
+  readonly #regions: () => readonly number[];
+
+  /** `regions`: those that there are. */
+  constructor(stage: StoreStage, seats: readonly StoreSeat[], regions: () => readonly number[]) {
+    this.#regions = regions;
     this.#stage = stage;
     this.#world = stage.world;
     this.#seats = seats;
@@ -48,7 +52,7 @@ export class StoreJudge {
 
   /** Every member of every region has what its leader has, and nobody else is there. */
   upToDate(): boolean {
-    for (let region = 1; region <= this.#stage.plan.regions; region++) {
+    for (const region of this.#regions()) {
       const office = leaderOf(this.#seats, region);
       if (office === null) return false;
       const index = office.store.region(region)?.applyState.index;
@@ -56,7 +60,7 @@ export class StoreJudge {
         const isMember = office.region.peers.some((peer) => peer.storeId === storeId);
         if (node === null || !machine.up) return false;
         const toy = toyAt(node, region);
-        if (!isMember && toy !== null && !isForgotten(toy.host, storeId)) return false;
+        if (!isMember && toy !== null && !isForgotten(toy.host, storeId, office.region)) return false;
         if (isMember && toy === null) return false;
         if (toy === null || !isMember) continue;
         if (node.store.region(region)?.applyState.index !== index || toy.waitingCount > 0) return false;
@@ -72,14 +76,15 @@ export class StoreJudge {
 
   /** The records of all replicas, byte for byte. */
   async compare(): Promise<void> {
-    for (let region = 1; region <= this.#stage.plan.regions; region++) {
+    for (const region of this.#regions()) {
       let first: { name: string; records: string } | null = null;
+      const leader = leaderOf(this.#seats, region)?.region ?? null;
       for (const seat of this.#seats) {
         const { machine } = seat;
         let records = "";
         const looked = await seat.enter((node) => {
           const view = node.store.region(region);
-          if (view === null || isForgotten(view, seat.storeId)) return;
+          if (view === null || isForgotten(view, seat.storeId, leader)) return;
           records = recordsOf(node, view.region);
         });
         if (!looked || records === "") continue;
@@ -159,9 +164,13 @@ export class StoreJudge {
   }
 }
 
-/** A learner that was removed while it heard of nobody: it asks for no votes, so nobody tells it. */
-function isForgotten({ region, leaderStore }: Pick<RegionHost, "region" | "leaderStore">, storeId: number): boolean {
-  return leaderStore === 0 && peerOnStore(region, storeId)?.role === "learner";
+/**
+ * A learner that was removed while it heard of nobody, as its `leader` knows: it asks for no votes, so nobody tells it,
+ * and it believes in the leader that it last heard of.
+ */
+function isForgotten({ region }: Pick<RegionHost, "region">, storeId: number, leader: RegionMeta | null): boolean {
+  const isMember = leader === null || peerOnStore(leader, storeId) !== null;
+  return !isMember && peerOnStore(region, storeId)?.role === "learner";
 }
 
 const decoder = new TextDecoder();

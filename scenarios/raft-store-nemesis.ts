@@ -3,6 +3,9 @@ import {
   snapshotAfterIntent,
   snapshotAfterReplace,
   snapshotBeforeIntent,
+  splitAfterApply,
+  splitAfterLog,
+  splitBeforePublish,
   tombstoneBeforeLog,
 } from "../failpoints/catalog.ts";
 import type { Failpoint } from "../failpoints/failpoints.ts";
@@ -26,6 +29,8 @@ const storePoints: readonly Failpoint[] = [
   tombstoneBeforeLog,
 ];
 
+const splitPoints: readonly Failpoint[] = [splitAfterApply, splitAfterLog, splitBeforePublish];
+
 /** A machine with a store, as far as deeds go. */
 export interface RegionSeat {
   readonly storeId: number;
@@ -46,6 +51,8 @@ export interface DeedPlan {
   readonly deedLengthMsMax: number;
   readonly electionMs: number;
   readonly regions: number;
+  /** Those that there are, where they come and go; else the first ones, by number. */
+  readonly regionIds?: () => readonly number[];
 }
 
 /** Whoever leads a region, as far as it knows itself. */
@@ -76,7 +83,7 @@ export class StoreNemesis {
   readonly #seats: readonly RegionSeat[];
   readonly #dice: Dice;
   #stopped = false;
-  #lastPeer = 1_000_000;
+  #lastId = 1_000_000;
   changes = 0;
   transfers = 0;
 
@@ -91,6 +98,11 @@ export class StoreNemesis {
     this.#dice = world.dice("deeds");
   }
 
+  /** Given out once. */
+  newId(): number {
+    return ++this.#lastId;
+  }
+
   start(): void {
     if (this.#plan.deeds.length > 0) this.#later();
   }
@@ -101,7 +113,7 @@ export class StoreNemesis {
     for (const seat of this.#seats) {
       seat.held = false;
       seat.loosen?.();
-      if (seat.machine.up) for (const point of storePoints) seat.machine.failpoints.disarm(point);
+      if (seat.machine.up) for (const point of [...splitPoints, ...storePoints]) seat.machine.failpoints.disarm(point);
     }
     this.#heal();
   }
@@ -118,7 +130,8 @@ export class StoreNemesis {
   // oxlint-disable-next-line max-lines-per-function -- one case per deed
   #do(deed: DeedName): void {
     const dice = this.#dice;
-    const region = dice.between(1, this.#plan.regions);
+    const { regions, regionIds } = this.#plan;
+    const region = regionIds === undefined ? dice.between(1, regions) : dice.pick(regionIds());
     const victim = dice.pick(this.#seats);
     const office = leaderOf(this.#seats, region);
     const leader = office?.seat ?? victim;
@@ -191,7 +204,7 @@ export class StoreNemesis {
 
   /** Whoever comes to such a place next ends there; processes that begin later do not. */
   #atFailpoint(crashKind: CrashKind): void {
-    const point = this.#dice.pick(storePoints);
+    const point = this.#dice.pick(this.#plan.regionIds === undefined ? storePoints : [...splitPoints, ...storePoints]);
     for (const { machine } of this.#seats) {
       if (!machine.up) continue;
       machine.failpoints.crashKind = crashKind;
@@ -242,7 +255,7 @@ export class StoreNemesis {
       return [...promoted, ...demoted.map((peer): PeerChange => ({ op: "demote", ...peer }))];
     }
     if (free.length > 0 && region.peers.length < 4 && dice.chance(2, 3)) {
-      return [{ op: "addLearner", peerId: ++this.#lastPeer, storeId: dice.pick(free).storeId }];
+      return [{ op: "addLearner", peerId: this.newId(), storeId: dice.pick(free).storeId }];
     }
     const mayGo = [...learners, ...(voters.length > 1 ? voters : [])];
     if (mayGo.length === 0) return [];

@@ -182,6 +182,7 @@ function drawStoreOptions(dice: Dice, tickUs: number, raft: RaftLimits): StoreOp
     logKeepEntries,
     logEntriesMax: logKeepEntries + dice.pick([1, 10, 1_000]),
     transferTicks: 2 * raft.electionTicks,
+    earlyMessagesMax: 64,
   };
 }
 

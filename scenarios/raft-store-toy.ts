@@ -137,6 +137,11 @@ export class ToyMachine implements RegionMachine {
       const command = decodeCommand(entry.data);
       count++;
       witness.applies(store, region, count, { ...entry, operation: command.operation });
+      if (!entry.stale && !this.holds(command.key)) {
+        const { epoch, end: to } = this.#host.region;
+        const where = `region ${region} at version ${epoch.version}, to ${decoder.decode(to)}`;
+        this.#parts.world.fail("region-map", `${store} writes ${command.key} in ${where}`);
+      }
       const end = entry.stale ? staleEnd : this.#perform(command, entry.index, overlay, batch);
       hash.number(command.operation);
       hash.bytes(encoder.encode(end.kind === "done" ? (end.value ?? "-") : "stale"));
@@ -196,7 +201,7 @@ export class ToyMachine implements RegionMachine {
     const bytes = encoder.encode(key);
     const counter = isCounter(key);
     const family = counter ? families.counter : families.register;
-    const version = counter ? this.#host.store.nextVersion() : index;
+    const version = counter ? this.#host.store.nextVersion() : this.#versionOf(index);
     if (value === null) batch.delete(family, bytes, version);
     else batch.set(family, bytes, version, encoder.encode(value));
     return { kind: "done", previous, value };
@@ -205,6 +210,11 @@ export class ToyMachine implements RegionMachine {
   #tally(region: number, count: number, batch: VersionedBatch): void {
     const value = encoder.encode(`${count}`);
     batch.set(columnFamily.local, machineStateKey(region), this.#host.store.nextVersion(), value);
+  }
+
+  /** Grows along a key, in whichever region it lies: indexes begin anew in every child. */
+  #versionOf(index: number): number {
+    return this.#host.region.epoch.version * 2 ** 32 + index;
   }
 
   // oxlint-disable-next-line max-params -- the entry, and what became of it

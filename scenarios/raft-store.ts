@@ -53,7 +53,7 @@ class RaftStoreRun {
       (_, at) => new StoreClient(this.#stage, this.#seats, this.#history, at + 1),
     );
     this.#nemesis = new StoreNemesis(world, plan, this.#seats, this.#stage.moments);
-    this.#judge = new StoreJudge(this.#stage, this.#seats);
+    this.#judge = new StoreJudge(this.#stage, this.#seats, () => this.#stage.firstRegions.map(({ id }) => id));
     world.story(JSON.stringify(plan));
   }
 

@@ -1,7 +1,6 @@
-import { columnFamily, compareKeys, versionMax } from "../core/bytes/record.ts";
+import { compareKeys } from "../core/bytes/record.ts";
 import { VersionedBatch } from "../core/engine/versioned-batch.ts";
 import { type RegionMeta, isBeforeEnd } from "../raft/region.ts";
-import { machineStateKey } from "../raft/store/machine-state.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { World } from "../sim/world.ts";
 import { type EvaluatedRun, type LogEntry, type ModelNode, ModelReplica, type ReplicaGroup } from "./txn-replica.ts";
@@ -125,12 +124,9 @@ export class ModelGroup implements ReplicaGroup {
     const epoch = { version: region.epoch.version + 1, confVer: region.epoch.confVer };
     const child = { ...region, id: childId, start: key, epoch };
     // As the runtime does: what the machine keeps goes to the child.
-    const kept = store.newest(columnFamily.local, machineStateKey(region.id), versionMax);
-    if (kept !== null && kept.value !== null) {
-      const batch = new VersionedBatch();
-      batch.set(columnFamily.local, machineStateKey(childId), store.nextVersion(), kept.value);
-      store.apply(batch);
-    }
+    const batch = new VersionedBatch();
+    replica.machine.split([child], batch);
+    store.apply(batch);
     replica.region = { ...region, end: key, epoch };
     this.#parts.splitOff(replica, child);
     replica.machine.regionChanged();

@@ -12,22 +12,22 @@ interface Kept extends EarlyMessage {
   ticksLeft: number;
 }
 
-/** Of a store. What is above is delivered at once, as if nobody had waited. */
-const keptMax = 64;
-
 /**
  * Messages to peers that are about to begin: their region has just begun elsewhere, by a split that is not applied here
  * yet or is not durable. Made without their region, such peers would need a snapshot of what is here already.
  */
 export class EarlyMessages {
   readonly #ticks: number;
+  readonly #max: number;
   readonly #isBeginning: (regionId: number) => boolean;
   #kept: Kept[] = [];
   /** Regions whose messages have waited for long enough: what they wait for may never come. */
   readonly #late = new Set<number>();
 
-  constructor(ticks: number, isBeginning: (regionId: number) => boolean) {
+  /** More than `max` are not kept, and none for longer than `ticks`: they are delivered as if nobody had waited. */
+  constructor(ticks: number, max: number, isBeginning: (regionId: number) => boolean) {
     this.#ticks = ticks;
+    this.#max = max;
     this.#isBeginning = isBeginning;
   }
 
@@ -36,7 +36,7 @@ export class EarlyMessages {
     const { regionId, message } = received;
     if (this.#late.has(regionId)) return false;
     const isAwaited = this.#isBeginning(regionId) || this.#kept.some((kept) => kept.received.regionId === regionId);
-    if (this.#kept.length >= keptMax || (!isAwaited && !isFirstWord(message))) return false;
+    if (this.#kept.length >= this.#max || (!isAwaited && !isFirstWord(message))) return false;
     // A heartbeat is repeated; of the rest the newest of a kind says all.
     this.#kept = this.#kept.filter((kept) => !isSameWord(kept, fromStore, received));
     if (message.kind !== "heartbeat") this.#kept.push({ fromStore, received, ticksLeft: this.#ticks });

@@ -19,6 +19,8 @@ export interface StoreOptions {
   readonly logEntriesMax: number;
   /** A leadership that is to be handed over and still is not after so many ticks stays. */
   readonly transferTicks: number;
+  /** Messages to peers of regions that are about to begin here. More make a peer that knows nothing of its region. */
+  readonly earlyMessagesMax: number;
 }
 
 export const storeOptionsDefault: StoreOptions = {
@@ -32,6 +34,7 @@ export const storeOptionsDefault: StoreOptions = {
   logKeepEntries: 1_000,
   logEntriesMax: 20_000,
   transferTicks: 20,
+  earlyMessagesMax: 64,
 };
 
 /** An entry travels in one frame of `net/rpc`, with what its message has around it. */

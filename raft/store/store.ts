@@ -111,7 +111,8 @@ export class Store implements PeerContext {
       table: this.#table,
       stopped: () => this.#stopped,
     });
-    this.#early = new EarlyMessages(2 * this.options.raft.electionTicks, (id) => this.#table.isReserved(id));
+    const { raft, earlyMessagesMax } = this.options;
+    this.#early = new EarlyMessages(2 * raft.electionTicks, earlyMessagesMax, (id) => this.#table.isReserved(id));
     this.#turns = new Turns({
       clock: this.world.clock,
       engine: this.engine,

@@ -217,6 +217,7 @@ export const consensusMistakes: readonly ClassicMistake[] = [
     what: "Epoch and range are looked at where an entry is applied.",
     planted: [
       "txn-server-stale-entry-executed", "txn-server-proposes-for-another-range", "store-conf-epoch-not-checked",
+      "split-entries-of-the-past-count", "split-of-the-past-counts",
     ],
   },
   {
@@ -238,7 +239,10 @@ export const consensusMistakes: readonly ClassicMistake[] = [
     id: 40,
     subtle: true,
     what: "The log of a region that is still to be split off is kept at a start.",
-    absent: "no splits",
+    planted: [
+      "split-log-of-a-child-goes-at-the-start", "split-child-speaks-before-its-records-are-durable",
+      "split-birth-not-finished",
+    ],
   },
   {
     id: 41,

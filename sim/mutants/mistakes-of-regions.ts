@@ -35,7 +35,7 @@ export const regionMistakes: readonly ClassicMistake[] = [
   {
     id: 47,
     what: "A snapshot that overlaps another region of the store is refused.",
-    note: "Nothing planted: ranges do not change yet, so no snapshot overlaps.",
+    planted: ["split-overlapping-snapshot-is-taken"],
   },
   {
     id: 48,
@@ -59,17 +59,17 @@ export const regionMistakes: readonly ClassicMistake[] = [
     id: 51,
     subtle: true,
     what: "A split never takes back a vote of the new region.",
-    absent: "no splits",
+    planted: ["split-takes-a-vote-back"],
   },
   {
     id: 52,
     what: "A new region's peers are those of the state at apply.",
-    absent: "no splits",
+    planted: ["split-everybody-votes-in-the-child", "split-of-the-past-counts"],
   },
   {
     id: 53,
     what: "A split raises the versions of both halves.",
-    absent: "no splits",
+    planted: ["split-child-has-the-old-version"],
   },
   {
     id: 54,
@@ -80,7 +80,7 @@ export const regionMistakes: readonly ClassicMistake[] = [
   {
     id: 55,
     what: "The epoch is looked at again in the turn in which a read is answered.",
-    note: "Nothing planted there. `txn-server-proposes-for-another-range` takes the look before it away.",
+    planted: ["split-answers-reads-of-another-range", "txn-server-proposes-for-another-range"],
   },
   {
     id: 56,
@@ -106,7 +106,7 @@ export const regionMistakes: readonly ClassicMistake[] = [
   {
     id: 60,
     what: "An empty end of a range is behind all keys.",
-    note: "Nothing planted in `compareEnds` and its callers.",
+    planted: ["split-last-range-has-an-end"],
   },
   {
     id: 61,
