@@ -17,6 +17,7 @@ import type { StoreOptions } from "../raft/store/store-options.ts";
 import { GcDriver } from "../txn/server/gc-driver.ts";
 import { RegionService } from "../txn/server/region-service.ts";
 import { serveReplicaHash } from "../txn/server/replica-hash.ts";
+import { RequestMeter } from "../txn/server/request-meter.ts";
 import { TxnRegion } from "../txn/server/txn-region.ts";
 import { type TxnRegionOptions, txnRegionOptions } from "../txn/server/region-options.ts";
 import { AddressBook, addressText, coordinatorIds } from "./address-book.ts";
@@ -28,6 +29,7 @@ import { openStoreDirectory, type StoreDirectory } from "./store-directory.ts";
 import { StoreGarbage } from "./store-garbage.ts";
 import { StoreReporter } from "./store-reporter.ts";
 import { StoreLoadMeter } from "./store-load.ts";
+import { serveStoreStatus } from "./store-status.ts";
 import { storeVars } from "./store-vars.ts";
 import type { Topology } from "./topology.ts";
 
@@ -160,9 +162,11 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
       onFatal: (error) => fatal.tell(asNokv(error, workDir)),
     });
     fatal.onTell = (error) => store?.fail(error);
-    new RegionService(store).register(transport);
+    const meter = new RequestMeter(env.clock);
+    new RegionService(store, meter).register(transport);
     serveRaftAdmin(transport, store);
     serveReplicaHash(transport, store, directory.engine);
+    serveStoreStatus(transport, { clock: env.clock, engine: directory.engine, store, meter, ident: directory.ident });
     parts = compose(env, config, { ...directory, transport, client, store }, fatal);
     diagnostics = await openDiagnostics(env, config.diagnostics, parts, fatal);
     const address = await listenTransport(transport, config.listen);

@@ -6,7 +6,8 @@ import { Inflights } from "./inflights.ts";
  * `probe`: where the logs agree is not known: one append at a time. `replicate`: it is, and appends are
  * sent ahead. `snapshot`: one is on its way, nothing else is sent.
  */
-export type ProgressState = "probe" | "replicate" | "snapshot";
+export const progressStates = ["probe", "replicate", "snapshot"] as const;
+export type ProgressState = (typeof progressStates)[number];
 
 export type Ballot = "none" | "granted" | "refused";
 

@@ -12,6 +12,7 @@ import { CommandError, type ExitCode, UsageError, exitCode } from "../exit-code.
 import { formatAddress, isLoopback, probeAddress } from "../listen-address.ts";
 import { type OptionTable, type Options, parseOptions } from "../options.ts";
 import { runService } from "../service.ts";
+import { livePage } from "../live-page/live-page.ts";
 import { readTopologyFile, topologyOptions, topologyUsage } from "../topology-file.ts";
 import { tunedLimits } from "../tuned-limits.ts";
 import { resolveWorkdir } from "../workdir.ts";
@@ -23,7 +24,7 @@ and is locked while the server runs. SIGINT, SIGTERM and SIGHUP shut it down cle
 
   --workdir DIR            where the data lives (default ./work_redis)
 ${topologyUsage}  --addr HOST:PORT         where to listen (default: the file's, or 127.0.0.1:6380)
-  --metrics-addr HOST:PORT of a cluster: where to answer /healthz, /readyz, /debug/vars and /metrics
+  --metrics-addr HOST:PORT of a cluster: a page that shows the cluster; /healthz, /readyz, /debug/vars, /metrics
   --with-stdin             end when stdin does, for supervisors
   --durability LEVEL       when a write is acknowledged (default sync)
                              sync      on the device: it survives a power loss
@@ -95,7 +96,7 @@ async function clusterGateway(given: Options, topology: Topology, context: Conte
   return runService(context, {
     place: `the gateway of cluster ${topology.clusterId}`,
     untilStdinEnds: given.has("with-stdin"),
-    open: (env) => openGatewayNode(env, { topology, listen, gateway: limits, diagnostics }),
+    open: (env) => openGatewayNode(env, { topology, listen, gateway: limits, diagnostics, page: livePage() }),
     announce: ({ address, diagnostics: tells }) => {
       const metrics = tells === null ? "" : `, metrics ${formatAddress(tells.address)}`;
       const where = `listening on ${formatAddress(address)}, cluster ${topology.clusterId}${metrics}`;

@@ -8,6 +8,7 @@ import { type ExitCode, UsageError } from "../exit-code.ts";
 import { formatAddress, probeAddress } from "../listen-address.ts";
 import { type OptionTable, type Options, parseOptions } from "../options.ts";
 import { runService } from "../service.ts";
+import { livePage } from "../live-page/live-page.ts";
 import { readTopologyFile, topologyOptions, topologyUsage } from "../topology-file.ts";
 import { tunedLimits } from "../tuned-limits.ts";
 import { resolveWorkdir } from "../workdir.ts";
@@ -21,7 +22,7 @@ there before. SIGINT, SIGTERM and SIGHUP shut it down cleanly; a second one ends
 ${topologyUsage}  --store-id N             which of its stores this is
   --workdir DIR            where its data lives (default: the file's)
   --addr HOST:PORT         where to listen (default: the file's)
-  --metrics-addr HOST:PORT where to answer /healthz, /readyz, /debug/vars and /metrics
+  --metrics-addr HOST:PORT a page that shows the cluster; /healthz, /readyz, /debug/vars, /metrics
   --tune NAME=N[,NAME=N]   limits of the engine, e.g. memtableBytes=16777216,level0TablesMax=8
   --with-stdin             end when stdin does, for supervisors
 
@@ -65,7 +66,7 @@ async function serve(given: Options, context: Context): Promise<ExitCode> {
     untilStdinEnds: given.has("with-stdin"),
     open: (env, onFatal) =>
       openStoreNode(env, {
-        storeId, topology, workDir, listen, address: place.address, diagnostics,
+        storeId, topology, workDir, listen, address: place.address, diagnostics, page: livePage(),
         engine: { ...engine, owner: ownerText() }, onFatal,
       }),
     announce: (node) => {

@@ -32,6 +32,16 @@ export async function openReadOnly(
   directory: string,
   options: ReadOnlyOptions = {},
 ): Promise<ReadOnlyDb> {
+  const { engine, problems } = await openReadOnlyEngine(env, directory, options);
+  return new ReadOnlyDb(new Db(engine, env.clock), problems);
+}
+
+/** The same, for those who look at more than a database's own keys. Close the engine. */
+export async function openReadOnlyEngine(
+  env: Env,
+  directory: string,
+  options: ReadOnlyOptions = {},
+): Promise<{ readonly engine: Engine; readonly problems: readonly Finding[] }> {
   const { damaged = "refuse", ...limits } = options;
   if (damaged !== "refuse" && damaged !== "skip") throw invalidArgument('damaged must be "refuse" or "skip"');
   const problems = new Map<string, Finding>();
@@ -46,7 +56,7 @@ export async function openReadOnly(
   const looking: Env = { clock, network, random, jobs, trace, disk, failpoints: noFailpoints() };
   const given = { ...limits, createIfMissing: false, errorIfExists: false };
   const engine = new Engine(await recover(looking, directory, given, mode));
-  return new ReadOnlyDb(new Db(engine, clock), [...problems.values()]);
+  return { engine, problems: [...problems.values()] };
 }
 
 /** Those of the node bend what it does to a disk; nothing is done to this one. */

@@ -312,6 +312,9 @@ export class GatewayConnection implements ConnectionHandler, Client {
         this.#network.destroy();
       } else {
         statistics.outputBytes += output.length;
+        if (this.#queue.inFlight === 0 && !this.#backlog) {
+          statistics.latencies.record(this.#gateway.clock.monotonicUs() - this.session.activeUs);
+        }
         const taken = this.#network.write(output.view());
         if (!taken && this.#network.pendingBytes() >= options.outputBytesPause) this.#throttled = true;
       }

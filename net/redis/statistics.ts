@@ -1,3 +1,5 @@
+import { LatencyHistogram } from "../../core/stats/latency-histogram.ts";
+
 /** Counters of a gateway since its start or CONFIG RESETSTAT. */
 export class Statistics {
   connectionsReceived = 0;
@@ -12,6 +14,8 @@ export class Statistics {
   /** By `Entry.index`; unknown commands have no entry, so their number is not up to clients. */
   readonly calls: Float64Array;
   readonly rejectedCalls: Float64Array;
+  /** From what a client sent last to the moment when all that it asked is answered, µs. */
+  readonly latencies = new LatencyHistogram();
 
   constructor(commandCount: number) {
     this.calls = new Float64Array(commandCount);
@@ -30,5 +34,6 @@ export class Statistics {
     this.queryLimitDisconnections = 0;
     this.calls.fill(0);
     this.rejectedCalls.fill(0);
+    this.latencies.reset();
   }
 }

@@ -15,6 +15,7 @@ export const raftAdminMethod = {
   campaign: 66,
   regions: 67,
   replicaHash: 69,
+  storeStatus: 73,
   replicaProgress: 74,
 } as const;
 

@@ -12,6 +12,7 @@ import { readsOf } from "../percolator/reads.ts";
 import { type CommandLimits, commandLimitsDefault, commandProblem, keyOutside, limited } from "./command-check.ts";
 import { readCommands } from "./command-codec.ts";
 import { txnMethod } from "./methods.ts";
+import type { RequestMeter } from "./request-meter.ts";
 import { hintOf, notLeader, staleEpoch } from "./region-errors.ts";
 import { type Answer, writeAnswers } from "./response-codec.ts";
 import { TxnRegion } from "./txn-region.ts";
@@ -71,13 +72,19 @@ interface Methods {
 export class RegionService {
   readonly #directory: RegionDirectory;
   readonly #options: TxnServiceOptions;
+  readonly #meter: RequestMeter | null;
   readonly #writer = new ByteWriter();
   #commands = 0;
   #bytes = 0;
 
-  constructor(directory: RegionDirectory, options: TxnServiceOptions = txnServiceOptionsDefault) {
+  constructor(
+    directory: RegionDirectory,
+    meter: RequestMeter | null = null,
+    options: TxnServiceOptions = txnServiceOptionsDefault,
+  ) {
     this.#directory = directory;
     this.#options = options;
+    this.#meter = meter;
   }
 
   /** Commands that are not answered yet, and the bytes of their requests. */
@@ -100,6 +107,7 @@ export class RegionService {
     const found = this.#find(request.region, commands);
     if (!(found instanceof TxnRegion)) return request.fail(found);
     if (commands.length === 0) return request.respond(this.#encode([]));
+    this.#meter?.note(request.region?.regionId ?? 0, commands);
     this.#commands += commands.length;
     this.#bytes += body.length;
     found.execute(this.#open(request, commands, body.length));
