@@ -6,7 +6,11 @@ import type { CoordinatorClient } from "../coordinator/service/client.ts";
 import type { StoreStatus } from "../coordinator/store-view.ts";
 import { raftAdminMethod } from "../raft/store/admin-messages.ts";
 import { type StoreStatusAnswer, statusRequestLayout, storeStatusLayout } from "../raft/store/status-messages.ts";
+import { addressText } from "./address-book.ts";
+import { clusterJson } from "./cluster-json.ts";
 import { type ClusterView, clusterView } from "./cluster-view.ts";
+import type { ClusterSource } from "./diagnostics.ts";
+import type { Topology } from "./topology.ts";
 
 export interface ClusterWatchParts {
   readonly clock: Clock;
@@ -104,4 +108,19 @@ export class ClusterWatch {
       done("", { ...value, regions: all.flatMap(({ regions }) => regions) });
     });
   }
+}
+
+/** Those of the first day. */
+export function storesOf({ stores }: Pick<Topology, "stores">): ClusterWatchParts["stores"] {
+  return stores.map(({ storeId, address }) => ({ storeId, address: addressText(address) }));
+}
+
+export function clusterSource(watch: ClusterWatch, page: string | null): ClusterSource {
+  return {
+    page,
+    view: () => {
+      const view = watch.look();
+      return view === null ? null : clusterJson(view);
+    },
+  };
 }

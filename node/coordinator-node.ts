@@ -127,6 +127,7 @@ export async function openCoordinatorNode(env: Env, config: CoordinatorNodeConfi
         ailment: () => ailment.message,
         waitingFor: () => parts.waitingFor(),
         vars: () => coordinatorVars(coordinator, journal, transport),
+        cluster: null,
       });
     }
     const address = await listenTransport(transport, config.listen);

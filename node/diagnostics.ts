@@ -11,11 +11,21 @@ export interface DiagnosticSource {
   /** What it still waits for before it can serve; empty: it is ready. */
   waitingFor(): readonly string[];
   vars(): VarTree;
+  /** Of a process that knows where the others are. */
+  readonly cluster: ClusterSource | null;
+}
+
+export interface ClusterSource {
+  /** Null: it is not known yet. */
+  view(): VarTree | null;
+  /** The HTML that draws it; null: this build has none. */
+  readonly page: string | null;
 }
 
 /**
  * `/healthz` (is the process well), `/readyz` (does it serve), `/debug/vars` (statistics as JSON) and `/metrics` (the
- * same for Prometheus), at an address of its own.
+ * same for Prometheus), at an address of its own. Stores and gateways show the cluster: `/` for people, and
+ * `/debug/cluster`, which that page draws.
  */
 export class Diagnostics {
   readonly #server: HttpServer;
@@ -51,12 +61,28 @@ function answer(path: string, source: DiagnosticSource): HttpResponse {
       return verdict(source.ailment() ?? (waiting.length === 0 ? null : `waiting for ${waiting.join(", ")}`));
     }
     case "/debug/vars":
-      return { status: 200, contentType: "application/json", body: `${JSON.stringify(source.vars(), null, 2)}\n` };
+      return json(source.vars());
+    case "/debug/cluster":
+      return source.cluster === null ? missing : json(source.cluster.view() ?? { pending: true });
+    case "/": {
+      const page = source.cluster?.page ?? null;
+      return page === null ? missing : { status: 200, contentType: "text/html; charset=utf-8", body: page };
+    }
     case "/metrics":
       return { status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: metricsText(source.vars()) };
     default:
-      return { status: 404, contentType: plainText, body: "there are /healthz, /readyz, /debug/vars and /metrics\n" };
+      return missing;
   }
+}
+
+const missing: HttpResponse = {
+  status: 404,
+  contentType: plainText,
+  body: "there are /healthz, /readyz, /debug/vars and /metrics; of stores and gateways / and /debug/cluster, too\n",
+};
+
+function json(tree: VarTree): HttpResponse {
+  return { status: 200, contentType: "application/json", body: `${JSON.stringify(tree, null, 2)}\n` };
 }
 
 function verdict(problem: string | null): HttpResponse {

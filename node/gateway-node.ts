@@ -12,6 +12,7 @@ import { GarbageKeeper, type GarbageKeeperOptions, garbageKeeperOptionsDefault }
 import { ClusterKv } from "../txn/remote/cluster-kv.ts";
 import { TxnClient } from "../txn/remote/txn-client.ts";
 import { AddressBook, coordinatorIds } from "./address-book.ts";
+import { ClusterWatch, clusterSource, storesOf } from "./cluster-watch.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { gatewayVars } from "./gateway-vars.ts";
 import type { Topology } from "./topology.ts";
@@ -23,6 +24,8 @@ export interface GatewayNodeConfig {
   readonly gateway: Partial<GatewayOptions>;
   /** Null: nowhere. */
   readonly diagnostics: Address | null;
+  /** The HTML that shows the cluster there. */
+  readonly page?: string | null;
   readonly client?: Partial<TxnClientOptions>;
   readonly garbage?: Partial<GarbageKeeperOptions>;
   readonly network?: Partial<NetOptions>;
@@ -35,6 +38,7 @@ interface GatewayParts {
   readonly server: RedisServer;
   readonly probe: CoordinatorProbe;
   readonly garbage: GarbageKeeper;
+  readonly watch: ClusterWatch;
 }
 
 const probeMs = 500;
@@ -91,6 +95,7 @@ export async function openGatewayNode(env: Env, config: GatewayNodeConfig): Prom
         ailment: () => null,
         waitingFor: () => (probe.answered ? [] : ["the Coordinator"]),
         vars: () => gatewayVars(server, parts.client, coordinator, transport),
+        cluster: clusterSource(parts.watch, config.page ?? null),
       });
     }
     await listen(server, config.listen);
@@ -121,7 +126,9 @@ function compose(env: Env, config: GatewayNodeConfig, options: GatewayOptions): 
   const client = new TxnClient({ clock, random, caller: transport, coordinator, options: config.client ?? {} });
   const server = new RedisServer(env, new ClusterKv(client, clock), options);
   const garbage = new GarbageKeeper(client, clock, { ...garbageKeeperOptionsDefault, ...config.garbage });
-  return { transport, coordinator, client, server, probe: new CoordinatorProbe(env, coordinator), garbage };
+  const probe = new CoordinatorProbe(env, coordinator);
+  const watch = new ClusterWatch({ clock, coordinator, caller: transport, stores: storesOf(config.topology) });
+  return { transport, coordinator, client, server, probe, garbage, watch };
 }
 
 async function listen(server: RedisServer, address: Address): Promise<void> {
@@ -131,7 +138,8 @@ async function listen(server: RedisServer, address: Address): Promise<void> {
   throw new NokvError("NOKV_IO", `cannot listen on ${host}:${port}: ${failure.message}`, { cause: failure });
 }
 
-function closeRest({ client, coordinator, transport, probe, garbage }: GatewayParts): void {
+function closeRest({ client, coordinator, transport, probe, garbage, watch }: GatewayParts): void {
+  watch.stop();
   probe.stop();
   garbage.stop();
   client.close();

@@ -1,5 +1,16 @@
+import type { LatencyHistogram } from "../core/stats/latency-histogram.ts";
 import type { RedisServer } from "../net/redis/server.ts";
 import type { VarTree } from "./metrics-text.ts";
+
+/** Buckets as they are counted: whoever looks twice subtracts. */
+function latencyVars(latencies: LatencyHistogram): VarTree {
+  return {
+    p50: latencies.quantile(500),
+    p99: latencies.quantile(990),
+    p999: latencies.quantile(999),
+    buckets: latencies.buckets().map(([end, count]) => ({ le: end, count })),
+  };
+}
 
 /** `redis` of the original's variables. Unknown commands count together, so that no client decides how long this is. */
 export function redisVars({ gateway }: RedisServer): VarTree {
@@ -19,5 +30,6 @@ export function redisVars({ gateway }: RedisServer): VarTree {
     bytes_in: statistics.inputBytes,
     bytes_out: statistics.outputBytes,
     commands_per_operation: perOperation,
+    latency_us: latencyVars(statistics.latencies),
   };
 }

@@ -21,6 +21,7 @@ import { RequestMeter } from "../txn/server/request-meter.ts";
 import { TxnRegion } from "../txn/server/txn-region.ts";
 import { type TxnRegionOptions, txnRegionOptions } from "../txn/server/region-options.ts";
 import { AddressBook, addressText, coordinatorIds } from "./address-book.ts";
+import { ClusterWatch, clusterSource, storesOf } from "./cluster-watch.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { FirstRegions } from "./first-regions.ts";
 import { listenTransport } from "./listen-transport.ts";
@@ -45,6 +46,8 @@ export interface StoreNodeConfig {
   readonly address: Address;
   /** Null: nowhere. */
   readonly diagnostics: Address | null;
+  /** The HTML that shows the cluster there. */
+  readonly page?: string | null;
   readonly engine: Partial<EngineOptions>;
   readonly store?: Partial<StoreOptions>;
   readonly regions?: Partial<TxnRegionOptions>;
@@ -69,6 +72,7 @@ interface StoreNodeParts extends StoreDirectory {
   readonly reporter: StoreReporter;
   readonly first: FirstRegions;
   readonly garbage: StoreGarbage;
+  readonly watch: ClusterWatch;
 }
 
 /** A store of a cluster: engine, Raft log, replicas, transactions and transport. The whole of a store's process. */
@@ -168,7 +172,7 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
     serveReplicaHash(transport, store, directory.engine);
     serveStoreStatus(transport, { clock: env.clock, engine: directory.engine, store, meter, ident: directory.ident });
     parts = compose(env, config, { ...directory, transport, client, store }, fatal);
-    diagnostics = await openDiagnostics(env, config.diagnostics, parts, fatal);
+    diagnostics = await openDiagnostics(env, config, parts, fatal);
     const address = await listenTransport(transport, config.listen);
     parts.first.begin();
     return new StoreNode(parts, address, diagnostics);
@@ -180,7 +184,7 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
   }
 }
 
-type OpenParts = Omit<StoreNodeParts, "reporter" | "first" | "garbage">;
+type OpenParts = Omit<StoreNodeParts, "reporter" | "first" | "garbage" | "watch">;
 
 // oxlint-disable-next-line max-params
 function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fatal): StoreNodeParts {
@@ -198,7 +202,11 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
   });
   const garbage = new StoreGarbage(env.clock, new GcDriver(store, engine, env.clock), garbageMs);
   garbage.start();
-  return { ...parts, reporter, first, garbage };
+  const { clock } = env;
+  const watch = new ClusterWatch({
+    clock, coordinator: client, caller: parts.transport, stores: storesOf(config.topology),
+  });
+  return { ...parts, reporter, first, garbage, watch };
 }
 
 /** The first fatal error is told; the store stops for it. */
@@ -237,7 +245,7 @@ function waitingFor({ store, reporter, first }: StoreNodeParts): readonly string
 // oxlint-disable-next-line max-params
 async function openDiagnostics(
   env: Env,
-  address: Address | null,
+  { diagnostics: address, page = null }: StoreNodeConfig,
   parts: StoreNodeParts,
   fatal: Fatal,
 ): Promise<Diagnostics | null> {
@@ -246,6 +254,7 @@ async function openDiagnostics(
     ailment: () => fatal.error?.message ?? null,
     waitingFor: () => waitingFor(parts),
     vars: () => storeVars(parts),
+    cluster: clusterSource(parts.watch, page),
   });
 }
 
@@ -261,6 +270,7 @@ async function closeAll(
   parts?.first.stop();
   parts?.reporter.stop();
   parts?.garbage.stop();
+  parts?.watch.stop();
   await store?.close();
   client.close();
   transport.close();

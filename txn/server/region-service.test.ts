@@ -53,7 +53,7 @@ class ServiceStage {
   constructor(options = txnServiceOptionsDefault) {
     const served = (): ServedRegion[] => [this.#served(), ...this.others];
     const region = (id: number): ServedRegion | null => served().find((each) => each.region.id === id) ?? null;
-    this.service = new RegionService({ region, regions: served }, options);
+    this.service = new RegionService({ region, regions: served }, null, options);
     this.host.lead(3);
   }
 
