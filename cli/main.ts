@@ -9,7 +9,9 @@ const commands: readonly CommandEntry[] = [
   { name: "coordinator", summary: "run the Coordinator of a cluster", load: loadCoordinator },
   { name: "serve", summary: "run a store of a cluster", load: loadServe },
   { name: "playground", summary: "run a whole cluster on this machine", load: loadPlayground },
-  { name: "stats", summary: "what a stopped database holds", load: loadStats },
+  { name: "regions", summary: "the regions of a cluster, or of a stopped store", load: loadRegions },
+  { name: "config", summary: "what a topology file says, for scripts", load: loadConfig },
+  { name: "stats", summary: "what a stopped database holds, or what a running process counts", load: loadStats },
   { name: "manifest", summary: "what the manifest of a stopped database says", load: loadManifest },
   { name: "vlog", summary: "the value files of a stopped database", load: loadVlog },
   { name: "verify", summary: "read and judge every byte of a stopped database", load: loadVerify },
@@ -36,6 +38,16 @@ async function loadServe(): Promise<Command> {
 async function loadPlayground(): Promise<Command> {
   const { playgroundCommand } = await import("./commands/playground.ts");
   return playgroundCommand;
+}
+
+async function loadRegions(): Promise<Command> {
+  const { regionsCommand } = await import("./commands/regions.ts");
+  return regionsCommand;
+}
+
+async function loadConfig(): Promise<Command> {
+  const { configCommand } = await import("./commands/config.ts");
+  return configCommand;
 }
 
 async function loadStats(): Promise<Command> {

@@ -53,7 +53,7 @@ export class ClusterWatch {
     const { coordinator, stores } = this.#parts;
     coordinator.stores((error, known) => {
       const silent = error === null ? [] : [{ who: "coordinator", why: error.message }];
-      const all = known ?? stores.map((store): StoreStatus => ({ ...store, liveness: "disconnected", heartbeat: null }));
+      const all = known ?? stores.map(unheard);
       const asked = all.filter(({ liveness }) => liveness !== "left");
       const answers = new Map<number, StoreStatusAnswer>();
       let missing = asked.length;
@@ -108,6 +108,11 @@ export class ClusterWatch {
       done("", { ...value, regions: all.flatMap(({ regions }) => regions) });
     });
   }
+}
+
+/** What is known of a store while the Coordinator is silent. */
+function unheard(store: Pick<StoreStatus, "storeId" | "address">): StoreStatus {
+  return { ...store, liveness: "disconnected", membership: "member", heartbeat: null };
 }
 
 /** Those of the first day. */

@@ -2,6 +2,8 @@ import { parseArgs } from "node:util";
 import { embeddedKillDefaults, embeddedKillRounds } from "./kill-embedded.ts";
 import { clusterKillDefaults, clusterKillRounds } from "./kill-cluster.ts";
 import { killDefaults, killRounds } from "./kill.ts";
+import { chromiumPath } from "./chromium.ts";
+import { livePageRounds } from "./live-page.ts";
 import { injectDefaults, injectRounds } from "./inject.ts";
 import { isInside, mountObstacle, runInside, straceObstacle } from "./mounts.ts";
 import { powercutDefaults, powercutRounds } from "./powercut.ts";
@@ -15,6 +17,7 @@ const usage = `usage: pnpm rig kill [--rounds N] [--clients N] [--seed N]
        pnpm rig inject [--per-fault N] [--only fdatasync] [--seed N]
        pnpm rig mutate [--variants N] [--only G7] [--seed N]
        pnpm rig flip [--variants N] [--seed N]
+       pnpm rig live-page [--picture FILE]
 
 kill            SIGKILLs a real gateway under load, restarts it on the same directory and reads every key back.
 kill-embedded   the same with a process that uses the embedded API.
@@ -23,6 +26,7 @@ powercut        copies the ext4 image of a database as its device has it, mounts
 inject          fails, shortens or kills single system calls of a process that uses the embedded API (strace).
 mutate          damages every file of a directory in the sixteen ways of the catalogue and reads everything back.
 flip            only single bits, at least 20,000 of them.
+live-page       looks at the page of a playground under load with a headless Chromium, also when a store dies.
 
 Exit code 0: every acknowledged write was there and no answer was wrong; 1: otherwise; 3: skipped, with the reason.`;
 
@@ -35,6 +39,7 @@ const { positionals, values } = parseArgs({
     images: { type: "string" },
     "per-fault": { type: "string" },
     only: { type: "string", default: "" },
+    picture: { type: "string", default: "" },
     seed: { type: "string", default: "1" },
     help: { type: "boolean", default: false },
   },
@@ -61,6 +66,8 @@ async function main(): Promise<void> {
       return await mutate({ ...mutateDefaults, seed, only: values.only, ...given("variants", values.variants) });
     case "flip":
       return await mutate({ ...mutateDefaults, seed, only: "G4", variants: Number(values.variants ?? flipVariants) });
+    case "live-page":
+      return await livePage();
     case "writer":
       return await runWriter(JSON.parse(positionals[1] ?? "") as WriterOrder);
     default:
@@ -109,6 +116,13 @@ async function killCluster(): Promise<void> {
     },
   });
   console.log(`clean: ${JSON.stringify(report)}`);
+}
+
+async function livePage(): Promise<void> {
+  if (chromiumPath() === null) {
+    console.log("skipped: there is no Chromium on this machine");
+    process.exitCode = 3;
+  } else await livePageRounds({ seed, picture: values.picture, report: (line) => console.log(line) });
 }
 
 /** Runs `rig` where its mounts are nobody else's, or says why not. */

@@ -68,11 +68,12 @@ function banner({ topology, members, configPath }: Playground): string {
     return `  ${name.padEnd(12)} ${formatAddress(listen).padEnd(18)} pid ${pid.padEnd(8)} ${tells}\n`;
   });
   const port = redis?.port ?? 0;
+  const page = redisMetrics === null ? "" : `  ${`http://${formatAddress(redisMetrics)}/`.padEnd(38)} see it\n`;
   return `nokv playground: ready
 
 ${rows.join("")}
   ${`redis-cli -p ${port} set greeting hello`.padEnd(38)} talk to it
-  ${`kill -9 ${members[coordinators.length]?.pid ?? 0}`.padEnd(38)} lose a store; it comes back with its data
+${page}  ${`kill -9 ${members[coordinators.length]?.pid ?? 0}`.padEnd(38)} lose a store; it comes back with its data
   ${"Ctrl-C".padEnd(38)} end all of it; the next start goes on
 
 topology: ${configPath}

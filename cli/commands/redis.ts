@@ -12,7 +12,7 @@ import { CommandError, type ExitCode, UsageError, exitCode } from "../exit-code.
 import { formatAddress, isLoopback, probeAddress } from "../listen-address.ts";
 import { type OptionTable, type Options, parseOptions } from "../options.ts";
 import { runService } from "../service.ts";
-import { livePage } from "../live-page/live-page.ts";
+import { livePage } from "../live-page.ts";
 import { readTopologyFile, topologyOptions, topologyUsage } from "../topology-file.ts";
 import { tunedLimits } from "../tuned-limits.ts";
 import { resolveWorkdir } from "../workdir.ts";

@@ -8,7 +8,7 @@ import { type ExitCode, UsageError } from "../exit-code.ts";
 import { formatAddress, probeAddress } from "../listen-address.ts";
 import { type OptionTable, type Options, parseOptions } from "../options.ts";
 import { runService } from "../service.ts";
-import { livePage } from "../live-page/live-page.ts";
+import { livePage } from "../live-page.ts";
 import { readTopologyFile, topologyOptions, topologyUsage } from "../topology-file.ts";
 import { tunedLimits } from "../tuned-limits.ts";
 import { resolveWorkdir } from "../workdir.ts";

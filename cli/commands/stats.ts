@@ -2,25 +2,40 @@ import { openReadOnly } from "../../core/engine/read-only.ts";
 import { type StatsTree, statsTree } from "../../core/stats/tree.ts";
 import { openHostEnv } from "../../host/env.ts";
 import type { Command, Context } from "../command.ts";
-import type { ExitCode } from "../exit-code.ts";
+import { type ExitCode, UsageError, exitCode } from "../exit-code.ts";
+import { readVars, varsText, withoutRegions } from "../live-vars.ts";
 import { codeFor, findingLines, inspectionOptions, inspectionUsage, workdirOf } from "../inspection.ts";
-import { type Options, parseOptions } from "../options.ts";
+import { type OptionTable, type Options, parseOptions } from "../options.ts";
 
 const usage = `usage: nokv stats --workdir DIR [--json]
+       nokv stats --expvar URL [--json] [--no-region-metrics]
 
 Shows what a stopped database holds, as the next opening would find it: entries, levels, the log, value files. What an
-engine counts while it works is zero here.
+engine counts while it works is zero here. With --expvar, what a running store, Coordinator or gateway counts.
 
+  --expvar URL    of a running process: its metrics address; /debug/vars is added when it is missing
+  --no-region-metrics   leaves out the list of regions
 ${inspectionUsage}
   nokv stats --workdir ./data
+  nokv stats --expvar http://127.0.0.1:9200
 `;
+
+const options: OptionTable = { ...inspectionOptions, expvar: "value", "no-region-metrics": "flag" };
 
 export const statsCommand: Command = {
   usage,
-  run: (argv, context) => stats(parseOptions(argv, inspectionOptions), context),
+  run: (argv, context) => stats(parseOptions(argv, options), context),
 };
 
 async function stats(given: Options, { terminal }: Context): Promise<ExitCode> {
+  const expvar = given.text("expvar");
+  if (expvar !== null) {
+    if (given.has("workdir")) throw new UsageError("--workdir and --expvar: give one of them");
+    const vars = await readVars(expvar);
+    const shown = given.has("no-region-metrics") ? withoutRegions(vars) : vars;
+    terminal.out(given.has("json") ? `${JSON.stringify(shown)}\n` : varsText(shown));
+    return exitCode.ok;
+  }
   const db = await openReadOnly(openHostEnv({ failpoints: null }), workdirOf(given), { damaged: "skip" });
   const tree = statsTree(db.stats());
   const { problems } = db;

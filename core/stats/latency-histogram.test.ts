@@ -8,7 +8,7 @@ test("a duration lies within its bucket, which is at most a quarter of it wide",
     fc.property(fc.nat(2 ** 26 - 1), (us) => {
       const histogram = new LatencyHistogram();
       histogram.record(us);
-      const [[end = -1, count = 0] = []] = histogram.buckets();
+      const [[end, count] = [-1, 0]] = histogram.buckets();
       expect(count).toBe(1);
       expect(end).toBeGreaterThanOrEqual(us);
       expect(end - us).toBeLessThanOrEqual(Math.max(0, us / 4));

@@ -62,19 +62,15 @@ export class RequestMeter {
   }
 
   #touch(command: Command, nowMs: number): void {
-    switch (command.kind) {
-      case "get":
-        this.#ring.touch(columnFamily.data, command.key, nowMs);
-        return;
-      case "atomic":
-        for (const key of keysOf(command.mutation)) this.#ring.touch(columnFamily.data, key, nowMs);
-        return;
-      case "prewrite":
-      case "one-phase":
-        for (const { key } of command.mutations) this.#ring.touch(columnFamily.data, key, nowMs);
-        return;
-      default:
+    if (command.kind === "get") this.#ring.touch(columnFamily.data, command.key, nowMs);
+    else if (command.kind === "atomic") this.#touchAll(keysOf(command.mutation), nowMs);
+    else if (command.kind === "prewrite" || command.kind === "one-phase") {
+      this.#touchAll(command.mutations.map(({ key }) => key), nowMs);
     }
+  }
+
+  #touchAll(keys: readonly Uint8Array[], nowMs: number): void {
+    for (const key of keys) this.#ring.touch(columnFamily.data, key, nowMs);
   }
 
   #countsOf(regionId: number): RegionRequests {
