@@ -40,7 +40,7 @@ export function withoutRegions(vars: VarTree): VarTree {
   return { ...rest, region: totals };
 }
 
-/** A line for each number and text: `Lsm.Levels[0].Tables  3`; the names of the original's `stats` where it has them. */
+/** A line for each number and text, such as `Lsm.Levels[0].Tables  3`. */
 export function varsText(vars: VarTree): string {
   const rows: [string, string][] = [];
   collect(rows, "", vars);

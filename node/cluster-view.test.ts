@@ -50,7 +50,8 @@ test("a leader's word on how far the others are, beside what each says of itself
 
 test("of two who say that they lead, the one of the later term does", () => {
   const one = region(1);
-  const told = [answer(1, [status(one, 1, { leadingTerm: 5 })]), answer(2, [status(one, 2, { leadingTerm: 6, term: 6 })])];
+  const later = status(one, 2, { leadingTerm: 6, term: 6 });
+  const told = [answer(1, [status(one, 1, { leadingTerm: 5 })]), answer(2, [later])];
   expect(clusterView(stores, new Map(told), []).regions).toMatchObject([{ leaderStore: 2, term: 6 }]);
 });
 

@@ -27,7 +27,7 @@ const wanted: readonly (readonly [what: string, expression: string])[] = [
   ["every store answers", "document.querySelectorAll('#stores td.up').length === 3"],
   ["three regions with a leader each", "document.querySelectorAll('#regions .replica.leader').length === 3"],
   ["three replicas of each", "document.querySelectorAll('#regions .replica').length === 9"],
-  ["the hottest key is the one that is written most", "document.querySelector('#hot td.key')?.textContent === '\"hot\"'"],
+  ["the hottest key first", "document.querySelector('#hot td.key')?.textContent === '\"hot\"'"],
   ["a line of throughput", "document.querySelectorAll('#throughput path').length === 2"],
   ["a line of latency", "document.querySelectorAll('#latency path').length === 2"],
   ["it says that it is live", "document.getElementById('state').textContent.startsWith('live')"],

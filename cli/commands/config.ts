@@ -6,7 +6,7 @@ import { formatAddress } from "../listen-address.ts";
 import { didYouMean, type OptionTable, type Options, parseOptions } from "../options.ts";
 import { loadTopology } from "../topology-file.ts";
 
-const usage = `usage: nokv config stores|regions|coordinator|check [--config FILE] [--scope host|docker] [--format simple|json]
+const usage = `usage: nokv config stores|regions|coordinator|check [--config FILE] [options]
 
 Reads a topology file as every process of the cluster reads it, and prints what it says, one line each, for scripts.
 
@@ -64,7 +64,9 @@ function rowsOf(subject: Subject, { coordinators, stores, regions }: Topology): 
     case "stores":
       return stores.map((store) => ({ store_id: store.storeId, ...placeRow(store) }));
     case "coordinator":
-      return coordinators.map((place) => ({ ...(place.memberId > 0 && { member_id: place.memberId }), ...placeRow(place) }));
+      return coordinators.map((place) => {
+        return { ...(place.memberId > 0 && { member_id: place.memberId }), ...placeRow(place) };
+      });
     case "regions":
       return regions.map(({ region, leaderStoreId }) => ({
         region_id: region.id,

@@ -50,7 +50,9 @@ async function regions(given: Options, context: Context): Promise<ExitCode> {
 }
 
 export function regionsText({ regions: views, silent }: ClusterView): string {
-  const heading = ["REGION", "FROM", "TO", "EPOCH", "LEADER", "TERM", "REPLICAS", "RECORDS", "BYTES", "READS", "WRITES"];
+  const heading = [
+    "REGION", "FROM", "TO", "EPOCH", "LEADER", "TERM", "REPLICAS", "RECORDS", "BYTES", "READS", "WRITES",
+  ];
   const rows = views.map((view) => [
     view.region.id, ...rangeCells(view.region), epochText(view.region), leaderText(view), view.term,
     view.replicas.map(replicaText).join(" "), view.records, view.bytes, view.reads, view.writes,
