@@ -10,6 +10,7 @@ import { coordinatorIdOf, coordinatorMethod } from "../coordinator/service/metho
 import { decode } from "../core/bytes/layout.ts";
 import { Transport } from "../net/rpc/transport.ts";
 import type { PeerWatch } from "../raft/store/peer-watch.ts";
+import type { RaftLog } from "../raft/store/raft-log.ts";
 import type { CoordinatorNodeConfig, JournalParts } from "./coordinator-node.ts";
 
 /** Of which group a Coordinator is a member. */
@@ -19,7 +20,7 @@ export interface CoordinatorGroup {
   readonly members: readonly { readonly memberId: number; readonly address: Address }[];
   readonly limits?: Partial<RaftJournalLimits>;
   /** Of the simulator. */
-  readonly watch?: PeerWatch;
+  readonly watch?: (log: RaftLog) => PeerWatch;
 }
 
 /** The journal of a member of a group. Rejects with `NokvError`; then nothing is left open. */
@@ -54,7 +55,8 @@ export async function openGroupJournal(
   try {
     opened = new RaftJournal({
       world: env, directory, path: `${workDir}/${rootDirectoryName}`, transport, memberId,
-      members: members.map((member) => member.memberId), limits, failed, ...(watch === undefined ? {} : { watch }),
+      members: members.map((member) => member.memberId), limits, failed,
+      ...(watch === undefined ? {} : { watch: watch(directory.log) }),
     });
   } catch (error) {
     if (error instanceof NokvError) await directory.close();

@@ -4,10 +4,12 @@ import type { CoordinatorError, CoordinatorErrorCode } from "../coordinator/coor
 import { CoordinatorClient } from "../coordinator/service/client.ts";
 import { Transport } from "../net/rpc/transport.ts";
 import { rangeContains, type RegionMeta } from "../raft/region.ts";
+import { coordinatorIdOf, memberIdOf } from "../coordinator/service/methods.ts";
 import type { SequenceLedger } from "../sim/checkers/sequence.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { Machine } from "../sim/machine.ts";
 import type { World } from "../sim/world.ts";
+import type { GroupTruth } from "./coordinator-group-truth.ts";
 import { pause } from "./recording-clock.ts";
 
 export const coordinatorPort = 2_379;
@@ -24,6 +26,10 @@ function region(id: number, start: readonly number[], end: readonly number[]): R
 /** Of a new cluster. Their ids, and those of their peers, are nobody else's. */
 export const firstRegions: readonly RegionMeta[] = [region(1, [], [128]), region(2, [128], [])];
 
+function hostOf(memberId: number): string {
+  return memberId === 0 ? "coordinator" : `coordinator-${memberId}`;
+}
+
 /** What the callers of a run have in common. */
 export interface ServiceStage {
   readonly world: World;
@@ -35,6 +41,8 @@ export interface ServiceStage {
   probing: boolean;
   /** Nothing new is begun. */
   quiet: boolean;
+  /** Not given: the Coordinator is alone. */
+  readonly group?: { readonly memberIds: readonly number[]; readonly truth: GroupTruth };
 }
 
 type Done = (error: CoordinatorError | null) => void;
@@ -42,7 +50,7 @@ type Done = (error: CoordinatorError | null) => void;
 /** What a Coordinator that cannot be reached, or whose disk fails, may make of a request. */
 const explained: readonly CoordinatorErrorCode[] = [
   "TSO_UNAVAILABLE", "ID_UNAVAILABLE", "ROUTE_UNAVAILABLE", "ROOT_UNAVAILABLE", "ROOT_UNDETERMINED", "CLOCK_AHEAD",
-  "STOPPED",
+  "STOPPED", "BUSY",
 ];
 
 /** One process that asks everything a Coordinator answers, several things at a time. */
@@ -67,11 +75,12 @@ export class CoordinatorCaller {
     this.#transport = new Transport(env, {
       identity: { clusterId: "sim", storeId: 0, incarnation: machine.incarnation, role: "gateway", features: 0 },
       options: {},
-      resolve: (_, done) => done({ host: "coordinator", port: coordinatorPort }),
+      resolve: (id, done) => done({ host: hostOf(memberIdOf(id)), port: coordinatorPort }),
       hooks: { onMessage: () => {}, onUnreachable: () => {} },
       streams: null,
     });
-    this.#client = new CoordinatorClient(env.clock, this.#transport);
+    const members = (stage.group?.memberIds ?? [0]).map(coordinatorIdOf);
+    this.#client = new CoordinatorClient(env.clock, this.#transport, members);
   }
 
   /** Nothing of what it asked is without an answer. */
@@ -111,6 +120,11 @@ export class CoordinatorCaller {
 
   async #step(): Promise<void> {
     const dice = this.#dice;
+    const { group } = this.#stage;
+    if (group !== undefined && dice.chance(1, 2)) {
+      await group.truth.step(this.#client, dice, (oracle, timeoutMs, ask) => this.#ask(oracle, timeoutMs, ask));
+      return;
+    }
     const kind = dice.below(20);
     if (kind < 11) await this.#timestamps(dice.chance(1, 10) ? dice.skewed(1, 65_536) : dice.between(1, 5), this.#ms());
     else if (kind < 14) await this.#ids(dice.between(1, 20));

@@ -1,6 +1,7 @@
 import type { Scenario } from "../sim/scenario.ts";
 import { atRestCorruption } from "./at-rest-corruption.ts";
 import { coordinator } from "./coordinator.ts";
+import { coordinatorGroup } from "./coordinator-group.ts";
 import { coordinatorService } from "./coordinator-service.ts";
 import { crashPairs } from "./crash-pairs.ts";
 import { crashPoints } from "./crash-points.ts";
@@ -29,6 +30,7 @@ export const scenarios: readonly Scenario[] = [
   crashPoints,
   coordinator,
   coordinatorService,
+  coordinatorGroup,
   crashPairs,
   atRestCorruption,
   diskPressure,

@@ -1,7 +1,7 @@
 import { decode, encode, type Layout } from "../../core/bytes/layout.ts";
 import type { Clock } from "../../core/env/clock.ts";
 import type { CallOrder } from "../../net/rpc/call.ts";
-import { isUndetermined, type RpcError } from "../../net/rpc/rpc-error.ts";
+import type { RpcError } from "../../net/rpc/rpc-error.ts";
 import { messageClass } from "../../net/rpc/wire.ts";
 import type { NumberRange, RangeReply } from "../allocators.ts";
 import type {
@@ -16,7 +16,7 @@ import { noToken } from "../journal.ts";
 import type { RootEvent } from "../root-event.ts";
 import type { RouteAnswer, RouteRequest } from "../route.ts";
 import type { StoreHeartbeat, StoreStatus } from "../store-view.ts";
-import { fromRpcError, isEpochMismatch, knownRegion, type Silence } from "./errors.ts";
+import { fromRpcError, isEpochMismatch, knownRegion, mayHaveHappened, type Silence } from "./errors.ts";
 import { type Caller, GroupCaller } from "./group-caller.ts";
 import {
   type ClusterIdentity,
@@ -189,8 +189,8 @@ export class CoordinatorClient {
       traceId: 0,
       region: null,
     };
-    this.#group.call(order, anyMember, (error, payload, mayHaveHappened) => {
-      if (error !== null) return done(refusal(error, silence, mayHaveHappened), null, error);
+    this.#group.call(order, anyMember, (error, payload, hadNoAnswer) => {
+      if (error !== null) return done(refusal(error, silence, hadNoAnswer), null, error);
       const decoded = decode(answer, payload);
       if (typeof decoded !== "string") return done(null, decoded.value, null);
       done(new CoordinatorError("INVALID", `the Coordinator's answer is malformed: ${decoded}`), null, null);
@@ -199,9 +199,9 @@ export class CoordinatorClient {
 }
 
 /** Of several attempts: what the last one says holds for the request only if no earlier one may have been executed. */
-function refusal(error: RpcError, silence: Silence, mayHaveHappened: boolean): CoordinatorError {
+function refusal(error: RpcError, silence: Silence, hadNoAnswer: boolean): CoordinatorError {
   const told = fromRpcError(error, silence);
-  if (!mayHaveHappened || isUndetermined(error)) return told;
+  if (!hadNoAnswer || mayHaveHappened(error)) return told;
   if (told.code === silence.unavailable) return new CoordinatorError(silence.undetermined, told.message);
   if (!isEpochMismatch(error)) return told;
   return new CoordinatorError(silence.undetermined, `it may have been done by an earlier attempt: ${told.message}`);

@@ -57,6 +57,12 @@ export function mayDoElsewhere(error: RpcError): boolean {
   return code !== undefined && local.includes(code);
 }
 
+/** It may have had its effect, as far as whoever was asked knows, or because nobody answered. */
+export function mayHaveHappened(error: RpcError): boolean {
+  if (error.kind === "application") return error.code === numbers.ROOT_UNDETERMINED;
+  return isUndetermined(error);
+}
+
 /** It refuses an epoch that the same request, sent before, may have raised itself. */
 export function isEpochMismatch(error: RpcError): boolean {
   return error.kind === "application" && error.code === numbers.EPOCH_MISMATCH;

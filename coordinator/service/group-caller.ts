@@ -1,8 +1,8 @@
 import { assert } from "../../core/assert.ts";
 import type { Clock } from "../../core/env/clock.ts";
 import type { CallDone, CallHandle, CallOrder } from "../../net/rpc/call.ts";
-import { isUndetermined, type RpcError } from "../../net/rpc/rpc-error.ts";
-import { mayDoElsewhere } from "./errors.ts";
+import type { RpcError } from "../../net/rpc/rpc-error.ts";
+import { mayDoElsewhere, mayHaveHappened } from "./errors.ts";
 
 /** The part of a transport that asks. */
 export interface Caller {
@@ -125,7 +125,7 @@ class GroupCall {
   #failed(error: RpcError, asked: number): void {
     const goesOn = mayDoElsewhere(error) || (this.#anyMember && error.kind === "route-unavailable");
     if (!goesOn) return this.#done(error, noPayload, this.#mayHaveHappened);
-    this.#mayHaveHappened ||= isUndetermined(error);
+    this.#mayHaveHappened ||= mayHaveHappened(error);
     const refused = error.kind === "not-leader";
     if (!refused) this.#silent = asked;
     const hint = refused && error.leaderStore !== this.#silent ? error.leaderStore : 0;

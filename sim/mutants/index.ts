@@ -3,6 +3,7 @@ import { checkpointMutants } from "./checkpoint.ts";
 import { backpressureMutants } from "./backpressure.ts";
 import { compactionMutants } from "./compaction.ts";
 import { coordinatorMutants } from "./coordinator.ts";
+import { coordinatorGroupMutants } from "./coordinator-group.ts";
 import { coordinatorServiceMutants } from "./coordinator-service.ts";
 import { engineVersionsMutants } from "./engine-versions.ts";
 import { facadeMutants } from "./facade.ts";
@@ -85,6 +86,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "the original's own, elsewhere not planted", mutants: originalMutants },
   { topic: "the Coordinator", mutants: coordinatorMutants },
   { topic: "the Coordinator over the network", mutants: coordinatorServiceMutants },
+  { topic: "a Coordinator of three", mutants: coordinatorGroupMutants },
   { topic: "determinism", mutants: ambientMutants },
 ];
 

@@ -5,23 +5,28 @@ export const nodeMistakes: readonly ClassicMistake[] = [
   {
     id: 87,
     what: "A window of timestamps is durable before one of it is given out.",
-    planted: ["tso-served-before-fence-is-durable", "tso-beyond-its-fence"],
+    planted: [
+      "tso-served-before-fence-is-durable", "tso-beyond-its-fence", "group-serves-before-its-fence-is-decided",
+    ],
   },
   {
     id: 88,
     what: "Who gives out timestamps next begins above all that were.",
-    planted: ["tso-starts-at-the-clock", "tso-follows-the-clock-back"],
+    planted: [
+      "tso-starts-at-the-clock", "tso-follows-the-clock-back", "new-leader-starts-at-its-clock",
+      "new-leader-goes-on-from-its-first-fence", "office-before-the-past-is-applied",
+    ],
   },
   {
     id: 89,
     subtle: true,
     what: "A round among the Coordinators begins after its batch is closed.",
-    absent: "one Coordinator",
+    planted: ["batch-joins-a-round-under-way", "timestamps-told-without-a-round"],
   },
   {
     id: 90,
     what: "Windows of ids are not used again after a restart.",
-    planted: ["id-window-not-burnt", "first-ids-given-out-again"],
+    planted: ["id-window-not-burnt", "first-ids-given-out-again", "new-leader-reuses-windows-of-ids"],
   },
   {
     id: 91,
@@ -40,7 +45,9 @@ export const nodeMistakes: readonly ClassicMistake[] = [
   {
     id: 93,
     what: "No answer is staler than what was asked for without saying so.",
-    note: "Nothing planted; `coordinator/degraded-mode.test.ts` holds it. The nearest is `journal-term-not-raised`.",
+    planted: [
+      "strong-route-without-a-round", "stores-told-without-a-round", "bounded-route-older-than-what-was-seen",
+    ],
   },
   {
     id: 94,
