@@ -90,7 +90,8 @@ export class EngineCheckpoints {
     const driver = this.#driver;
     if (!driver.isOpen) return;
     for (const [family, version] of versions) {
-      const { value: seen, instant } = driver.timed(() => scanAll(copy, [family]));
+      // The other one judges lifetimes by its own present: of the clock it knows what came with the newest version.
+      const { value: seen, instant } = driver.timedIn(copy, () => scanAll(copy, [family]));
       const count = driver.countAt(version);
       const problem = driver.model.check(count, (state) => judgeScan(state, { family }, seen, instant));
       if (problem !== null) driver.world.fail("transfer", `family ${family} at version ${version}: ${problem}`);

@@ -41,6 +41,8 @@ export interface RegionSeat {
   /** Its engine has no room for so long. */
   cramp?(ms: number): void;
   loosen?(): void;
+  /** Its process ends in order, and another one begins. */
+  restart?(): void;
   /** On the process's own turn. */
   enter(run: (node: { readonly store: Store }) => void): Promise<boolean>;
 }
@@ -175,8 +177,9 @@ export class StoreNemesis {
         this.#world.story(`pause ${leader.machine.name} for ${lengthMs} ms`);
         return leader.machine.pause(lengthMs);
       case "cramp":
-        this.#world.story(`${victim.machine.name} has no room for ${lengthMs} ms`);
-        return victim.cramp?.(lengthMs);
+        return this.#cramp(dice.chance(1, 2) ? leader : victim, lengthMs);
+      case "restart":
+        return (dice.chance(1, 2) ? leader : victim).restart?.();
       case "at-moment":
         return this.#atMoment(kind);
       case "at-failpoint":
@@ -186,6 +189,11 @@ export class StoreNemesis {
       default:
         return;
     }
+  }
+
+  #cramp(seat: RegionSeat, lengthMs: number): void {
+    this.#world.story(`${seat.machine.name} has no room for ${lengthMs} ms`);
+    seat.cramp?.(lengthMs);
   }
 
   /** The process that comes to such a moment next ends there, or soon after. */

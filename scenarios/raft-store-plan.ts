@@ -58,6 +58,7 @@ export const deedNames = [
   "at-moment",
   "at-moment",
   "at-failpoint",
+  "restart",
 ] as const;
 export type DeedName = (typeof deedNames)[number];
 
@@ -166,6 +167,8 @@ const roomDeeds: readonly DeedName[] = [
   "change-peers",
   "isolate-leader",
   "at-moment",
+  "restart",
+  "restart",
   "lag",
 ];
 

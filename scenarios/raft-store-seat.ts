@@ -108,6 +108,10 @@ export class StoreSeat {
     return isDone;
   }
 
+  restart(): void {
+    void this.enter((node) => node.stop());
+  }
+
   /** Its engine has no room for so long, over any end of its process. */
   cramp(ms: number): void {
     const { world } = this.#stage;

@@ -77,4 +77,9 @@ export const regressions: readonly Regression[] = [
     seed: 9_055,
     why: "Histories of 1,600 operations, some of unknown outcome, outgrew the search for an order that explains them.",
   },
+  {
+    scenario: "engine-model",
+    seed: 810_116,
+    why: "The judge of moved ranges took the present of their source for that of a copy whose clock had gone back.",
+  },
 ];
