@@ -25,6 +25,7 @@ export interface ClusterPlan extends DeedPlan {
   readonly txnUsers: number;
   readonly redisUsers: number;
   readonly redisRequests: number;
+  readonly listUsers: number;
   readonly gapMsMax: number;
   readonly engine: Partial<EngineOptions>;
   readonly store: StoreOptions;
@@ -53,6 +54,7 @@ export function drawClusterPlan(world: World): ClusterPlan {
     txnUsers: dice.between(1, 4),
     redisUsers: dice.between(0, 3),
     redisRequests: dice.between(5, 40),
+    listUsers: world.dice("list-plan").pick([0, 0, 2, 3]),
     gapMsMax: dice.pick([1, 50, electionMs]),
     deeds: stores.deeds,
     deedGapMsMax: stores.deedGapMsMax,

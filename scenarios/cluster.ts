@@ -13,6 +13,7 @@ import { NodeSeat, type SeatStage } from "./cluster-seat.ts";
 import { ClusterUser } from "./cluster-user.ts";
 import { GatewayHistory } from "./gateway-history.ts";
 import { GatewayCommands, type GatewayKeys } from "./gateway-requests.ts";
+import { ListUser, Lists } from "./list-users.ts";
 import { StoreNemesis } from "./raft-store-nemesis.ts";
 import { TxnWorkload, drawKinds } from "./txn-workload.ts";
 
@@ -43,6 +44,8 @@ class ClusterRun {
   readonly #redis: RedisStage;
   readonly #redisUsers: readonly ClusterRedisUser[];
   readonly #workload: TxnWorkload;
+  readonly #lists: Lists;
+  readonly #listUsers: readonly ListUser[];
   readonly #judge: ClusterJudge;
   readonly #nemesis: StoreNemesis;
   readonly #txns: TxnLog[] = [];
@@ -65,6 +68,8 @@ class ClusterRun {
     const history = new GatewayHistory(world, redisKeys);
     this.#redis = { world, history, gateways, gapMsMax, replyMs: electionMs * 12, over: false };
     this.#redisUsers = this.#hireRedisUsers();
+    this.#lists = new Lists(world, world.dice("list-workload"));
+    this.#listUsers = this.#hireListUsers();
     const dice = world.dice("workload");
     // Single decisions are what the gateways' clients do.
     const kinds = drawKinds(dice).filter((kind) => kind !== "atomic");
@@ -119,6 +124,7 @@ class ClusterRun {
     const isOver = (): boolean => world.nowUs >= untilUs;
     const users = this.#users.slice(1).map((user) => this.#work(user, isOver));
     const redis = this.#redisUsers.slice(1).map((user) => user.run());
+    const lists = this.#listUsers.map((user) => this.#append(user, isOver));
     while (!isOver()) {
       await world.sleep(Math.ceil(plan.electionMs / 4));
       this.#judge.look();
@@ -129,13 +135,20 @@ class ClusterRun {
     world.stopFaults();
     this.#coordinator.held = false;
     this.#makeLinks();
-    await Promise.all([...users, ...redis, outages]);
+    await Promise.all([...users, ...redis, ...lists, outages]);
   }
 
   async #work(user: ClusterUser, isOver: () => boolean): Promise<void> {
     while (!isOver()) {
       if (user.dice.chance(1, 8)) await user.timestamp();
       await this.#workload.operate(user);
+      await this.#world.sleep(user.dice.skewed(1, Math.ceil(this.#plan.gapMsMax) + 1));
+    }
+  }
+
+  async #append(user: ListUser, isOver: () => boolean): Promise<void> {
+    while (!isOver() && !this.#lists.isFull) {
+      await user.operate();
       await this.#world.sleep(user.dice.skewed(1, Math.ceil(this.#plan.gapMsMax) + 1));
     }
   }
@@ -165,6 +178,8 @@ class ClusterRun {
       });
       await user.timestamp();
     }
+    const [reader] = this.#listUsers;
+    if (reader !== undefined) await this.#until("the lists are read", () => reader.readAll());
     const [probe] = this.#redisUsers;
     await this.#until("a gateway serves", async () => (await probe?.probe(["SET", "probe:1", "there"])) ?? false);
     // Whoever reads meets what is left of transactions whose clients died, and ends them.
@@ -184,6 +199,7 @@ class ClusterRun {
     const wrong = model.judge(this.#txns, []) ?? this.#timestamps.judge();
     if (wrong !== null) world.fail("timestamps", wrong);
     this.#redis.history.judge();
+    this.#lists.judge();
   }
 
   async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
@@ -258,6 +274,13 @@ class ClusterRun {
         network: net,
       }),
     );
+  }
+
+  #hireListUsers(): ListUser[] {
+    const { listUsers, gateways } = this.#plan;
+    return Array.from({ length: listUsers }, (_, at) => {
+      return new ListUser(this.#lists, at + 1, this.#gateways[at % gateways] as NodeSeat<GatewayNode>, redisPort);
+    });
   }
 
   /** The first one only asks in the end. */

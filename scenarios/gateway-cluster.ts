@@ -34,8 +34,12 @@ export const gatewayCluster: Scenario = {
   run: (world) => new GatewayRun(world, (w, plan) => new ClusterBackend(w, plan)).run(),
 };
 
+export interface ClusterGateway extends ServingNode {
+  readonly client: TxnClient;
+}
+
 /** Stores without disk and consensus, each on a machine with the product's service, and a gateway as their client. */
-class ClusterBackend implements GatewayBackend {
+export class ClusterBackend implements GatewayBackend {
   readonly plan: string;
   readonly graceMs: number;
   readonly unknownMax = 50;
@@ -71,7 +75,7 @@ class ClusterBackend implements GatewayBackend {
     for (const [i, machine] of this.others.entries()) void this.#keepServing(machine, storeIds[i] ?? 0);
   }
 
-  async open(env: Env, config: { readonly gateway: Partial<GatewayOptions> }): Promise<ServingNode> {
+  async open(env: Env, config: { readonly gateway: Partial<GatewayOptions> }): Promise<ClusterGateway> {
     const transport = new Transport(env, {
       identity: identity(0, "gateway"),
       options: {},
@@ -87,6 +91,7 @@ class ClusterBackend implements GatewayBackend {
     const failure = await new Promise<NetworkError | null>((resolve) => server.listen(address, resolve));
     if (failure !== null) throw new NokvError("NOKV_IO", failure.message, { cause: failure });
     return {
+      client,
       close: async () => {
         await new Promise<void>((resolve) => server.close(resolve));
         client.close();

@@ -15,6 +15,7 @@ import { gatewayClients } from "./gateway-clients.ts";
 import { raftActs, raftCore, raftElections, raftMembers } from "./raft-core.ts";
 import { rpc } from "./rpc.ts";
 import { txnModel } from "./txn-model.ts";
+import { isolation } from "./isolation.ts";
 import { raftLog } from "./raft-log.ts";
 import { raftStore } from "./raft-store.ts";
 import { regionStorm } from "./region-storm.ts";
@@ -41,6 +42,7 @@ export const scenarios: readonly Scenario[] = [
   raftMembers,
   rpc,
   txnModel,
+  isolation,
   raftLog,
   raftStore,
   regionStorm,
