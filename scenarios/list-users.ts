@@ -74,9 +74,8 @@ export class Lists {
     if (verdict !== null) this.world.fail(verdict.oracle, verdict.message);
     const ended = (outcome: string): number => this.txns.filter((txn) => txn.outcome === outcome).length;
     const skew = history.isSkewed() ? ", with write skew" : "";
-    this.world.story(
-      `${this.workload}: ${ended("committed")} committed, ${ended("aborted")} aborted, ${ended("unknown")} unknown${skew}`,
-    );
+    const unclear = `${ended("aborted")} aborted, ${ended("unknown")} unknown`;
+    this.world.story(`${this.workload}: ${ended("committed")} committed, ${unclear}${skew}`);
   }
 }
 

@@ -49,7 +49,10 @@ describe("what one order explains", () => {
 
 describe("whatever the level, a history is told in which", () => {
   const cases: Record<string, [readonly Written[], RegExp]> = {
-    "an append is lost": [[{ steps: [a("x", "1")] }, { steps: [r("x")] }], /list-append: T1 appended 1 to x, and it is/],
+    "an append is lost": [
+      [{ steps: [a("x", "1")] }, { steps: [r("x")] }],
+      /list-append: T1 appended 1 to x, and it is/,
+    ],
     "a refused append is read": [
       [{ steps: [a("x", "1")], outcome: "aborted" }, { steps: [r("x", "1")] }],
       /list-append: T2 reads 1 in x, of T1, which was refused/,
@@ -63,7 +66,12 @@ describe("whatever the level, a history is told in which", () => {
       /list-append: T1 appended 2 to y, and it is not there/,
     ],
     "two read different orders": [
-      [{ steps: [a("x", "1")] }, { steps: [a("x", "2")] }, { steps: [r("x", "1", "2")] }, { steps: [r("x", "2", "1")] }],
+      [
+        { steps: [a("x", "1")] },
+        { steps: [a("x", "2")] },
+        { steps: [r("x", "1", "2")] },
+        { steps: [r("x", "2", "1")] },
+      ],
       /list-append: T4 reads x = 2,1, others 1,2/,
     ],
     "an append happens twice": [[{ steps: [a("x", "1")] }, { steps: [r("x", "1", "1")] }], /x has something twice/],

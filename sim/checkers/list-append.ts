@@ -120,8 +120,8 @@ export class ListHistory {
       const seen = appends.filter(({ key, token }) => this.#orders.get(key)?.places.has(token) === true);
       if (outcome === "aborted" || seen.length === appends.length) continue;
       const lost = appends.find((append) => !seen.includes(append));
-      const isTorn = seen.length > 0;
-      if (outcome === "committed" || isTorn) return `${name} appended ${lost?.token} to ${lost?.key}, and it is not there`;
+      if (outcome === "unknown" && seen.length === 0) continue;
+      return `${name} appended ${lost?.token} to ${lost?.key}, and it is not there`;
     }
     return null;
   }
