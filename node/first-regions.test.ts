@@ -44,7 +44,7 @@ function play(given: Play): { readonly log: string[]; readonly clock: ManualCloc
     store: {
       storeId: 1,
       admin: { campaign: (regionId) => void log.push(`campaign ${regionId}`) },
-      regions: () => given.held ?? [],
+      regions: () => (given.held ?? []).map((id) => ({ region: meta(id, 1) })),
       bootstrap: async (region) => {
         log.push(`begin ${region.id}`);
         await Promise.resolve();
@@ -81,9 +81,28 @@ test("a store that nobody knows begins what the topology gives it, and campaigns
 });
 
 test("what is there is left alone, whoever answers", async () => {
-  const playing = play({ known: null, held: [7], isNew: false });
+  const playing = play({ known: null, held: [1, 3, 7], isNew: false });
   await settle(playing);
   expect(playing.log).toEqual(["begun"]);
+});
+
+test("a store whose first life ended among its first regions takes part, and begins the others", async () => {
+  const given: Play = { known: null, held: [1], isNew: false };
+  const playing = play(given);
+  await settle(playing);
+  expect(playing.first.over).toBe(true);
+  expect(playing.log).toEqual(["ask"]);
+  given.known = [2];
+  playing.clock.advance(150);
+  await settle(playing);
+  expect(playing.log).toEqual(["ask", "ask", "begin 3", "begun"]);
+});
+
+test("regions that were moved away do not begin again", async () => {
+  const playing = play({ known: [1, 2], held: [1], isNew: false });
+  await settle(playing);
+  expect(playing.first.over).toBe(true);
+  expect(playing.log).toEqual(["ask", "begun"]);
 });
 
 test("a store that has joined and has no regions any more begins none", async () => {

@@ -10,7 +10,7 @@ import type { FirstRegion } from "./topology.ts";
 export interface BeginningStore {
   readonly storeId: number;
   readonly admin: { campaign(regionId: number): void };
-  regions(): readonly unknown[];
+  regions(): readonly { readonly region: RegionMeta }[];
   bootstrap(region: RegionMeta): Promise<void>;
 }
 
@@ -48,8 +48,15 @@ export class FirstRegions {
   }
 
   begin(): void {
-    // Whatever is there, another life has begun it: nothing of the first day is missing, or it was moved away.
-    if (this.#parts.store.regions().length > 0) this.#finish();
+    const { store, regions } = this.#parts;
+    const hosted = new Set(store.regions().map(({ region }) => region.id));
+    // Another life has begun some: what that one promised is here, and may be relied on.
+    if (hosted.size > 0) this.#over = true;
+    const missing = regions.some(({ region }) => {
+      return peerOnStore(region, store.storeId) !== null && !hosted.has(region.id);
+    });
+    // That life may have ended before the last of them; or they were moved away, and then the store is known.
+    if (hosted.size > 0 && !missing) this.#finish();
     else this.#ask();
   }
 
@@ -85,7 +92,8 @@ export class FirstRegions {
     const { store, regions, failed } = this.#parts;
     try {
       for (const { region, leaderStoreId } of regions) {
-        if (peerOnStore(region, store.storeId) === null) continue;
+        const isHere = store.regions().some((held) => held.region.id === region.id);
+        if (isHere || peerOnStore(region, store.storeId) === null) continue;
         await store.bootstrap(region);
         if (leaderStoreId === store.storeId) store.admin.campaign(region.id);
       }

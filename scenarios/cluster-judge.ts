@@ -17,11 +17,11 @@ const recordsMax = 100_000;
 /** What the stores of a cluster hold, now and in the end. */
 export class ClusterJudge {
   readonly #world: World;
-  readonly #plan: ClusterPlan;
+  readonly #plan: Pick<ClusterPlan, "regions">;
   readonly #seats: readonly NodeSeat<StoreNode>[];
   readonly #views: RegionViews;
 
-  constructor(world: World, plan: ClusterPlan, seats: readonly NodeSeat<StoreNode>[]) {
+  constructor(world: World, plan: Pick<ClusterPlan, "regions">, seats: readonly NodeSeat<StoreNode>[]) {
     this.#world = world;
     this.#plan = plan;
     this.#seats = seats;

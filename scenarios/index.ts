@@ -20,6 +20,7 @@ import { raftLog } from "./raft-log.ts";
 import { raftStore } from "./raft-store.ts";
 import { regionStorm } from "./region-storm.ts";
 import { cluster } from "./cluster.ts";
+import { migrateExpand } from "./migrate-expand.ts";
 
 /** What we promise to survive. A mixed batch of seeds draws from these by weight. */
 export const scenarios: readonly Scenario[] = [
@@ -47,4 +48,5 @@ export const scenarios: readonly Scenario[] = [
   raftStore,
   regionStorm,
   cluster,
+  migrateExpand,
 ];

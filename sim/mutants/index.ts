@@ -12,6 +12,7 @@ import { gatewayMutants } from "./gateway.ts";
 import { kvMutants } from "./kv.ts";
 import { manifestMutants } from "./manifest.ts";
 import { metamorphicMutants } from "./metamorphic.ts";
+import { migrateExpandMutants } from "./migrate-expand.ts";
 import type { Mutant } from "./mutant.ts";
 import { raftElectionMutants, raftReplicationMutants } from "./raft.ts";
 import { raftLogMutants } from "./raft-log.ts";
@@ -87,6 +88,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "the Coordinator", mutants: coordinatorMutants },
   { topic: "the Coordinator over the network", mutants: coordinatorServiceMutants },
   { topic: "a Coordinator of three", mutants: coordinatorGroupMutants },
+  { topic: "a store that becomes three", mutants: migrateExpandMutants },
   { topic: "determinism", mutants: ambientMutants },
 ];
 

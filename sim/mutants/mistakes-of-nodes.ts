@@ -99,6 +99,8 @@ export const nodeMistakes: readonly ClassicMistake[] = [
   {
     id: 102,
     what: "A learner is promoted once it has the same as the others.",
-    absent: "no migration",
+    planted: [
+      "expand-promotes-what-it-did-not-compare", "expand-overlooks-another-content", "expand-compares-sizes-only",
+    ],
   },
 ];

@@ -111,7 +111,8 @@ export const regionMistakes: readonly ClassicMistake[] = [
   {
     id: 61,
     what: "A new replica begins as a learner.",
-    note: "Nothing planted: who asks for a change decides, and nothing adds replicas by itself.",
+    planted: ["expand-adds-a-voter"],
+    note: "The leader's store refuses it too, whoever asks.",
   },
   {
     id: 62,
