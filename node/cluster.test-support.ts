@@ -6,6 +6,7 @@ import type { World } from "../sim/world.ts";
 import type { RegionMeta } from "../raft/region.ts";
 import { type CoordinatorNode, openCoordinatorNode } from "./coordinator-node.ts";
 import { openStoreNode, type StoreNode } from "./store-node.ts";
+import type { SplitLimits } from "./split-checker.ts";
 import type { CoordinatorPlace, ProcessPlace, Topology } from "./topology.ts";
 
 const port = 7_000;
@@ -86,7 +87,13 @@ export class TestCluster {
   readonly fatal: NokvError[] = [];
 
   // oxlint-disable-next-line max-params
-  constructor(world: World, stores: number, bounds: readonly string[], voters = stores) {
+  constructor(
+    world: World,
+    stores: number,
+    bounds: readonly string[],
+    voters = stores,
+    splits: Partial<SplitLimits> = {},
+  ) {
     this.world = world;
     this.topology = testTopology(stores, bounds, voters);
     const { clusterId, coordinators, regions } = this.topology;
@@ -100,7 +107,7 @@ export class TestCluster {
     this.stores = this.topology.stores.map(({ storeId, listen, workDir, address }) => {
       return new Seat(world.machine(`store-${storeId}`), (env) =>
         openStoreNode(env, {
-          storeId, topology: this.topology, workDir, listen, address, diagnostics: null, engine: {},
+          storeId, topology: this.topology, workDir, listen, address, diagnostics: null, engine: {}, splits,
           onFatal: (error) => void this.fatal.push(error),
         }),
       );

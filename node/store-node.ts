@@ -26,8 +26,10 @@ import { Diagnostics } from "./diagnostics.ts";
 import { FirstRegions } from "./first-regions.ts";
 import { listenTransport } from "./listen-transport.ts";
 import { regionRanges } from "./region-ranges.ts";
+import type { SplitLimits } from "./split-checker.ts";
 import { openStoreDirectory, type StoreDirectory } from "./store-directory.ts";
 import { StoreGarbage } from "./store-garbage.ts";
+import { StoreSplits } from "./store-splits.ts";
 import { StoreReporter } from "./store-reporter.ts";
 import { StoreLoadMeter } from "./store-load.ts";
 import { serveStoreStatus } from "./store-status.ts";
@@ -53,6 +55,8 @@ export interface StoreNodeConfig {
   readonly regions?: Partial<TxnRegionOptions>;
   readonly network?: Partial<NetOptions>;
   readonly heartbeatMs?: number;
+  /** When regions are divided by themselves. */
+  readonly splits?: Partial<SplitLimits>;
   /**
    * Called once: the disk refused, or the directory is not what the cluster knows of this store. The node does nothing
    * more; a process does best to close it and to exit, for its supervisor to start it anew.
@@ -72,6 +76,7 @@ interface StoreNodeParts extends StoreDirectory {
   readonly reporter: StoreReporter;
   readonly first: FirstRegions;
   readonly garbage: StoreGarbage;
+  readonly splits: StoreSplits;
   readonly watch: ClusterWatch;
 }
 
@@ -167,11 +172,15 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
     });
     fatal.onTell = (error) => store?.fail(error);
     const meter = new RequestMeter(env.clock);
-    new RegionService(store, meter).register(transport);
-    serveRaftAdmin(transport, store);
+    const service = new RegionService(store, meter);
+    service.register(transport);
+    const { heartbeatMs: retryMs = heartbeatMsDefault } = config;
+    const splitParts = { client, store, engine: directory.engine, loads: service.loads, retryMs };
+    const splits = new StoreSplits(env, splitParts, topology, config.splits ?? {});
+    serveRaftAdmin(transport, store, splits.splitter);
     serveReplicaHash(transport, store, directory.engine);
     serveStoreStatus(transport, { clock: env.clock, engine: directory.engine, store, meter, ident: directory.ident });
-    parts = compose(env, config, { ...directory, transport, client, store }, fatal);
+    parts = compose(env, config, { ...directory, transport, client, store, splits }, fatal);
     diagnostics = await openDiagnostics(env, config, parts, fatal);
     const address = await listenTransport(transport, config.listen);
     parts.first.begin();
@@ -193,7 +202,7 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
   const meter = new StoreLoadMeter(env.clock, engine);
   const reporter = new StoreReporter({
     clock: env.clock, trace: env.trace, client, store, address: addressText(config.address), labels: [],
-    load: () => meter.load(), sizeOf: () => 0, heartbeatMs,
+    load: () => meter.load(), sizeOf: ({ region }) => parts.splits.bytesOf(region.id), heartbeatMs,
   });
   const first = new FirstRegions({
     clock: env.clock, client, store, regions: config.topology.regions, isNew: parts.isNew, retryMs: heartbeatMs,
@@ -202,6 +211,7 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
   });
   const garbage = new StoreGarbage(env.clock, new GcDriver(store, engine, env.clock), garbageMs);
   garbage.start();
+  parts.splits.start();
   const { clock } = env;
   const watch = new ClusterWatch({
     clock, coordinator: client, caller: parts.transport, stores: storesOf(config.topology),
@@ -264,12 +274,13 @@ async function closeParts(parts: StoreNodeParts, diagnostics: Diagnostics | null
 }
 
 async function closeAll(
-  { store, client, transport, log, engine }: Omit<OpenParts, "store"> & { readonly store: Store | null },
+  { store, client, transport, log, engine }: Omit<OpenParts, "store" | "splits"> & { readonly store: Store | null },
   parts: StoreNodeParts | null,
 ): Promise<void> {
   parts?.first.stop();
   parts?.reporter.stop();
   parts?.garbage.stop();
+  parts?.splits.stop();
   parts?.watch.stop();
   await store?.close();
   client.close();

@@ -37,6 +37,8 @@ export interface Topology {
   /** What its processes call their cluster: those of another one are refused. */
   readonly clusterId: string;
   readonly maxRetries: number;
+  /** A region that takes more, about, is divided; 0: none is. Missing: as the program thinks best. */
+  readonly regionSplitBytes?: number;
   /** One that is alone, or the members of a group by id. */
   readonly coordinators: readonly CoordinatorPlace[];
   /** Null: the gateway gets its address from its own options. */
@@ -49,6 +51,7 @@ export interface Topology {
 }
 
 const maxRetriesDefault = 8;
+const splitBytesMissing = -1;
 const clusterIdDefault = "nokv";
 const clusterIdBytesMax = 64;
 const templateMark = "{id}";
@@ -57,8 +60,9 @@ const groupSizes = [3, 5];
 
 /**
  * Reads a topology file: the fields of the original's `raft_config.example.json`; beyond them `cluster_id`,
- * `redis.addr`, `metrics_addr` of every process, and `coordinators` in place of `coordinator`. Throws
- * `NOKV_INVALID_ARGUMENT` with every problem found, each naming field, value and remedy. `path` is for the message.
+ * `region_split_bytes`, `redis.addr`, `metrics_addr` of every process, and `coordinators` in place of `coordinator`.
+ * Throws `NOKV_INVALID_ARGUMENT` with every problem found, each naming field, value and remedy. `path` is for the
+ * message.
  */
 export function parseTopology(text: string, path: string, scope: TopologyScope): Topology {
   let value: unknown;
@@ -78,6 +82,7 @@ export function parseTopology(text: string, path: string, scope: TopologyScope):
 
 function readTopology(root: Fields, scope: TopologyScope, problems: Problems): Topology {
   const maxRetries = root.integer("max_retries", 0, maxRetriesDefault);
+  const splitBytes = root.integer("region_split_bytes", 0, splitBytesMissing);
   const template = readTemplate(root, scope, problems);
   const coordinators = readCoordinators(root, scope, problems);
   const stores = root.objects("stores").map((fields): StorePlace => {
@@ -95,6 +100,7 @@ function readTopology(root: Fields, scope: TopologyScope, problems: Problems): T
   return {
     clusterId,
     maxRetries,
+    ...(splitBytes === splitBytesMissing ? {} : { regionSplitBytes: splitBytes }),
     coordinators,
     redis: redis?.address ?? null,
     redisMetrics: redis?.metrics ?? null,

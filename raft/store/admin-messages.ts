@@ -14,6 +14,7 @@ export const raftAdminMethod = {
   transferLeader: 65,
   campaign: 66,
   regions: 67,
+  split: 68,
   replicaHash: 69,
   storeStatus: 73,
   replicaProgress: 74,
@@ -61,6 +62,13 @@ export const regionsLayout: Layout<RegionsAnswer> = struct({
   replicas: list(
     struct({ region: regionLayout, peerId: u53, leadingTerm: u53, leaderStore: u53, applied: u53 }),
   ),
+});
+
+/** Where a region is to be divided: ascending, behind its start. The request has its header, whose epoch counts. */
+export const splitRequestLayout: Layout<{ readonly keys: readonly Uint8Array[] }> = struct({ keys: list(blob) });
+/** The region and its children, in the order of their keys. */
+export const splitAnswerLayout: Layout<{ readonly regions: readonly RegionMeta[] }> = struct({
+  regions: list(regionLayout),
 });
 
 /** `replicaHash`: the replica is not as far as the caller wants it to be; nothing else is wrong. */

@@ -45,7 +45,10 @@ test("the leader changes its region, and others say who leads", async () => {
     run: async (world) => {
       const cluster = new StoreCluster(world, 4);
       await cluster.start([regionOf(1, [1, 2, 3])]);
-      for (const { transport, live } of cluster.nodes) if (transport !== null) serveRaftAdmin(transport, live);
+      const splitter = { split: (): void => {} };
+      for (const { transport, live } of cluster.nodes) {
+        if (transport !== null) serveRaftAdmin(transport, live, splitter);
+      }
       await cluster.say(1, "k=a");
       const leader = await cluster.leaderOf(1);
       const other = cluster.node((leader.storeId % 3) + 1);

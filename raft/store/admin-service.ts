@@ -12,10 +12,13 @@ import {
   regionsLayout,
   regionsRequestLayout,
   replicaProgressLayout,
+  splitAnswerLayout,
+  splitRequestLayout,
   transferLayout,
 } from "./admin-messages.ts";
 import type { RaftAdmin } from "./admin.ts";
 import type { PeerView } from "./peer-view.ts";
+import type { ChangeDone } from "./requests.ts";
 import type { SnapshotProgress } from "./snapshot-senders.ts";
 
 /** The part of a transport that answers. */
@@ -34,8 +37,13 @@ export interface AdminStore {
 const repliesMax = 1_000;
 const noBytes = new Uint8Array(0);
 
+/** Who has ids for new regions. */
+export interface AdminSplitter {
+  split(regionId: number, keys: readonly Uint8Array[], done: ChangeDone): void;
+}
+
 /** Answers the methods of `raftAdminMethod` on `table`. Changes are made by the leader's store, and by no other. */
-export function serveRaftAdmin(table: HandlerTable, store: AdminStore): void {
+export function serveRaftAdmin(table: HandlerTable, store: AdminStore, splitter: AdminSplitter): void {
   const on = <Q>(method: number, layout: Layout<Q>, answer: (question: Q, request: IncomingRequest) => void): void => {
     table.handle(method, (request) => {
       const decoded = decode(layout, request.payload);
@@ -64,6 +72,19 @@ export function serveRaftAdmin(table: HandlerTable, store: AdminStore): void {
     if (store.region(regionId) === null) return request.fail({ kind: "region-not-found", regionId });
     store.admin.campaign(regionId);
     request.respond(encode(nothingLayout, {}));
+  });
+  on(raftAdminMethod.split, splitRequestLayout, ({ keys }, request) => {
+    const peer = leading(store, request);
+    if (peer === null) return;
+    const { id, epoch, start, end } = peer.region;
+    if (request.region?.version !== epoch.version) {
+      const current = [{ regionId: id, ...epoch, start, end, leaderStore: peer.leaderStore }];
+      return request.fail({ kind: "epoch-not-match", current });
+    }
+    splitter.split(id, keys, (outcome) => {
+      if (outcome.kind !== "done") return request.fail(failure(outcome));
+      request.respond(encode(splitAnswerLayout, { regions: [outcome.region, ...outcome.children] }));
+    });
   });
   on(raftAdminMethod.regions, regionsRequestLayout, ({ from }, request) => {
     const replicas = store.regions().filter(({ region }) => region.id >= from).slice(0, repliesMax).map(statusOf);
