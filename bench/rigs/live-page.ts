@@ -19,7 +19,7 @@ const firstPort = 51_000 + (process.pid % 100) * 10;
 /** A playground's ports: Redis, Coordinator, three stores, and their metrics in the same order behind them. */
 const gatewayMetrics = 9;
 const width = 1_180;
-const height = 1_260;
+const height = 860;
 const letters = ["a", "k", "z"];
 
 /** What the page must show in time, as an expression that is true then. */
