@@ -3,7 +3,7 @@ import { get } from "node:http";
 import { dirname, join, resolve } from "node:path";
 import { randomUUID } from "node:crypto";
 import type { CoordinatorPlace, Topology } from "../node/topology.ts";
-import { defaultTopology } from "./default-topology.ts";
+import { type CoordinatorCount, defaultTopology } from "./default-topology.ts";
 import { formatAddress } from "./listen-address.ts";
 import { Supervised } from "./supervised.ts";
 import { loadTopology } from "./topology-file.ts";
@@ -15,6 +15,8 @@ export interface PlaygroundOrder {
   readonly config: string | null;
   /** Of a topology that is written: ten ports from here on; null: the usual ones. */
   readonly basePort: number | null;
+  /** The same; null: one. A topology that is there must have as many. */
+  readonly coordinators: CoordinatorCount | null;
   readonly main: string;
   readonly tell: (line: string) => void;
 }
@@ -33,7 +35,7 @@ export class Playground {
     const { workdir, main, tell } = order;
     mkdirSync(workdir, { recursive: true });
     chmodSync(workdir, 0o700);
-    this.configPath = order.config === null ? ownTopology(workdir, order.basePort) : resolve(order.config);
+    this.configPath = order.config === null ? ownTopology(workdir, order) : resolve(order.config);
     this.topology = loadTopology(this.configPath, "host");
     const logs = join(workdir, "logs");
     mkdirSync(logs, { recursive: true });
@@ -97,10 +99,10 @@ export function coordinatorName({ memberId }: CoordinatorPlace): string {
 }
 
 /** An existing file is taken as it is: it says what the data beside it is. */
-function ownTopology(workdir: string, basePort: number | null): string {
+function ownTopology(workdir: string, { basePort, coordinators }: PlaygroundOrder): string {
   const path = join(workdir, "cluster.json");
   const clusterId = `playground-${randomUUID().slice(0, 8)}`;
-  if (!existsSync(path)) writeFileSync(path, defaultTopology(clusterId, basePort), { mode: 0o600 });
+  if (!existsSync(path)) writeFileSync(path, defaultTopology(clusterId, basePort, coordinators ?? 1), { mode: 0o600 });
   return path;
 }
 

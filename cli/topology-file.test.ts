@@ -19,6 +19,16 @@ test("a playground's topology: three stores, a region led by each, ports of thei
   }
 });
 
+test("a playground with three Coordinators is as sound", () => {
+  for (const basePort of [null, 40_000]) {
+    const { coordinators } = parseTopology(defaultTopology("mine", basePort, 3), "file", "host");
+    expect(coordinators.map(({ memberId, workDir }) => [memberId, workDir])).toEqual([
+      [1, "./coordinator-1"], [2, "./coordinator-2"], [3, "./coordinator-3"],
+    ]);
+    expect(coordinators.every(({ metrics }) => metrics !== null)).toBe(true);
+  }
+});
+
 test("the example in the repository, in both scopes", () => {
   const path = join(import.meta.dirname, "../raft_config.example.json");
   const host = loadTopology(path, "host");

@@ -8,8 +8,20 @@ import { sleep } from "../sleep.ts";
 const script = join(import.meta.dirname, "../../cli/main.ts");
 const pollMs = 50;
 
-export const memberNames = ["coordinator", "store-1", "store-2", "store-3", "gateway"] as const;
+export const memberNames = [
+  "coordinator", "coordinator-1", "coordinator-2", "coordinator-3", "store-1", "store-2", "store-3", "gateway",
+] as const;
 export type MemberName = (typeof memberNames)[number];
+
+/** Of a playground with so many Coordinators. */
+export function membersOf(coordinators: number): readonly MemberName[] {
+  return memberNames.filter((name) => {
+    if (!name.startsWith("coordinator")) return true;
+    return coordinators === 1 ? name === "coordinator" : name !== "coordinator";
+  });
+}
+
+export const coordinatorNames = ["coordinator-1", "coordinator-2", "coordinator-3"] as const;
 
 /** A playground as its user sees it: a process with children that are started again when they are killed. */
 export class PlaygroundProcess {
@@ -18,9 +30,11 @@ export class PlaygroundProcess {
   readonly #ended: Promise<number | null>;
   #printed = "";
 
-  private constructor(workdir: string, port: number) {
+  private constructor(workdir: string, port: number, coordinators: number) {
     this.port = port;
-    const argv = [script, "playground", "--workdir", workdir, "--base-port", String(port)];
+    const argv = [
+      script, "playground", "--workdir", workdir, "--base-port", String(port), "--coordinators", String(coordinators),
+    ];
     this.#child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "pipe"] });
     const collect = (text: string): void => {
       this.#printed += text;
@@ -31,8 +45,8 @@ export class PlaygroundProcess {
   }
 
   /** Resolves when all of it is ready. */
-  static async start(workdir: string, port: number): Promise<PlaygroundProcess> {
-    const playground = new PlaygroundProcess(workdir, port);
+  static async start(workdir: string, port: number, coordinators = 1): Promise<PlaygroundProcess> {
+    const playground = new PlaygroundProcess(workdir, port, coordinators);
     while (!playground.printed.includes("Ctrl-C")) {
       playground.mustLive();
       await sleep(pollMs);
@@ -60,6 +74,14 @@ export class PlaygroundProcess {
       // It died between the look and the shot.
       return false;
     }
+  }
+
+  /** Of three Coordinators, the one that says that it leads; null: none does just now. */
+  async leader(): Promise<MemberName | null> {
+    for (const [at, offset] of [5, 12, 13].entries()) {
+      if (await saysItLeads(this.port + offset)) return coordinatorNames[at] ?? null;
+    }
+    return null;
   }
 
   /** As Ctrl-C does. */
@@ -91,7 +113,10 @@ function parentOf(pid: number): number {
 }
 
 function nameOf(argv: readonly string[]): MemberName | null {
-  if (argv.includes("coordinator")) return "coordinator";
+  if (argv.includes("coordinator")) {
+    const id = argv.includes("--id") ? `-${argv[argv.indexOf("--id") + 1]}` : "";
+    return memberNames.find((name) => name === `coordinator${id}`) ?? null;
+  }
   if (argv.includes("redis")) return "gateway";
   const storeId = argv[argv.indexOf("--store-id") + 1];
   return argv.includes("serve") ? (memberNames.find((name) => name === `store-${storeId}`) ?? null) : null;
@@ -106,10 +131,20 @@ function readText(path: string): string {
   }
 }
 
-/** Ten in a row that nobody listens at. */
+async function saysItLeads(port: number): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/debug/vars`, { signal: AbortSignal.timeout(500) });
+    return /"is_leader": true/.test(await response.text());
+  } catch {
+    // It is dead, or not there yet.
+    return false;
+  }
+}
+
+/** Fourteen in a row that nobody listens at. */
 export async function freePorts(first: number): Promise<number> {
-  for (let base = first; ; base += 10) {
-    const free = await Promise.all(Array.from({ length: 10 }, (_, i) => isFree(base + i)));
+  for (let base = first; ; base += 20) {
+    const free = await Promise.all(Array.from({ length: 14 }, (_, i) => isFree(base + i)));
     if (free.every(Boolean)) return base;
   }
 }

@@ -5,7 +5,8 @@ import { openHostEnv } from "../../host/env.ts";
 import { RedisClient } from "../../net/redis/client.ts";
 import type { GatewayRequest } from "../../scenarios/gateway-requests.ts";
 import { Xorshift } from "../xorshift.ts";
-import { freePorts, type MemberName, memberNames, PlaygroundProcess } from "./cluster-processes.ts";
+import { coordinatorNames, freePorts, type MemberName, membersOf, PlaygroundProcess } from "./cluster-processes.ts";
+import { Recoveries } from "./recoveries.ts";
 import { type KeyHistory, Slots } from "./cluster-slots.ts";
 import { sleep } from "../sleep.ts";
 
@@ -13,6 +14,10 @@ export interface ClusterKillOptions {
   /** Each kills one process, or several, or all of them. */
   readonly rounds: number;
   readonly clients: number;
+  /** Of the playground: 1 or 3. */
+  readonly coordinators: number;
+  /** Only those die, of three the one that leads in three rounds of four. */
+  readonly coordinatorsOnly: boolean;
   readonly seed: number;
   /** Acknowledged between two kills at least: the cluster has come through the one before. */
   readonly acknowledgedPerRound: number;
@@ -31,6 +36,9 @@ export interface ClusterKillReport {
   readonly undetermined: number;
   /** Longest time without an acknowledgement. */
   readonly outageMsMax: number;
+  /** From each round's kill to the first acknowledged write that began after it. */
+  readonly firstWriteMsMedian: number;
+  readonly firstWriteMsMax: number;
   readonly histories: number;
   /** Of those, the ones that are over and have an order that explains them. */
   readonly judged: number;
@@ -39,6 +47,8 @@ export interface ClusterKillReport {
 export const clusterKillDefaults: ClusterKillOptions = {
   rounds: 100,
   clients: 6,
+  coordinators: 1,
+  coordinatorsOnly: false,
   seed: 1,
   acknowledgedPerRound: 150,
   patienceMs: 120_000,
@@ -60,7 +70,7 @@ const retryMs = 20;
 export async function clusterKillRounds(options: ClusterKillOptions): Promise<ClusterKillReport> {
   const workdir = mkdtempSync(join(options.parent, "nokv-kill-cluster-"));
   const port = await freePorts(firstPort);
-  const playground = await PlaygroundProcess.start(join(workdir, "cluster"), port);
+  const playground = await PlaygroundProcess.start(join(workdir, "cluster"), port, options.coordinators);
   const run = new ClusterKillRun(options, playground);
   try {
     const report = await run.run();
@@ -78,6 +88,7 @@ class ClusterKillRun {
   readonly #playground: PlaygroundProcess;
   readonly #random: Xorshift;
   readonly #slots = new Slots(letters);
+  readonly #recoveries = new Recoveries();
   #values = 0;
   #stopping = false;
   #rounds = 0;
@@ -130,6 +141,8 @@ class ClusterKillRun {
       refused: this.#refused,
       undetermined: this.#undetermined,
       outageMsMax: Math.round(this.#outageMsMax),
+      firstWriteMsMedian: this.#recoveries.medianMs,
+      firstWriteMsMax: this.#recoveries.maxMs,
       histories: this.#slots.all().length,
       judged: this.#judged,
     };
@@ -138,16 +151,25 @@ class ClusterKillRun {
   async #round(): Promise<void> {
     await this.#progress();
     await sleep(this.#random.below(1_000));
-    for (const name of this.#victims()) if (this.#playground.kill(name)) this.#kills++;
+    const victims = this.#options.coordinatorsOnly ? await this.#coordinator() : this.#victims();
+    for (const name of victims) if (this.#playground.kill(name)) this.#kills++;
+    this.#recoveries.killed(performance.now());
     this.#rounds++;
     for (const history of this.#slots.overAndIdle()) this.#judge(history);
   }
 
+  async #coordinator(): Promise<readonly MemberName[]> {
+    if (this.#options.coordinators === 1) return ["coordinator"];
+    const leader = this.#random.below(4) > 0 ? await this.#playground.leader() : null;
+    return [leader ?? (coordinatorNames[this.#random.below(coordinatorNames.length)] as MemberName)];
+  }
+
   #victims(): readonly MemberName[] {
+    const members = membersOf(this.#options.coordinators);
     const choice = this.#random.below(100);
-    if (choice < 5) return memberNames;
+    if (choice < 5) return members;
     if (choice < 20) return ["store-1", "store-2", "store-3"].filter(() => this.#random.below(2) === 0) as MemberName[];
-    return [memberNames[this.#random.below(memberNames.length)] as MemberName];
+    return [members[this.#random.below(members.length)] as MemberName];
   }
 
   /** Resolves when enough was acknowledged since the call. */
@@ -197,6 +219,7 @@ class ClusterKillRun {
       if (typeof known === "string") throw new Error(`${request.tokens.join(" ")}: ${known}`);
       history.replied(known, calledUs, nowUs());
       this.#acknowledge();
+      if (request.tokens[0] !== "GET") this.#recoveries.wrote(calledUs / 1_000, performance.now());
       return false;
     }
     if (outcome.kind === "undetermined" || (outcome.kind === "error" && outcome.code === "UNDETERMINED")) {

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { embeddedKillDefaults, embeddedKillRounds } from "./kill-embedded.ts";
-import { clusterKillDefaults, clusterKillRounds } from "./kill-cluster.ts";
+import { clusterKillDefaults, type ClusterKillOptions, clusterKillRounds } from "./kill-cluster.ts";
 import { killDefaults, killRounds } from "./kill.ts";
 import { chromiumPath } from "./chromium.ts";
 import { livePageRounds } from "./live-page.ts";
@@ -12,7 +12,8 @@ import { runWriter, type WriterOrder } from "./writer.ts";
 
 const usage = `usage: pnpm rig kill [--rounds N] [--clients N] [--seed N]
        pnpm rig kill-embedded [--rounds N] [--seed N]
-       pnpm rig kill-cluster [--rounds N] [--clients N] [--seed N]
+       pnpm rig kill-cluster [--rounds N] [--clients N] [--seed N] [--coordinators 3]
+       pnpm rig kill-coordinators [--rounds N] [--clients N] [--seed N]
        pnpm rig powercut [--images N] [--seed N]
        pnpm rig inject [--per-fault N] [--only fdatasync] [--seed N]
        pnpm rig mutate [--variants N] [--only G7] [--seed N]
@@ -22,6 +23,8 @@ const usage = `usage: pnpm rig kill [--rounds N] [--clients N] [--seed N]
 kill            SIGKILLs a real gateway under load, restarts it on the same directory and reads every key back.
 kill-embedded   the same with a process that uses the embedded API.
 kill-cluster    SIGKILLs random processes of a playground under load, and judges every key's history.
+kill-coordinators  the same with three Coordinators, of which one dies, mostly the one that leads: how long nobody
+                writes.
 powercut        copies the ext4 image of a database as its device has it, mounts the copy and opens it (root).
 inject          fails, shortens or kills single system calls of a process that uses the embedded API (strace).
 mutate          damages every file of a directory in the sixteen ways of the catalogue and reads everything back.
@@ -35,6 +38,7 @@ const { positionals, values } = parseArgs({
   options: {
     rounds: { type: "string" },
     clients: { type: "string" },
+    coordinators: { type: "string" },
     variants: { type: "string" },
     images: { type: "string" },
     "per-fault": { type: "string" },
@@ -57,7 +61,9 @@ async function main(): Promise<void> {
     case "kill-embedded":
       return await killEmbedded();
     case "kill-cluster":
-      return await killCluster();
+      return await killCluster(given("coordinators", values.coordinators));
+    case "kill-coordinators":
+      return await killCluster({ coordinators: 3, coordinatorsOnly: true, rounds: 20 });
     case "powercut":
       return await powercut();
     case "inject":
@@ -105,9 +111,10 @@ async function killEmbedded(): Promise<void> {
   console.log(`clean: ${JSON.stringify(report)}`);
 }
 
-async function killCluster(): Promise<void> {
+async function killCluster(options: Partial<ClusterKillOptions>): Promise<void> {
   const report = await clusterKillRounds({
     ...clusterKillDefaults,
+    ...options,
     ...given("rounds", values.rounds),
     ...given("clients", values.clients),
     seed,

@@ -1,6 +1,7 @@
 import { extname, join, resolve } from "node:path";
 import type { Command, Context } from "../command.ts";
-import { type ExitCode, exitCode } from "../exit-code.ts";
+import type { CoordinatorCount } from "../default-topology.ts";
+import { CommandError, type ExitCode, exitCode } from "../exit-code.ts";
 import { formatAddress } from "../listen-address.ts";
 import { type OptionTable, type Options, parseOptions } from "../options.ts";
 import { coordinatorName, Playground } from "../playground.ts";
@@ -13,7 +14,9 @@ the next start goes on with the same data.
 
   --workdir DIR            topology, data and logs (default ./nokv-playground)
   --config FILE            another topology (default: cluster.json in the directory, written when missing)
-  --base-port N            of a topology that is written: ten ports from N on, the first for Redis clients
+  --base-port N            of a topology that is written: fourteen ports from N on, the first for Redis clients
+  --coordinators 1|3       of a topology that is written: one Coordinator (the default), or a group of three, of which
+                           any one may die: two processes more, and one more round trip per timestamp
 
 Exit codes: 0 shut down, 2 usage, 66 no such file.
 
@@ -21,7 +24,7 @@ Exit codes: 0 shut down, 2 usage, 66 no such file.
   redis-cli -p 6380 set greeting hello
 `;
 
-const options: OptionTable = { workdir: "value", config: "value", "base-port": "value" };
+const options: OptionTable = { workdir: "value", config: "value", "base-port": "value", coordinators: "value" };
 
 const defaultWorkdir = "./nokv-playground";
 
@@ -36,9 +39,11 @@ async function playground(given: Options, context: Context): Promise<ExitCode> {
     workdir: resolve(given.text("workdir") ?? defaultWorkdir),
     config: given.text("config"),
     basePort: given.integer("base-port", 1024, 65_500),
+    coordinators: coordinatorsOf(given),
     main: join(import.meta.dirname, `../main${extname(import.meta.filename)}`),
     tell: (line) => terminal.err(`nokv: ${line}\n`),
   });
+  checkCoordinators(cluster, coordinatorsOf(given));
   let stopped = false;
   const stop = new Promise<void>((done) => {
     context.onInterrupt(() => {
@@ -54,6 +59,19 @@ async function playground(given: Options, context: Context): Promise<ExitCode> {
   terminal.out("nokv playground: shutting down\n");
   await cluster.stop();
   return exitCode.ok;
+}
+
+function coordinatorsOf(given: Options): CoordinatorCount | null {
+  const count = given.oneOf("coordinators", ["1", "3"]);
+  return count === null ? null : count === "3" ? 3 : 1;
+}
+
+/** A topology that is there says what the data beside it is: an option does not change it. */
+function checkCoordinators({ topology, configPath }: Playground, asked: CoordinatorCount | null): void {
+  const { length } = topology.coordinators;
+  if (asked === null || asked === length) return;
+  const remedy = "leave the option out, or give another --workdir";
+  throw new CommandError(exitCode.usage, `--coordinators ${asked}: ${configPath} has ${length}; ${remedy}`);
 }
 
 function banner({ topology, members, configPath }: Playground): string {

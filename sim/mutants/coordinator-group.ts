@@ -10,14 +10,14 @@ const lost = [
 /** A Coordinator of three members: who decides, what it rests on, and who is asked. */
 export const coordinatorGroupMutants: readonly Mutant[] = [
   {
-    name: "group-serves-before-its-fence-is-decided",
+    name: "fence-stays-with-its-leader",
     file: "coordinator/allocators.ts",
     find: `    this.#journal.propose({ kind: "TSOAllocatorFenced", fence }, ({ error }) => {
       if (error !== null) return this.#unavailable(this.#timestamps, this.#oracle.unfenced(), error);`,
     replace: `    this.#oracle.fenced(fence);
     this.#schedule();
+    if (fence > 0) return;
     this.#journal.propose({ kind: "TSOAllocatorFenced", fence }, ({ error }) => {
-      if (fence > 0) return;
       if (error !== null) return this.#unavailable(this.#timestamps, this.#oracle.unfenced(), error);`,
     oracles: ["timestamps"],
     scenario,
@@ -39,7 +39,7 @@ export const coordinatorGroupMutants: readonly Mutant[] = [
     file: "coordinator/allocators.ts",
     find: `    this.#oracle = new TimestampOracle(journal.state.tsoFence, clockLeadMsMax);`,
     replace: `    this.#oracle = new TimestampOracle(0, clockLeadMsMax);`,
-    oracles: ["timestamps"],
+    oracles: ["timestamps", "hang"],
     scenario,
     why: "A failover to a slow clock gives timestamps a second time.",
   },
@@ -59,7 +59,7 @@ export const coordinatorGroupMutants: readonly Mutant[] = [
     else this.#leaveOffice();`,
     replace: `    if (soft.role === "leader") this.#enterOffice();
     else this.#leaveOffice();`,
-    oracles: ["timestamps", "ids"],
+    oracles: ["timestamps", "ids", "hang"],
     scenario,
     why: "A leader gives numbers above the fences that it has applied, not above those that were decided.",
   },

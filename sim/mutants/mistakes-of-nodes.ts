@@ -6,7 +6,7 @@ export const nodeMistakes: readonly ClassicMistake[] = [
     id: 87,
     what: "A window of timestamps is durable before one of it is given out.",
     planted: [
-      "tso-served-before-fence-is-durable", "tso-beyond-its-fence", "group-serves-before-its-fence-is-decided",
+      "tso-served-before-fence-is-durable", "tso-beyond-its-fence", "fence-stays-with-its-leader",
     ],
   },
   {
