@@ -5,6 +5,7 @@ import { tablePath } from "../lsm/table-meta.ts";
 import type { Version } from "../lsm/version.ts";
 import { currentName, currentTempName, manifestName, switchCurrent } from "../manifest/current.ts";
 import type { ManifestEdit } from "../manifest/edit.ts";
+import type { FormatGate } from "../manifest/format-gate.ts";
 import { createManifest, type ManifestLog } from "../manifest/log.ts";
 import { valueFilePath } from "../vlog/value-file.ts";
 import { DirectorySync } from "../wal/directory-sync.ts";
@@ -16,6 +17,7 @@ export interface CheckpointSource {
   readonly directory: string;
   readonly tables: Version;
   readonly version: number;
+  readonly gate: FormatGate;
 }
 
 /** A checkpoint that is complete and durable. */
@@ -96,6 +98,7 @@ async function publish(env: Env, source: CheckpointSource, target: string, made:
     added: tables,
     valuesRemoved: [],
     valuesAdded: values,
+    gate: source.gate.mode === "standalone" ? null : source.gate,
   };
   made.push(`${target}/${manifestName(number)}`, `${target}/${currentTempName}`, `${target}/${currentName}`);
   const log = await new Promise<ManifestLog>((resolve, reject) => {

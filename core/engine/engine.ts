@@ -6,6 +6,7 @@ import type { Env } from "../env/env.ts";
 import type { NokvError } from "../errors.ts";
 import type { BlockCache } from "../lsm/block-cache.ts";
 import type { PointBudget } from "../lsm/point-index.ts";
+import type { FormatGate } from "../manifest/format-gate.ts";
 import type { ManifestWriter } from "../manifest/writer.ts";
 import type { WalSegment } from "../wal/segment.ts";
 import { backgroundContext } from "./background-context.ts";
@@ -14,7 +15,7 @@ import { type Checkpoint, writeCheckpoint } from "./checkpoint.ts";
 import { closeParts, emptyLog } from "./closing.ts";
 import { Compactor } from "./compactor.ts";
 import { engineStats } from "./engine-stats.ts";
-import { closed, invalidArgument, poisoned } from "./failure.ts";
+import { closed, invalidArgument, poisoned, refusal } from "./failure.ts";
 import { Flusher } from "./flusher.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import type { EngineIterator, IteratorOptions } from "./iterator.ts";
@@ -292,7 +293,8 @@ export class Engine implements VersionedStore {
       await this.flush();
       assert(this.#flusher.flushedVersion >= version, "a flush brings everything into tables");
       const { flushedVersion } = this.#flusher;
-      return { directory: this.#directory, tables: this.#tables.current.version, version: flushedVersion };
+      const { gate } = this;
+      return { directory: this.#directory, tables: this.#tables.current.version, version: flushedVersion, gate };
     });
   }
 
@@ -301,6 +303,22 @@ export class Engine implements VersionedStore {
     this.checkWritable();
     if (version > this.#write.pendingVersion) throw invalidArgument(`version ${version} was never given out`);
     this.#flusher.whenFlushed(version, done);
+  }
+
+  /** What the manifest says this directory is. */
+  get gate(): FormatGate {
+    return this.#manifest.state.gate;
+  }
+
+  /** From now on the directory is that, durably when it resolves. Rejects when the manifest takes no more. */
+  async passGate(gate: FormatGate): Promise<void> {
+    this.checkWritable();
+    await new Promise<void>((resolve, reject) => {
+      this.#manifest.append({ gate }, (error) => {
+        if (error === null) resolve();
+        else reject(refusal(error, `writing the gate of ${this.#directory}`));
+      });
+    });
   }
 
   /** How much data lies in a range: from indexes and samples, no block is read. */

@@ -5,8 +5,11 @@ import { fileNumberMax } from "../wal/file-header.ts";
 import { walName } from "../wal/segment-name.ts";
 
 export const lockName = "LOCK";
-/** Reserved for the mode of a directory that was promoted into a cluster. */
+/** What a directory is to a cluster (`node/mode`); without it, nothing. The one before stays as `MODE.prev`. */
 export const modeName = "MODE";
+export const modePreviousName = "MODE.prev";
+/** Written, made durable, and renamed to one of the two. */
+export const modeTempNames = ["MODE.tmp", "MODE.prev.tmp"];
 /** Where a store of a cluster keeps its Raft log, within its database's directory. Foreign to the engine. */
 export const raftDirectoryName = "raft";
 
@@ -33,7 +36,9 @@ const numbered = /^(?:MANIFEST-|wal-|spare-|table-|value-)(\d{6,10})(?:\.log|\.s
 export function ownFile(name: string): OwnFile | null {
   if (name === currentName) return { name, kind: "current", number: 0 };
   if (name === lockName) return { name, kind: "lock", number: 0 };
-  if (name === modeName) return { name, kind: "mode", number: 0 };
+  if (name === modeName || name === modePreviousName || modeTempNames.includes(name)) {
+    return { name, kind: "mode", number: 0 };
+  }
   if (name === currentTempName) return { name, kind: "temp", number: 0 };
   const number = Number(numbered.exec(name)?.[1] ?? "0");
   if (number < 1 || number > fileNumberMax) return null;

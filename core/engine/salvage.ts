@@ -22,6 +22,7 @@ import { goesBack, noPast, readLog, replayOf } from "./past.ts";
 export function salvageOpening(note: (finding: Finding) => void): OpeningMode {
   return {
     background: false,
+    pass: () => {},
     admit: (env, directory, found, options) => {
       if (found.files.some((file) => file.kind === "manifest")) return;
       checkSurvey(env, directory, found, options);

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { bound, type TableMeta } from "../lsm/table-meta.ts";
 import type { ValueFileMeta } from "../vlog/value-file.ts";
 import { decodeEdit, editBytes, encodeEdit, type ManifestEdit } from "./edit.ts";
+import { gateModes } from "./format-gate.ts";
 
 const u53 = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
@@ -25,6 +26,9 @@ const edits: fc.Arbitrary<ManifestEdit> = fc.record({
   added: fc.array(table, { maxLength: 3 }),
   valuesRemoved: fc.array(u32, { maxLength: 4 }),
   valuesAdded: fc.array(valueFile, { maxLength: 3 }),
+  gate: fc.option(fc.record({
+    mode: fc.constantFrom(...gateModes), migrationId: fc.stringMatching(/^[0-9a-f-]{0,20}$/),
+  })),
 });
 
 function encoded(edit: ManifestEdit, margin = 0): Uint8Array {

@@ -2,12 +2,13 @@ import { assert } from "../assert.ts";
 import { keyLengthMax, versionMax } from "../bytes/record.ts";
 import type { TableMeta } from "../lsm/table-meta.ts";
 import type { ValueFileMeta, ValueRef } from "../vlog/value-file.ts";
+import { decodeGate, encodeGate, type FormatGate, gateBytes } from "./format-gate.ts";
 
 /**
  * One step of a database's structure, the payload of one manifest frame. All integers are little-endian;
  * u64 is two u32, low first, below 2^53.
  *
- *     0   kind          u32   1: base, the whole state and always the first; 2: change
+ *     0   kind          u32   1: base, the whole state and always the first; 2: change; 3 and 4: the same, with a gate
  *     4   logNumber     u32   WAL segments below it are obsolete
  *     8   nextFile      u64   no file of this or a higher number was ever named
  *     16  lastVersion   u64   no version up to this one is ever given out again
@@ -28,6 +29,7 @@ import type { ValueFileMeta, ValueRef } from "../vlog/value-file.ts";
  *         valuesRemoved u32 each: numbers of value files
  *         valuesAdded   per value file: number u32, kind u32 (1: log, 2: values), sizeBytes u64,
  *                       separableBytes u64
+ *         gate          of kinds 3 and 4: mode u32 (1 + place in `gateModes`), idBytes u32, id, zeros up to a multiple of 4
  */
 export interface ManifestEdit {
   readonly kind: "base" | "change";
@@ -42,9 +44,12 @@ export interface ManifestEdit {
   /** Value files that no table points into any more, and those that the added tables are the first to. */
   readonly valuesRemoved: readonly number[];
   readonly valuesAdded: readonly ValueFileMeta[];
+  /** Null: a standalone database in a base, nothing new in a change. Programs of before the gate refuse the others. */
+  readonly gate: FormatGate | null;
 }
 
 const kindCode = { base: 1, change: 2 } as const;
+const gatedKindCode = { base: 3, change: 4 } as const;
 const valueKindCode = { log: 1, values: 2 } as const;
 const fixedBytes = 48;
 const integerCount = 10;
@@ -61,12 +66,12 @@ const twoTo32 = 0x1_0000_0000;
 export function editBytes(edit: ManifestEdit): number {
   let bytes = fixedBytes + 4 * (edit.listed.length + edit.removed.length + edit.valuesRemoved.length);
   for (const table of edit.added) bytes += tableBytes(table);
-  return bytes + valueFileBytes * edit.valuesAdded.length;
+  return bytes + valueFileBytes * edit.valuesAdded.length + (edit.gate === null ? 0 : gateBytes(edit.gate));
 }
 
 /** Writes `editBytes(edit)` bytes at `offset`. */
 export function encodeEdit(edit: ManifestEdit, bytes: Uint8Array, view: DataView, offset: number): void {
-  view.setUint32(offset, kindCode[edit.kind], true);
+  view.setUint32(offset, (edit.gate === null ? kindCode : gatedKindCode)[edit.kind], true);
   view.setUint32(offset + 4, edit.logNumber, true);
   writeU64(view, offset + 8, edit.nextFile);
   writeU64(view, offset + 16, edit.lastVersion);
@@ -88,6 +93,10 @@ export function encodeEdit(edit: ManifestEdit, bytes: Uint8Array, view: DataView
     encodeValueFile(file, view, at);
     at += valueFileBytes;
   }
+  if (edit.gate !== null) {
+    encodeGate(edit.gate, bytes, view, at);
+    at += gateBytes(edit.gate);
+  }
   assert(at === offset + editBytes(edit), "an edit takes the bytes it said");
 }
 
@@ -98,8 +107,9 @@ export function encodeEdit(edit: ManifestEdit, bytes: Uint8Array, view: DataView
 export function decodeEdit(bytes: Uint8Array, start: number, end: number): ManifestEdit | string {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (end - start < fixedBytes) return "an edit is too short for its fixed part";
-  const kind = view.getUint32(start, true);
-  if (kind !== kindCode.base && kind !== kindCode.change) return "an edit is of an unknown kind";
+  const code = view.getUint32(start, true);
+  const isGated = code === gatedKindCode.base || code === gatedKindCode.change;
+  if (!isGated && code !== kindCode.base && code !== kindCode.change) return "an edit is of an unknown kind";
   const listedCount = view.getUint32(start + 28, true);
   const removedCount = view.getUint32(start + 32, true);
   const addedCount = view.getUint32(start + 36, true);
@@ -128,12 +138,14 @@ export function decodeEdit(bytes: Uint8Array, start: number, end: number): Manif
   const valuesAdded = readValueFiles(view, at, valuesAddedCount);
   if (typeof valuesAdded === "string") return valuesAdded;
   at += valuesAddedCount * valueFileBytes;
-  if (at !== end) return "an edit is longer than what it holds";
+  const gate = isGated ? decodeGate(bytes, view, at, end) : null;
+  if (typeof gate === "string") return gate;
+  if (gate === null && at !== end) return "an edit is longer than what it holds";
   const nextFile = readU64(view, start + 8);
   const lastVersion = readU64(view, start + 16);
   if (nextFile > versionMax || lastVersion > versionMax) return "an edit holds a number above 2^53 - 1";
   return {
-    kind: kind === kindCode.base ? "base" : "change",
+    kind: code === kindCode.base || code === gatedKindCode.base ? "base" : "change",
     logNumber: view.getUint32(start + 4, true),
     nextFile,
     lastVersion,
@@ -143,6 +155,7 @@ export function decodeEdit(bytes: Uint8Array, start: number, end: number): Manif
     added,
     valuesRemoved,
     valuesAdded,
+    gate,
   };
 }
 

@@ -18,7 +18,7 @@ import { ManifestWriter } from "./writer.ts";
 const epoch = 77;
 const base: ManifestEdit = {
   kind: "base", logNumber: 2, nextFile: 10, lastVersion: 1, closedBytes: 0,
-  listed: [], removed: [], added: [], valuesRemoved: [], valuesAdded: [],
+  listed: [], removed: [], added: [], valuesRemoved: [], valuesAdded: [], gate: null,
 };
 
 function table(number: number): TableMeta {

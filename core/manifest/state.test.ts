@@ -22,7 +22,7 @@ function table(number: number, level: number, from: string, to: string, versions
 
 const base: ManifestEdit = {
   kind: "base", logNumber: 5, nextFile: 20, lastVersion: 100, closedBytes: 0, listed: [5, 7], removed: [],
-  added: [table(3, 1, "a", "m"), table(4, 1, "n", "z")], valuesRemoved: [], valuesAdded: [],
+  added: [table(3, 1, "a", "m"), table(4, 1, "n", "z")], valuesRemoved: [], valuesAdded: [], gate: null,
 };
 const change: ManifestEdit = { ...base, kind: "change", listed: [], added: [] };
 

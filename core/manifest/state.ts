@@ -5,6 +5,7 @@ import type { TableMeta } from "../lsm/table-meta.ts";
 import type { ValueFileMeta } from "../vlog/value-file.ts";
 import { levelsMax } from "../lsm/version.ts";
 import type { ManifestEdit } from "./edit.ts";
+import { type FormatGate, standaloneGate } from "./format-gate.ts";
 
 /** The structure of a database as its manifest tells it: the sum of all edits so far. */
 export class ManifestState {
@@ -12,6 +13,7 @@ export class ManifestState {
   nextFile = 0;
   lastVersion = 0;
   closedBytes = 0;
+  gate: FormatGate = standaloneGate;
   /** Ascending. */
   listed: number[] = [];
   readonly tables = new Map<number, TableMeta>();
@@ -28,6 +30,7 @@ export class ManifestState {
     this.lastVersion = edit.lastVersion;
     this.logNumber = edit.logNumber;
     this.closedBytes = edit.closedBytes;
+    if (edit.gate !== null) this.gate = edit.gate;
     return this.#applySegments(edit) ?? this.#applyTables(edit) ?? this.#applyValues(edit);
   }
 
@@ -45,6 +48,8 @@ export class ManifestState {
       added: this.tablesInOrder(),
       valuesRemoved: [],
       valuesAdded: this.valuesInOrder(),
+      // Only where it says something: a directory that never was anything else stays readable for older programs.
+      gate: this.gate.mode === "standalone" ? null : this.gate,
     };
   }
 

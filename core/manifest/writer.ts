@@ -7,6 +7,7 @@ import type { DirectorySync } from "../wal/directory-sync.ts";
 import { spaceRetriesMax, spaceRetryUs } from "../wal/wal-config.ts";
 import { manifestName, switchCurrent } from "./current.ts";
 import type { ManifestEdit } from "./edit.ts";
+import type { FormatGate } from "./format-gate.ts";
 import { createManifest, type ManifestLog } from "./log.ts";
 import type { ManifestState } from "./state.ts";
 
@@ -19,6 +20,7 @@ export interface ManifestChange {
   readonly added?: readonly TableMeta[];
   readonly valuesRemoved?: readonly number[];
   readonly valuesAdded?: readonly ValueFileMeta[];
+  readonly gate?: FormatGate;
 }
 
 /** Who owns the manifest. */
@@ -136,6 +138,7 @@ export class ManifestWriter {
       added: change.added ?? [],
       valuesRemoved: change.valuesRemoved ?? [],
       valuesAdded: change.valuesAdded ?? [],
+      gate: change.gate ?? null,
     };
   }
 
