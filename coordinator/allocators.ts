@@ -1,4 +1,5 @@
 import { assert } from "../core/assert.ts";
+import { versionMax } from "../core/bytes/record.ts";
 import type { Clock } from "../core/env/clock.ts";
 import { CoordinatorError, type CoordinatorErrorCode } from "./coordinator-error.ts";
 import type { Grant } from "./fenced-counter.ts";
@@ -65,6 +66,20 @@ export class Allocators {
   timestamps(count: number, reply: RangeReply): void {
     const ticket = this.#admit(this.#timestamps, count, timestampsMax, reply);
     if (ticket > 0) this.#oracle.request(ticket, count);
+  }
+
+  /**
+   * Those of this incarnation begin above `through` at once. Those of later ones do when the fence is durable, which
+   * `reply(null)` tells.
+   */
+  fenceTimestamps(through: number, reply: (error: CoordinatorError | null) => void): void {
+    if (!Number.isSafeInteger(through) || through < 0 || through + 2 * timestampsMax > versionMax) {
+      this.#clock.soon(() => reply(new CoordinatorError("INVALID", `${through} leaves no timestamp above it`)));
+      return;
+    }
+    const reading = { wallMs: this.#clock.wallMs(), monotonicUs: this.#clock.monotonicUs() };
+    const fence = this.#oracle.passBy(through, reading);
+    this.#journal.propose({ kind: "TSOAllocatorFenced", fence }, ({ error }) => reply(error));
   }
 
   allocateIds(count: number, reply: RangeReply): void {

@@ -112,6 +112,12 @@ export class Coordinator {
     else this.#allocators.timestamps(count, reply);
   }
 
+  /** `reply(null)` once nobody, after whatever crash, gives out a timestamp up to `through`. */
+  fenceTimestamps(through: number, reply: (error: CoordinatorError | null) => void): void {
+    if (this.#stopped) this.#env.clock.soon(() => reply(stopping()));
+    else this.#allocators.fenceTimestamps(through, reply);
+  }
+
   allocateIds(count: number, reply: RangeReply): void {
     const refused = this.#refusal();
     if (refused !== null) this.#env.clock.soon(() => reply(refused, null));

@@ -61,6 +61,16 @@ export class TimestampOracle {
     return this.#counter.waiting;
   }
 
+  /**
+   * No timestamp up to `through` is given out by this incarnation; later ones need the fence that this returns. Where no
+   * timestamp was ever given out it is not below the clock: an old `through` says nothing of what the time is now.
+   */
+  passBy(through: number, { wallMs }: ClockReading): number {
+    const fence = this.#counter.last === 0 ? Math.max(through, timestampAt(wallMs)) : through;
+    this.#counter.passBy(fence);
+    return fence;
+  }
+
   request(ticket: number, count: number): void {
     this.#counter.request(ticket, count);
   }

@@ -22,6 +22,7 @@ import {
   type ClusterIdentity,
   clusterLayout,
   countLayout,
+  fenceLayout,
   nothingLayout,
   operatorsLayout,
   publishedLayout,
@@ -152,6 +153,14 @@ export class CoordinatorClient {
   bootstrap(wanted: ClusterIdentity, done: Answer<ClusterIdentity>): void {
     const exchange = { method: "bootstrap", ask: clusterLayout, answer: clusterLayout, silence: noRootAtAll } as const;
     this.#ask(exchange, wanted, requestMs, done);
+  }
+
+  /** When it is answered, no timestamp up to `through` is given out any more, by whichever Coordinator. May be repeated. */
+  fenceTimestamps(through: number, done: (error: CoordinatorError | null) => void): void {
+    const exchange = {
+      method: "fenceTimestamps", ask: fenceLayout, answer: nothingLayout, silence: noRootAtAll,
+    } as const;
+    this.#ask(exchange, { through }, requestMs, (error) => done(error));
   }
 
   /** Whoever waits for timestamps hears so; other requests end with the transport. */

@@ -26,6 +26,8 @@ import type { StoreHeartbeat, StoreStatus } from "../store-view.ts";
 
 /** Timestamps and ids: how many. */
 export const countLayout: Layout<{ readonly count: number }> = struct({ count: u32 });
+/** No timestamp up to `through` is given out any more. */
+export const fenceLayout: Layout<{ readonly through: number }> = struct({ through: u53 });
 export const rangeLayout: Layout<NumberRange> = struct({ first: u53, count: u32 });
 
 const freshness = oneOf(["STRONG", "BOUNDED", "BEST_EFFORT"]);

@@ -28,6 +28,7 @@ export const coordinatorMethod = {
   /** 10: askSplit. Between members of a group: */
   snapshotPart: 11,
   greet: 12,
+  fenceTimestamps: 40,
 } as const;
 
 export type CoordinatorMethod = keyof typeof coordinatorMethod;

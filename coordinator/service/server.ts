@@ -8,6 +8,7 @@ import { toRpcError } from "./errors.ts";
 import {
   clusterLayout,
   countLayout,
+  fenceLayout,
   type ClusterIdentity,
   nothingLayout,
   operatorsLayout,
@@ -71,6 +72,12 @@ export function serveCoordinator(table: HandlerTable, coordinator: Coordinator, 
     coordinator.storeHeartbeat(heartbeat, (error, operators) => {
       if (error !== null) request.fail(toRpcError(error));
       else respond(request, operatorsLayout, { operators });
+    });
+  });
+  on(coordinatorMethod.fenceTimestamps, fenceLayout, ({ through }, request) => {
+    coordinator.fenceTimestamps(through, (error) => {
+      if (error !== null) request.fail(toRpcError(error));
+      else respond(request, nothingLayout, {});
     });
   });
   on(coordinatorMethod.stores, nothingLayout, (_, request) => {

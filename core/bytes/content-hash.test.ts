@@ -1,7 +1,14 @@
 // Goal: two databases have one content hash exactly when they show the same entries, however they are read.
 // Method: known answers, every permutation and partition of a few entries, every bit of one flipped.
 import { expect, test } from "vitest";
-import { ContentHash, type ContentSum, contentSumLayout, contentText, sameContent } from "./content-hash.ts";
+import {
+  ContentHash,
+  type ContentSum,
+  contentSumLayout,
+  contentText,
+  parseContentText,
+  sameContent,
+} from "./content-hash.ts";
 import { decode, encode } from "./layout.ts";
 
 const encoder = new TextEncoder();
@@ -20,6 +27,8 @@ const entries: readonly Entry[] = [["a", "1", 0], ["b", "", 5], ["", "x", 0], ["
 test("is part of the format of a seed: known answers", () => {
   expect(contentText(sumOf([]))).toBe("00000000000000000000000000000000");
   expect(contentText(sumOf(entries))).toMatchInlineSnapshot(`"ced0934071f195d0e0dd3623b65d4282"`);
+  expect(parseContentText(contentText(sumOf(entries)))).toEqual(sumOf(entries).hash);
+  expect(parseContentText("ced0934071f195d0e0dd3623b65d428")).toBeNull();
   expect(sumOf(entries)).toMatchObject({ count: 4, bytes: 27 });
 });
 

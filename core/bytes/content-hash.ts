@@ -105,3 +105,10 @@ export function sameContent(one: ContentSum, other: ContentSum): boolean {
 export function contentText({ hash }: ContentSum): string {
   return hash.map((lane) => lane.toString(16).padStart(8, "0")).join("");
 }
+
+/** The sums of `contentText`; null: it is none. */
+export function parseContentText(text: string): ContentSum["hash"] | null {
+  if (!/^[0-9a-f]{32}$/.test(text)) return null;
+  const [a = 0, b = 0, c = 0, d = 0] = [0, 8, 16, 24].map((at) => Number.parseInt(text.slice(at, at + 8), 16));
+  return [a, b, c, d];
+}
