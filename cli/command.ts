@@ -14,6 +14,8 @@ export interface Command {
   /** What `nokv NAME --help` prints, newline at the end. */
   readonly usage: string;
   run(argv: readonly string[], context: Context): Promise<ExitCode>;
+  /** What `nokv NAME ... --help` prints, for a command that consists of several. */
+  readonly usageFor?: (argv: readonly string[]) => Promise<string>;
 }
 
 /** The process, as a command sees it. */

@@ -11,6 +11,7 @@ const commands: readonly CommandEntry[] = [
   { name: "playground", summary: "run a whole cluster on this machine", load: loadPlayground },
   { name: "regions", summary: "the regions of a cluster, or of a stopped store", load: loadRegions },
   { name: "config", summary: "what a topology file says, for scripts", load: loadConfig },
+  { name: "migrate", summary: "make a directory the seed of a cluster, and grow it", load: loadMigrate },
   { name: "stats", summary: "what a stopped database holds, or what a running process counts", load: loadStats },
   { name: "manifest", summary: "what the manifest of a stopped database says", load: loadManifest },
   { name: "vlog", summary: "the value files of a stopped database", load: loadVlog },
@@ -48,6 +49,11 @@ async function loadRegions(): Promise<Command> {
 async function loadConfig(): Promise<Command> {
   const { configCommand } = await import("./commands/config.ts");
   return configCommand;
+}
+
+async function loadMigrate(): Promise<Command> {
+  const { migrateCommand } = await import("./commands/migrate.ts");
+  return migrateCommand;
 }
 
 async function loadStats(): Promise<Command> {

@@ -18,7 +18,9 @@ export async function run(
     if (name === "--help" || name === "-h") return print(context, usageOf(commands));
     if (name === "help") return print(context, await helpOn(rest, commands));
     const command = await find(name, commands);
-    if (rest.includes("--help") || rest.includes("-h")) return print(context, command.usage);
+    if (rest.includes("--help") || rest.includes("-h")) {
+      return print(context, (await command.usageFor?.(rest)) ?? command.usage);
+    }
     return await command.run(rest, context);
   } catch (error) {
     return complain(error, argv, context);

@@ -3,6 +3,7 @@ import type { NokvError } from "../core/errors.ts";
 import { openHostEnv } from "../host/env.ts";
 import type { Context } from "./command.ts";
 import { describeError, type ExitCode, UsageError, exitCode, exitCodeOf } from "./exit-code.ts";
+import type { OptionTable, Options } from "./options.ts";
 
 /** What a server is to the process that runs it. */
 export interface Service {
@@ -17,6 +18,8 @@ export interface ServiceOrder<T extends Service> {
   readonly announce: (service: T) => void;
   /** Somebody stands behind stdin; when it ends, so does the service: nothing outlives a supervisor that was killed. */
   readonly untilStdinEnds: boolean;
+  /** With `failpointOptions`. */
+  readonly given: Options;
 }
 
 /** What a server creates is for its own user only. */
@@ -34,7 +37,7 @@ export async function runService<T extends Service>(context: Context, order: Ser
   const failure = new Promise<NokvError>((resolve) => {
     fail = resolve;
   });
-  const service = await order.open(hostEnv(), (error) => fail(error));
+  const service = await order.open(armedEnv(order.given), (error) => fail(error));
   order.announce(service);
   const error = await Promise.race([stop, failure]);
   if (error === null) {
@@ -46,11 +49,22 @@ export async function runService<T extends Service>(context: Context, order: Ser
   return exitCodeOf(error);
 }
 
-export function hostEnv(): Env {
+export const failpointOptions: OptionTable = { failpoint: "value" };
+
+export const failpointUsage = `  --failpoint NAME=ACTION  bend reality at a named place, as NOKV_FAILPOINTS does: NAME=ACTION[,NAME=ACTION], where an
+                           ACTION is [N%][N*]crash|error|delay
+`;
+
+/** The real world, bent where the command's arguments or the environment say so. */
+export function armedEnv(given: Options): Env {
+  const asked = given.text("failpoint");
+  const ambient = process.env["NOKV_FAILPOINTS"] ?? "";
+  const texts = [ambient, asked ?? ""].filter((text) => text !== "");
   try {
-    return openHostEnv();
+    return openHostEnv({ failpoints: texts.length === 0 ? null : texts.join(",") });
   } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(`NOKV_FAILPOINTS: ${error.message}`);
+    const source = asked === null ? "NOKV_FAILPOINTS" : "--failpoint";
+    if (error instanceof RangeError) throw new UsageError(`${source}: ${error.message}`);
     throw error;
   }
 }

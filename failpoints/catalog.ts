@@ -132,6 +132,27 @@ export const expandAfterAbort: Failpoint = {
   allows: ["crash"],
 };
 
+/** Everything is hashed; the directory is as it was. */
+export const initBeforeMode: Failpoint = { name: "node/migrate/init-before-mode", allows: ["crash"] };
+
+/** MODE says preparing, the manifest says standalone. The original's AfterInitModePreparing. */
+export const initAfterMode: Failpoint = { name: "node/migrate/init-after-mode", allows: ["crash"] };
+
+/** MODE and manifest say preparing, there are no regions. */
+export const initAfterGate: Failpoint = { name: "node/migrate/init-after-gate", allows: ["crash"] };
+
+/** The regions are in the engine, there is no Raft log. The original's AfterInitCatalogPersist. */
+export const initAfterCatalog: Failpoint = { name: "node/migrate/init-after-catalog", allows: ["crash"] };
+
+/** Regions and their logs are there, nobody has looked. The original's AfterInitSeedSnapshot. */
+export const initAfterRaftSeed: Failpoint = { name: "node/migrate/init-after-raft-seed", allows: ["crash"] };
+
+/** The seed was read back, and is what it should be. */
+export const initAfterCheck: Failpoint = { name: "node/migrate/init-after-check", allows: ["crash"] };
+
+/** The manifest says seeded, MODE says preparing. */
+export const initAfterSeededGate: Failpoint = { name: "node/migrate/init-after-seeded-gate", allows: ["crash"] };
+
 export const failpoints: readonly Failpoint[] = [
   walBeforeSync,
   walAfterSync,
@@ -160,4 +181,11 @@ export const failpoints: readonly Failpoint[] = [
   expandAfterSettle,
   expandAfterAbortMark,
   expandAfterAbort,
+  initBeforeMode,
+  initAfterMode,
+  initAfterGate,
+  initAfterCatalog,
+  initAfterRaftSeed,
+  initAfterCheck,
+  initAfterSeededGate,
 ];

@@ -56,6 +56,7 @@ function play(given: Play): { readonly log: string[]; readonly clock: ManualCloc
       { region: meta(2, 2, 3), leaderStoreId: 2 },
       { region: meta(3, 1, 2), leaderStoreId: 2 },
     ],
+    promotion: null,
     isNew: given.isNew ?? true,
     retryMs: 100,
     begun: () => void log.push("begun"),

@@ -4,6 +4,7 @@ import { NokvError } from "../core/errors.ts";
 import type { CoordinatorClient } from "../coordinator/service/client.ts";
 import type { StoreStatus } from "../coordinator/store-view.ts";
 import { peerOnStore, type RegionMeta } from "../raft/region.ts";
+import type { SeedPromotion } from "./seed-promotion.ts";
 import type { FirstRegion } from "./topology.ts";
 
 /** The part of a store that begins regions. */
@@ -19,6 +20,8 @@ export interface FirstRegionsParts {
   readonly client: Pick<CoordinatorClient, "stores">;
   readonly store: BeginningStore;
   readonly regions: readonly FirstRegion[];
+  /** The directory is a seed that was never served: it has its regions, and the Coordinator is to know. */
+  readonly promotion: Pick<SeedPromotion, "begin" | "stop"> | null;
   /** The directory was nobody's before. */
   readonly isNew: boolean;
   /** Between two attempts to ask the Coordinator. */
@@ -48,7 +51,11 @@ export class FirstRegions {
   }
 
   begin(): void {
-    const { store, regions } = this.#parts;
+    const { promotion, store, regions, failed } = this.#parts;
+    if (promotion !== null) {
+      promotion.begin((error) => (error === null ? this.#finish() : failed(error)));
+      return;
+    }
     const hosted = new Set(store.regions().map(({ region }) => region.id));
     // Another life has begun some: what that one promised is here, and may be relied on.
     if (hosted.size > 0) this.#over = true;
@@ -63,6 +70,7 @@ export class FirstRegions {
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
+    this.#parts.promotion?.stop();
   }
 
   #ask(): void {

@@ -12,6 +12,8 @@ import { beginIncarnation, readIdent, type StoreIdent } from "../raft/store/iden
 import { RaftLog, raftLogOptionsDefault } from "../raft/store/raft-log.ts";
 import { enterSnapshotDirectory } from "../raft/store/snapshot-directories.ts";
 import type { RaftLogOptions } from "../raft/store/log-writer.ts";
+import { admit, lookAt } from "./migrate/look.ts";
+import { type ModeFile, readMode, writeMode } from "./mode/mode-file.ts";
 
 export interface StoreDirectoryConfig {
   readonly workDir: string;
@@ -32,6 +34,8 @@ export interface StoreDirectory {
   readonly snapshots: string;
   /** It was nobody's before: an earlier life of this store, if there was one, left nothing here. */
   readonly isNew: boolean;
+  /** What a migration made, and nobody has served yet; null: it is a store's already. */
+  readonly seed: ModeFile | null;
 }
 
 /**
@@ -41,7 +45,7 @@ export interface StoreDirectory {
  */
 export async function openStoreDirectory(env: Env, config: StoreDirectoryConfig): Promise<StoreDirectory> {
   const { workDir, clusterId, storeId, failed } = config;
-  await refuseStandalone(env, workDir);
+  const seed = await admitDirectory(env, config);
   // What is applied can be applied again from the Raft log, which is cut only behind what was asked to be durable.
   const given = { durability: "none", versions: "given" } as const;
   const engine = await openEngine(env, workDir, { ...config.engine, ...given });
@@ -55,8 +59,9 @@ export async function openStoreDirectory(env: Env, config: StoreDirectoryConfig)
     });
     const isNew = readIdent(log) === null;
     const ident = await beginIncarnation(log, clusterId, storeId);
+    if (seed === null) await becomeStore(env, engine, config, null);
     const snapshots = enterSnapshotDirectory(env.disk, workDir, "snapshots");
-    return { engine, log, ident, snapshots, isNew };
+    return { engine, log, ident, snapshots, isNew, seed };
   } catch (error) {
     if (!(error instanceof NokvError) && !(error instanceof DiskError)) throw error;
     await log?.close();
@@ -66,20 +71,56 @@ export async function openStoreDirectory(env: Env, config: StoreDirectoryConfig)
 }
 
 /**
+ * From here on the directory is this store's for good, durably when it resolves: first the manifest says so, then MODE.
+ * Called at every start, for the directories of before that have neither, and for those that lost MODE.
+ */
+// oxlint-disable-next-line max-params
+export async function becomeStore(
+  env: Env,
+  engine: Engine,
+  { workDir, clusterId, storeId }: Pick<StoreDirectoryConfig, "workDir" | "clusterId" | "storeId">,
+  seed: ModeFile | null,
+): Promise<void> {
+  const { migrationId } = seed ?? engine.gate;
+  if (engine.gate.mode !== "cluster") await engine.passGate({ mode: "cluster", migrationId });
+  if (readMode(env.disk, workDir)?.mode === "cluster") return;
+  const blank = { regions: [], baseTs: 0, verify: null };
+  const made = seed ?? { migrationId, clusterId, storeId, ...blank };
+  await writeMode(env, workDir, { ...made, mode: "cluster", step: "done" });
+}
+
+/** The seed that it is; null: a store, or nothing yet. Throws `NOKV_FOREIGN_DIRECTORY` for anything else. */
+async function admitDirectory(env: Env, { workDir, clusterId, storeId }: StoreDirectoryConfig): Promise<ModeFile | null> {
+  if (env.disk.kind(workDir) !== "directory") return null;
+  const look = lookAt(env, workDir);
+  admit("serve", workDir, look);
+  const { mode, state } = look;
+  if (mode !== null && (mode.clusterId !== clusterId || mode.storeId !== storeId)) {
+    const is = `store ${mode.storeId} of cluster ${JSON.stringify(mode.clusterId)}`;
+    const asked = `store ${storeId} of cluster ${JSON.stringify(clusterId)}`;
+    throw new NokvError("NOKV_FOREIGN_DIRECTORY", `${workDir} belongs to ${is}, not to ${asked}`, { path: workDir });
+  }
+  if (state === "standalone") await refuseStandalone(env, workDir);
+  return state === "seeded" ? mode : null;
+}
+
+/**
  * A database without a Raft log is a standalone one, unless it is empty: then the first start of a store ended between
  * the two. Its keys would be nobody's in a cluster until a migration has made them a region's.
  */
 async function refuseStandalone(env: Env, workDir: string): Promise<void> {
-  if (env.disk.kind(workDir) !== "directory") return;
-  const names = env.disk.list(workDir);
-  if (!names.includes(currentName) || names.includes(raftDirectoryName)) return;
+  const raft = `${workDir}/${raftDirectoryName}`;
+  // A store of before MODE has a log; what is left of a seed that was undone is an empty directory.
+  if (env.disk.kind(`${workDir}/${currentName}`) === null) return;
+  if (env.disk.kind(raft) !== null && env.disk.list(raft).length > 0) return;
   const db = await openReadOnly(env, workDir);
   const keys = db.iterator({ limit: 1, keysOnly: true });
   const isEmpty = !keys.next();
   keys.close();
   await db.close();
   if (isEmpty) return;
-  const message = `${workDir} holds a standalone database: give an empty directory (it can be migrated later)`;
+  const remedy = `make it the seed of a cluster first: nokv migrate init --workdir ${workDir}`;
+  const message = `${workDir} holds a standalone database: give an empty directory, or ${remedy}`;
   throw new NokvError("NOKV_FOREIGN_DIRECTORY", message, { path: workDir });
 }
 

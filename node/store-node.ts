@@ -11,6 +11,7 @@ import { Transport } from "../net/rpc/transport.ts";
 import { isStoreMessage } from "../raft/store/message-type.ts";
 import { serveRaftAdmin } from "../raft/store/admin-service.ts";
 import { EngineTransfer } from "../raft/store/engine-transfer.ts";
+import type { PeerView } from "../raft/store/peer-view.ts";
 import type { RaftLog } from "../raft/store/raft-log.ts";
 import { Store } from "../raft/store/store.ts";
 import type { StoreOptions } from "../raft/store/store-options.ts";
@@ -26,8 +27,9 @@ import { Diagnostics } from "./diagnostics.ts";
 import { FirstRegions } from "./first-regions.ts";
 import { listenTransport } from "./listen-transport.ts";
 import { regionRanges } from "./region-ranges.ts";
+import { SeedPromotion } from "./seed-promotion.ts";
 import type { SplitLimits } from "./split-checker.ts";
-import { openStoreDirectory, type StoreDirectory } from "./store-directory.ts";
+import { becomeStore, openStoreDirectory, type StoreDirectory } from "./store-directory.ts";
 import { StoreGarbage } from "./store-garbage.ts";
 import { StoreSplits } from "./store-splits.ts";
 import { StoreReporter } from "./store-reporter.ts";
@@ -172,7 +174,9 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
     });
     fatal.onTell = (error) => store?.fail(error);
     const meter = new RequestMeter(env.clock);
-    const service = new RegionService(store, meter);
+    // A seed elects itself at once; before its promotion nobody may read from it, nor write.
+    const region = (id: number): PeerView | null => takesPart()?.region(id) ?? null;
+    const service = new RegionService({ region, regions: () => takesPart()?.regions() ?? [] }, meter);
     service.register(transport);
     const { heartbeatMs: retryMs = heartbeatMsDefault } = config;
     const splitParts = { client, store, engine: directory.engine, loads: service.loads, retryMs };
@@ -204,8 +208,14 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
     clock: env.clock, trace: env.trace, client, store, address: addressText(config.address), labels: [],
     load: () => meter.load(), sizeOf: ({ region }) => parts.splits.bytesOf(region.id), heartbeatMs,
   });
+  const { seed } = parts;
+  const { storeId, workDir, topology: { clusterId } } = config;
+  const promotion = seed === null ? null : new SeedPromotion({
+    clock: env.clock, client, seed, retryMs: heartbeatMs,
+    promote: () => becomeStore(env, engine, { workDir, clusterId, storeId }, seed),
+  });
   const first = new FirstRegions({
-    clock: env.clock, client, store, regions: config.topology.regions, isNew: parts.isNew, retryMs: heartbeatMs,
+    clock: env.clock, client, store, regions: config.topology.regions, promotion, isNew: parts.isNew, retryMs: heartbeatMs,
     begun: () => reporter.start(),
     failed: (error) => fatal.tell(asNokv(error, config.workDir)),
   });
@@ -243,9 +253,10 @@ function asNokv(error: Error, workDir: string): NokvError {
   return new NokvError("NOKV_IO", `the store in ${workDir} failed: ${error.message}`, { cause: error });
 }
 
-function waitingFor({ store, reporter, first }: StoreNodeParts): readonly string[] {
+function waitingFor({ store, reporter, first, seed }: StoreNodeParts): readonly string[] {
   const waiting: string[] = [];
-  if (!first.over) waiting.push("the Coordinator's word that this store is new");
+  if (!first.over && seed !== null) waiting.push("the Coordinator's word that it takes the seed");
+  else if (!first.over) waiting.push("the Coordinator's word that this store is new");
   else if (!reporter.joined) waiting.push("the Coordinator");
   const leaderless = store.regions().filter(({ leaderStore }) => leaderStore === 0);
   if (leaderless.length > 0) waiting.push(`leaders of ${leaderless.length} regions`);

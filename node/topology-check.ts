@@ -37,7 +37,8 @@ function checkRegions({ stores, regions }: Topology, problems: Problems): void {
     if (leaderStoreId === 0 || region.peers.some(({ storeId }) => storeId === leaderStoreId)) continue;
     problems.add(place, { leader_store_id: leaderStoreId }, "name a store that holds one of its peers, or 0 for any");
   }
-  if (problems.list.length > before) return;
+  // None: those of a seed are the first, and the Coordinator hears of them from its store.
+  if (problems.list.length > before || regions.length === 0) return;
   const gap = tilingProblem(regions.map(({ region }) => region));
   const ranges = regions.map(({ region: { id, start, end } }) => [id, describeKey(start, "-"), describeKey(end, "-")]);
   if (gap === null) return;

@@ -63,13 +63,13 @@ export class Fields {
     return new Fields(this.raw(name), this.at(name), this.#problems);
   }
 
-  /** The objects of a list that has one at least. */
-  objects(name: string): Fields[] {
+  /** The objects of a list that has `min` at least. */
+  objects(name: string, min: 0 | 1 = 1): Fields[] {
     const value = this.raw(name);
-    if (Array.isArray(value) && value.length > 0) {
+    if (Array.isArray(value) && value.length >= min) {
       return value.map((item: unknown, i) => new Fields(item, `${this.at(name)}[${i}]`, this.#problems));
     }
-    this.#problems.add(this.at(name), value, "write a list with at least one entry");
+    this.#problems.add(this.at(name), value, `write a list${min === 0 ? "" : " with at least one entry"}`);
     return [];
   }
 

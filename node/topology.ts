@@ -90,7 +90,7 @@ function readTopology(root: Fields, scope: TopologyScope, problems: Problems): T
     const workDir = template === null ? null : template.replaceAll(templateMark, String(storeId));
     return { storeId, ...readPlace(fields, scope, workDir, problems) };
   });
-  const regions = root.objects("regions").map((fields) => readRegion(fields, problems));
+  const regions = root.objects("regions", 0).map((fields) => readRegion(fields, problems));
   const redis = root.has("redis") ? readRedis(root.object("redis"), scope, problems) : null;
   const clusterId = root.text("cluster_id", false) || clusterIdDefault;
   if (new TextEncoder().encode(clusterId).length > clusterIdBytesMax) {

@@ -7,7 +7,7 @@ import type { Command, Context } from "../command.ts";
 import { CommandError, type ExitCode, exitCode } from "../exit-code.ts";
 import { formatAddress, probeAddress } from "../listen-address.ts";
 import { type OptionTable, type Options, parseOptions } from "../options.ts";
-import { runService } from "../service.ts";
+import { failpointOptions, failpointUsage, runService } from "../service.ts";
 import { readTopologyFile, topologyOptions, topologyUsage } from "../topology-file.ts";
 import { resolveWorkdir } from "../workdir.ts";
 
@@ -22,7 +22,7 @@ ${topologyUsage}  --id N                   which member of the file's group it i
   --metrics-addr HOST:PORT where to answer /healthz, /readyz, /debug/vars and /metrics
   --cluster-id NAME        without a file: what the cluster is called (default nokv)
   --with-stdin             end when stdin does, for supervisors
-
+${failpointUsage}
 Exit codes: 0 shut down, 2 usage, 65 corrupt or foreign data, 66 no such directory, 69 address in use,
 73 cannot create, 74 I/O error, 75 locked by another process, 77 permission denied.
 
@@ -37,6 +37,7 @@ const options: OptionTable = {
   "metrics-addr": "value",
   "cluster-id": "value",
   "with-stdin": "flag",
+  ...failpointOptions,
 };
 
 const defaultWorkdir = "./work_coordinator";
@@ -62,6 +63,7 @@ async function coordinator(given: Options, context: Context): Promise<ExitCode> 
   return runService(context, {
     place: workDir,
     untilStdinEnds: given.has("with-stdin"),
+    given,
     open: (env, onFatal) =>
       openCoordinatorNode(env, {
         workDir,

@@ -11,8 +11,8 @@ import type { Command, Context } from "../command.ts";
 import { CommandError, type ExitCode, UsageError, exitCode } from "../exit-code.ts";
 import { formatAddress, isLoopback, probeAddress } from "../listen-address.ts";
 import { type OptionTable, type Options, parseOptions } from "../options.ts";
-import { runService } from "../service.ts";
 import { livePage } from "../live-page.ts";
+import { failpointOptions, failpointUsage, runService } from "../service.ts";
 import { readTopologyFile, topologyOptions, topologyUsage } from "../topology-file.ts";
 import { tunedLimits } from "../tuned-limits.ts";
 import { resolveWorkdir } from "../workdir.ts";
@@ -26,7 +26,7 @@ and is locked while the server runs. SIGINT, SIGTERM and SIGHUP shut it down cle
 ${topologyUsage}  --addr HOST:PORT         where to listen (default: the file's, or 127.0.0.1:6380)
   --metrics-addr HOST:PORT of a cluster: a page that shows the cluster; /healthz, /readyz, /debug/vars, /metrics
   --with-stdin             end when stdin does, for supervisors
-  --durability LEVEL       when a write is acknowledged (default sync)
+${failpointUsage}  --durability LEVEL       when a write is acknowledged (default sync)
                              sync      on the device: it survives a power loss
                              interval  handed to the system, synced on a timer
                              none      handed to the system
@@ -47,6 +47,7 @@ const options: OptionTable = {
   ...topologyOptions,
   "metrics-addr": "value",
   "with-stdin": "flag",
+  ...failpointOptions,
   workdir: "value",
   addr: "value",
   durability: "value",
@@ -79,6 +80,7 @@ async function redis(given: Options, context: Context): Promise<ExitCode> {
   return runService(context, {
     place: workdir,
     untilStdinEnds: given.has("with-stdin"),
+    given,
     open: (env, onFatal) => openRedisNode(env, { workdir, address, engine, gateway, onFatal }),
     announce: (node) => announce(node, { workdir, durability: engine.durability, gateway }, context),
   });
@@ -96,6 +98,7 @@ async function clusterGateway(given: Options, topology: Topology, context: Conte
   return runService(context, {
     place: `the gateway of cluster ${topology.clusterId}`,
     untilStdinEnds: given.has("with-stdin"),
+    given,
     open: (env) => openGatewayNode(env, { topology, listen, gateway: limits, diagnostics, page: livePage() }),
     announce: ({ address, diagnostics: tells }) => {
       const metrics = tells === null ? "" : `, metrics ${formatAddress(tells.address)}`;

@@ -7,8 +7,8 @@ import type { Command, Context } from "../command.ts";
 import { type ExitCode, UsageError } from "../exit-code.ts";
 import { formatAddress, probeAddress } from "../listen-address.ts";
 import { type OptionTable, type Options, parseOptions } from "../options.ts";
-import { runService } from "../service.ts";
 import { livePage } from "../live-page.ts";
+import { failpointOptions, failpointUsage, runService } from "../service.ts";
 import { readTopologyFile, topologyOptions, topologyUsage } from "../topology-file.ts";
 import { tunedLimits } from "../tuned-limits.ts";
 import { resolveWorkdir } from "../workdir.ts";
@@ -25,7 +25,7 @@ ${topologyUsage}  --store-id N             which of its stores this is
   --metrics-addr HOST:PORT a page that shows the cluster; /healthz, /readyz, /debug/vars, /metrics
   --tune NAME=N[,NAME=N]   limits of the engine, e.g. memtableBytes=16777216,level0TablesMax=8
   --with-stdin             end when stdin does, for supervisors
-
+${failpointUsage}
 Exit codes: 0 shut down, 2 usage, 65 corrupt or foreign data, 66 no such directory, 69 address in use,
 73 cannot create, 74 I/O error, 75 locked by another process, 77 permission denied.
 
@@ -40,6 +40,7 @@ const options: OptionTable = {
   "metrics-addr": "value",
   tune: "value",
   "with-stdin": "flag",
+  ...failpointOptions,
 };
 
 export const serveCommand: Command = {
@@ -64,6 +65,7 @@ async function serve(given: Options, context: Context): Promise<ExitCode> {
   return runService(context, {
     place: workDir,
     untilStdinEnds: given.has("with-stdin"),
+    given,
     open: (env, onFatal) =>
       openStoreNode(env, {
         storeId, topology, workDir, listen, address: place.address, diagnostics, page: livePage(),

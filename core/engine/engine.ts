@@ -267,6 +267,12 @@ export class Engine implements VersionedStore {
     return this.#pins.pin(this.#write.visibleVersion, this.#clock.nowMs());
   }
 
+  /** What was visible at an earlier version and instant, as far as nothing of it was dropped since. Release it. */
+  snapshotAt(version: number, readAtMs: number): Snapshot {
+    this.#checkOwn();
+    return this.#pins.pin(version, readAtMs);
+  }
+
   /** Moves everything in memory into tables. Rejects when that failed; it is tried again by itself. */
   async flush(): Promise<void> {
     this.checkWritable();

@@ -35,6 +35,8 @@ export const lookingOpening: OpeningMode = {
 function admitWriter(env: Env, directory: string, found: Survey, options: EngineOptions): void {
   checkSurvey(env, directory, found, options);
   if (options.versions === "given" || !found.foreign.includes(raftDirectoryName)) return;
+  // It says more, and is heard once the manifest is read.
+  if (found.files.some(({ name }) => name === modeName)) return;
   // A migration that was undone leaves the directory itself, and it is empty: directories are never removed.
   if (env.disk.list(`${directory}/${raftDirectoryName}`).length === 0) return;
   throw notStandalone(directory, "cluster");

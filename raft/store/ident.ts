@@ -1,5 +1,6 @@
 import { type Layout, decode, encode, struct, text, u53 } from "../../core/bytes/layout.ts";
 import { NokvError } from "../../core/errors.ts";
+import type { LogChange } from "./log-change.ts";
 import { noteKey, storeGroup } from "./log-notes.ts";
 import type { RaftLog } from "./raft-log.ts";
 
@@ -34,9 +35,11 @@ export async function beginIncarnation(log: RaftLog, clusterId: string, storeId:
     throw new NokvError("NOKV_FOREIGN_DIRECTORY", `this directory belongs to ${is}, not to ${asked}`);
   }
   const ident = { clusterId, storeId, incarnation: (known?.incarnation ?? 0) + 1 };
-  const value = encode(identLayout, ident);
-  await new Promise<void>((resolve) => {
-    log.submit([{ op: "note", group: storeGroup, key: noteKey.ident, value }], true, resolve);
-  });
+  await new Promise<void>((resolve) => log.submit([identChange(ident)], true, resolve));
   return ident;
+}
+
+/** What makes a log that store's. */
+export function identChange(ident: StoreIdent): LogChange {
+  return { op: "note", group: storeGroup, key: noteKey.ident, value: encode(identLayout, ident) };
 }
