@@ -51,8 +51,8 @@ export async function runService<T extends Service>(context: Context, order: Ser
 
 export const failpointOptions: OptionTable = { failpoint: "value" };
 
-export const failpointUsage = `  --failpoint NAME=ACTION  bend reality at a named place, as NOKV_FAILPOINTS does: NAME=ACTION[,NAME=ACTION], where an
-                           ACTION is [N%][N*]crash|error|delay
+export const failpointUsage = `  --failpoint NAME=ACTION  bend reality at named places, as NOKV_FAILPOINTS does:
+                           NAME=ACTION[,NAME=ACTION], an ACTION is [N%][N*]crash|error|delay
 `;
 
 /** The real world, bent where the command's arguments or the environment say so. */

@@ -62,8 +62,8 @@ export class TimestampOracle {
   }
 
   /**
-   * No timestamp up to `through` is given out by this incarnation; later ones need the fence that this returns. Where no
-   * timestamp was ever given out it is not below the clock: an old `through` says nothing of what the time is now.
+   * No timestamp up to `through` is given out by this incarnation; later ones need the fence that this returns. It is
+   * not below the clock where none was ever given out: an old `through` says nothing of what the time is now.
    */
   passBy(through: number, { wallMs }: ClockReading): number {
     const fence = this.#counter.last === 0 ? Math.max(through, timestampAt(wallMs)) : through;

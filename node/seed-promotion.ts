@@ -16,9 +16,9 @@ export interface SeedPromotionParts {
 }
 
 /**
- * A seed becomes a store of its cluster. First the Coordinator promises that no timestamp is given out up to the last of
- * what was written before: a later write would be older than what it overwrites. Then it takes the seed's regions. Only
- * then the directory is a store's, and may be served. Each step may be done again.
+ * A seed becomes a store of its cluster. First the Coordinator promises that no timestamp is given out up to the last
+ * of what was written before: a later write would be older than what it overwrites. Then it takes the seed's regions.
+ * Only then the directory is a store's, and may be served. Each step may be done again.
  */
 export class SeedPromotion {
   readonly #parts: SeedPromotionParts;
@@ -47,7 +47,7 @@ export class SeedPromotion {
   #publish(at: number, done: (error: NokvError | null) => void): void {
     const { client, seed } = this.#parts;
     const region = regionMetas(seed)[at];
-    if (region === undefined) return this.#promote(done);
+    if (region === undefined) return void this.#promote(done);
     client.publish({ kind: "RegionBootstrap", region }, 0, (error, published) => {
       if (this.#stopped) return;
       if (error !== null || published === null) return this.#again(error, done);
@@ -59,17 +59,15 @@ export class SeedPromotion {
     });
   }
 
-  #promote(done: (error: NokvError | null) => void): void {
-    const { promote } = this.#parts;
-    promote().then(
-      () => {
-        if (!this.#stopped) done(null);
-      },
-      (error: unknown) => {
-        if (!(error instanceof NokvError)) throw error;
-        if (!this.#stopped) done(error);
-      },
-    );
+  async #promote(done: (error: NokvError | null) => void): Promise<void> {
+    let failure: NokvError | null = null;
+    try {
+      await this.#parts.promote();
+    } catch (error) {
+      if (!(error instanceof NokvError)) throw error;
+      failure = error;
+    }
+    if (!this.#stopped) done(failure);
   }
 
   #again(error: CoordinatorError | null, done: (error: NokvError | null) => void): void {

@@ -90,7 +90,8 @@ export async function becomeStore(
 }
 
 /** The seed that it is; null: a store, or nothing yet. Throws `NOKV_FOREIGN_DIRECTORY` for anything else. */
-async function admitDirectory(env: Env, { workDir, clusterId, storeId }: StoreDirectoryConfig): Promise<ModeFile | null> {
+async function admitDirectory(env: Env, config: StoreDirectoryConfig): Promise<ModeFile | null> {
+  const { workDir, clusterId, storeId } = config;
   if (env.disk.kind(workDir) !== "directory") return null;
   const look = lookAt(env, workDir);
   admit("serve", workDir, look);

@@ -215,7 +215,8 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
     promote: () => becomeStore(env, engine, { workDir, clusterId, storeId }, seed),
   });
   const first = new FirstRegions({
-    clock: env.clock, client, store, regions: config.topology.regions, promotion, isNew: parts.isNew, retryMs: heartbeatMs,
+    clock: env.clock, client, store, regions: config.topology.regions, promotion, isNew: parts.isNew,
+    retryMs: heartbeatMs,
     begun: () => reporter.start(),
     failed: (error) => fatal.tell(asNokv(error, config.workDir)),
   });

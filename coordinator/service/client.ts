@@ -155,7 +155,7 @@ export class CoordinatorClient {
     this.#ask(exchange, wanted, requestMs, done);
   }
 
-  /** When it is answered, no timestamp up to `through` is given out any more, by whichever Coordinator. May be repeated. */
+  /** When it is answered, no timestamp up to `through` is given out any more, by whomever. May be repeated. */
   fenceTimestamps(through: number, done: (error: CoordinatorError | null) => void): void {
     const exchange = {
       method: "fenceTimestamps", ask: fenceLayout, answer: nothingLayout, silence: noRootAtAll,

@@ -15,7 +15,7 @@ import { type Checkpoint, writeCheckpoint } from "./checkpoint.ts";
 import { closeParts, emptyLog } from "./closing.ts";
 import { Compactor } from "./compactor.ts";
 import { engineStats } from "./engine-stats.ts";
-import { closed, invalidArgument, poisoned, refusal } from "./failure.ts";
+import { closed, invalidArgument, poisoned } from "./failure.ts";
 import { Flusher } from "./flusher.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import type { EngineIterator, IteratorOptions } from "./iterator.ts";
@@ -23,6 +23,7 @@ import { Iterators } from "./iterators.ts";
 import type { EngineOptions } from "./options.ts";
 import { type KeyRange, RangeEstimate, type RangeSize } from "./range-estimate.ts";
 import type { RecordCache } from "./record-cache.ts";
+import { appendDurably } from "./manifest-change.ts";
 import { livePressure } from "./pressure.ts";
 import { type Latest, Reader } from "./reader.ts";
 import { type EngineParts, recover } from "./recovery.ts";
@@ -319,12 +320,7 @@ export class Engine implements VersionedStore {
   /** From now on the directory is that, durably when it resolves. Rejects when the manifest takes no more. */
   async passGate(gate: FormatGate): Promise<void> {
     this.checkWritable();
-    await new Promise<void>((resolve, reject) => {
-      this.#manifest.append({ gate }, (error) => {
-        if (error === null) resolve();
-        else reject(refusal(error, `writing the gate of ${this.#directory}`));
-      });
-    });
+    await appendDurably(this.#manifest, { gate }, `writing the gate of ${this.#directory}`);
   }
 
   /** How much data lies in a range: from indexes and samples, no block is read. */

@@ -29,7 +29,8 @@ import { decodeGate, encodeGate, type FormatGate, gateBytes } from "./format-gat
  *         valuesRemoved u32 each: numbers of value files
  *         valuesAdded   per value file: number u32, kind u32 (1: log, 2: values), sizeBytes u64,
  *                       separableBytes u64
- *         gate          of kinds 3 and 4: mode u32 (1 + place in `gateModes`), idBytes u32, id, zeros up to a multiple of 4
+ *         gate          of kinds 3 and 4: mode u32 (1 + place in `gateModes`), idBytes u32, id, zeros up to a
+ *                       multiple of 4
  */
 export interface ManifestEdit {
   readonly kind: "base" | "change";

@@ -44,9 +44,9 @@ export interface InitListener {
 export const regionsMax = 1_024;
 
 /**
- * Makes a standalone database the seed of a cluster: metadata only, no data file is written again. Whatever ends it, the
- * same call goes on where it ended, from what the directory says alone; with other wishes than recorded it refuses with
- * `NOKV_INVALID_ARGUMENT`. Resolves with what MODE says in the end.
+ * Makes a standalone database the seed of a cluster: metadata only, no data file is written again. Whatever ends it,
+ * the same call goes on where it ended, from what the directory says alone; with other wishes than recorded it refuses
+ * with `NOKV_INVALID_ARGUMENT`. Resolves with what MODE says in the end.
  */
 export async function initSeed(env: Env, order: InitOrder, listener: InitListener): Promise<ModeFile> {
   const { directory } = order;

@@ -48,7 +48,7 @@ export function readMigrationRecord(store: Pick<VersionedStore, "newest">): Migr
   if (found === null || found.value === null) return null;
   const read = decode(layout, found.value);
   if (typeof read !== "string" && read.value.format === formatVersion) {
-    const { format, ...record } = read.value;
+    const { format: _format, ...record } = read.value;
     return record;
   }
   const what = typeof read === "string" ? read : `format ${read.value.format}; this program knows ${formatVersion}`;

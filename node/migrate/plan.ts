@@ -98,9 +98,9 @@ function sum(numbers: readonly number[]): number {
 
 function warningsFor(wish: PlanWish, content: ContentSum | null): readonly string[] {
   const warnings: string[] = [];
-  if (content !== null && content.count === 0) warnings.push("the database is empty: an empty directory needs no migration");
+  if (content?.count === 0) warnings.push("the database is empty: an empty directory needs no migration");
   if (wish.clusterId === null || wish.storeId === null) {
-    warnings.push("init needs to know whose store this becomes: --config with --store-id, or --cluster-id and --store-id");
+    warnings.push("init needs to know whose store this becomes: --config or --cluster-id, and --store-id");
   }
   return warnings;
 }
@@ -113,7 +113,7 @@ function initSteps(regions: number, logBytes: number): readonly PlanStep[] {
     { name: "I3", what: "the same in the manifest", durable: "gate=preparing" },
     { name: "I4", what: `${made}, how far each has applied, and a record of this migration`, durable: "one batch" },
     { name: "I5", what: "whose directory it is, and where each region's log begins", durable: "raft log" },
-    { name: "I6", what: "open it as a store in memory, read everything through its regions, compare", durable: "nothing" },
+    { name: "I6", what: "open it as a store in memory, read it through its regions, compare", durable: "nothing" },
     { name: "I7", what: "the seed is complete", durable: "gate=seeded, MODE=seeded" },
   ];
 }

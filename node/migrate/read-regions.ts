@@ -35,9 +35,9 @@ export interface RegionsContent {
 }
 
 /**
- * Opens the store in `directory` as `nokv serve` does, over memory: not one byte of the directory changes. Every replica
- * that is its region's only voter elects itself, and is read to its end by the requests of clients. Rejects with what the
- * openings reject with, and with `NOKV_CORRUPTION` where a region gives no answer.
+ * Opens the store in `directory` as `nokv serve` does, over memory: not one byte of the directory changes. Every
+ * replica that is its region's only voter elects itself, and is read to its end by the requests of clients. Rejects
+ * with what the openings reject with, and with `NOKV_CORRUPTION` where a region gives no answer.
  */
 export async function readRegions(env: Env, directory: string, readTs: number, progress: Progress):
   Promise<RegionsContent> {

@@ -35,7 +35,9 @@ export async function beginIncarnation(log: RaftLog, clusterId: string, storeId:
     throw new NokvError("NOKV_FOREIGN_DIRECTORY", `this directory belongs to ${is}, not to ${asked}`);
   }
   const ident = { clusterId, storeId, incarnation: (known?.incarnation ?? 0) + 1 };
-  await new Promise<void>((resolve) => log.submit([identChange(ident)], true, resolve));
+  await new Promise<void>((resolve) => {
+    log.submit([identChange(ident)], true, resolve);
+  });
   return ident;
 }
 

@@ -21,8 +21,8 @@ export const identityUsage = `${topologyUsage}  --store-id N             which o
   --cluster-id NAME        without a file: what the cluster is called
 `;
 
-export const exitUsage = `Exit codes: 0 done, 1 the contents differ, 2 usage, 65 corrupt or refused as it is, 66 no such directory,
-74 I/O error, 75 open in another process, 77 permission denied.
+export const exitUsage = `Exit codes: 0 done, 1 the contents differ, 2 usage, 65 corrupt or refused as it is,
+66 no such directory, 74 I/O error, 75 open in another process, 77 permission denied.
 `;
 
 export interface Identity {

@@ -23,7 +23,7 @@ import {
   workdirFrom,
 } from "./directory.ts";
 
-const usage = `usage: nokv migrate init --workdir DIR (--config FILE --store-id N | --cluster-id NAME --store-id N) [options]
+const usage = `usage: nokv migrate init --workdir DIR (--config FILE | --cluster-id NAME) --store-id N [options]
 
 Makes a stopped database the seed of a cluster. Only metadata is written; data files stay as they are. What is read
 through the regions in the end is compared with what the database showed before. Interrupted anywhere, the same command,
