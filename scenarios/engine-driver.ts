@@ -82,6 +82,7 @@ export class EngineDriver {
     const enter = door === undefined ? openEngine : door.open.bind(door);
     // Tables of every codec stand beside each other.
     const compression = this.#dice.pick(compressions);
+    const damages = this.#damages();
     const looked = this.#dice.chance(1, 3) ? await look(recorded, this.world, this.plan) : null;
     const verifies = this.plan.damaged !== true && this.#dice.chance(1, 4);
     const report = verifies ? await verifyAtRest(env, this.world, directory) : null;
@@ -91,12 +92,18 @@ export class EngineDriver {
       engine = await enter(recorded, directory, { ...options, compression });
     } catch (error) {
       if (!(error instanceof NokvError)) throw error;
-      this.#judgeLook(looked, error);
-      const missed = report !== null && damage === null && error.code === "NOKV_CORRUPTION";
+      // What the disk did meanwhile, to a file that opening wrote, nobody could see before.
+      const isNews = error.code === "NOKV_CORRUPTION" && this.#damages() > damages;
+      if (!isNews) this.#judgeLook(looked, error);
+      const missed = report !== null && damage === null && error.code === "NOKV_CORRUPTION" && !isNews;
       if (missed) this.world.fail("verify", `called sound, and opening is refused: ${error.message}`);
       return error;
     }
-    if (looked !== null) this.#judgeLook(looked, entriesOrError(engine));
+    if (looked !== null) {
+      const opened = entriesOrError(engine);
+      const isNews = opened instanceof NokvError && opened.code === "NOKV_CORRUPTION" && this.#damages() > damages;
+      if (!isNews) this.#judgeLook(looked, opened);
+    }
     const problem = this.#judgeRecovery(engine);
     if (problem instanceof NokvError) {
       await closeQuietly(engine);
@@ -274,6 +281,12 @@ export class EngineDriver {
         failed(error);
       },
     );
+  }
+
+  /** How often the disk spoiled what lies on it. */
+  #damages(): number {
+    const kinds = ["disk.bit-rot", "disk.misdirected-write", "disk.stale-sector"] as const;
+    return kinds.reduce((sum, kind) => sum + this.world.faultCount(kind), 0);
   }
 
   /** Power can fail while no process runs, too: nobody is told, but it is counted. */
