@@ -1,5 +1,5 @@
 import { levelScore } from "../lsm/compaction-picker.ts";
-import type { Version } from "../lsm/version.ts";
+import { levelsMax, type Version } from "../lsm/version.ts";
 import type { Compactor } from "./compactor.ts";
 import type { Flusher } from "./flusher.ts";
 import type { EngineOptions } from "./options.ts";
@@ -17,7 +17,9 @@ export function workStats(
   flusher: Flusher,
   compactor: Compactor,
 ): WorkStats {
-  const scores = version.levels.map((tables, level) => (tables.length === 0 ? 0 : levelScore(level, tables, options)));
+  // The last level is not bounded: what it holds waits for nothing.
+  const bounded = version.levels.slice(0, levelsMax - 1);
+  const scores = bounded.map((tables, level) => (tables.length === 0 ? 0 : levelScore(level, tables, options)));
   const { segment } = memtables.active;
   const inTables = version.tables().reduce((sum, table) => sum + table.recordCount, 0);
   const inMemory = memtables.all().reduce((sum, { memtable }) => sum + memtable.count, 0);
