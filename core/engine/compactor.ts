@@ -55,7 +55,8 @@ export class Compactor {
   readonly #spoiled = new Set<number>();
   /** Value files that the machine refused to read: left alone until a compaction succeeds. */
   readonly #refused = new Set<number>();
-  #stopped = false;
+  /** Why no compaction begins any more; null: they do. */
+  #stopped: NokvError | null = null;
   /** Work on the set of tables that no compaction may run beside. */
   readonly #exclusive: ExclusiveWork[] = [];
   #waitsForPins = false;
@@ -111,6 +112,7 @@ export class Compactor {
 
   /** Merges all tables there are; `done` when that is over. */
   compactAll(done: Done): void {
+    if (this.#stopped !== null) return done(this.#stopped);
     this.#manual.push(done);
     this.kick();
   }
@@ -118,6 +120,8 @@ export class Compactor {
   /** Runs `work` while no compaction does. Rejects as it does, and when the store ends before its turn. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
+      // Who was flushing when the store ended comes here afterwards.
+      if (this.#stopped !== null) return reject(this.#stopped);
       const run = (): void => {
         this.lane.begin();
         work().then(
@@ -140,7 +144,7 @@ export class Compactor {
   /** No further compaction begins. */
   stop(error: NokvError): void {
     this.lane.stop(error);
-    this.#stopped = true;
+    this.#stopped = error;
     for (const work of this.#exclusive.splice(0)) work.failed(error);
     this.#staleTimer?.cancel();
     this.#staleTimer = null;
@@ -181,7 +185,7 @@ export class Compactor {
 
   /** A merge of everything ended; what it made garbage of is still to be collected. */
   #merged(done: Done, error: NokvError | null): void {
-    if (error !== null || this.#stopped) return done(error);
+    if (error !== null || this.#stopped !== null) return done(error);
     this.#collecting.push(done);
   }
 
