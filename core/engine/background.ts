@@ -111,6 +111,8 @@ export class Lane {
   /** Why the last attempt failed; null after a success. */
   failure: NokvError | null = null;
   failureCount = 0;
+  /** What runs is somebody else's, and needs turns of the event loop to get on. */
+  isLent = false;
   /** How long pieces of work took, failed ones included. */
   readonly worked = new Durations();
 

@@ -124,12 +124,15 @@ export class Compactor {
       if (this.#stopped !== null) return reject(this.#stopped);
       const run = (): void => {
         this.lane.begin();
+        this.lane.isLent = true;
         work().then(
           (value) => {
+            this.lane.isLent = false;
             this.lane.succeed();
             resolve(value);
           },
           (error: unknown) => {
+            this.lane.isLent = false;
             // Anything else ends the incarnation or the program. Whoever asked decides whether to try again.
             if (error instanceof NokvError) this.lane.abandon(error);
             reject(error);

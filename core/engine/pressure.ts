@@ -31,5 +31,8 @@ export function livePressure(
     get compactionFailure() {
       return compaction.failure;
     },
+    get compactionIsLent() {
+      return compaction.isLent;
+    },
   };
 }

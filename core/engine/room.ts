@@ -7,10 +7,14 @@ export interface Pressure {
   /** The last attempt to flush, or to compact, failed with this. */
   readonly flushFailure: NokvError | null;
   readonly compactionFailure: NokvError | null;
+  /** None begins before an export, an import or a checkpoint has ended, for which the event loop must turn. */
+  readonly compactionIsLent: boolean;
 }
 
 /** Of a store whose background has not begun. */
-export const noPressure: Pressure = { level0Tables: 0, debtBytes: 0, flushFailure: null, compactionFailure: null };
+export const noPressure: Pressure = {
+  level0Tables: 0, debtBytes: 0, flushFailure: null, compactionFailure: null, compactionIsLent: false,
+};
 
 /** A bound is reached for now. */
 export function busy(message: string): NokvError {

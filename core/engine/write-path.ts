@@ -359,7 +359,9 @@ export class WritePath implements WalOwner {
     if (this.#listener === null || this.#failure !== null) return;
     const { pressure } = this.#listener;
     if (pressure.level0Tables >= 2 * this.#config.options.level0TablesStop) {
-      throw behind(`${pressure.level0Tables} tables wait for compaction`, pressure.compactionFailure);
+      // Only a turn of the event loop helps: whoever writes synchronously has to try again later.
+      const why = pressure.compactionIsLent ? ", which waits for an export, import or checkpoint to end" : "";
+      throw behind(`${pressure.level0Tables} tables wait for compaction${why}`, pressure.compactionFailure);
     }
     this.#measure(pressure);
     const waitUs = Math.min(this.#backpressure.charge(bytes), standStillUsMax);
