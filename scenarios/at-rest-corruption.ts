@@ -19,6 +19,7 @@ import { EngineWorkload, noErrors, withCorruption } from "./engine-workload.ts";
 import { Keyspace } from "./keyspace.ts";
 import { pause } from "./recording-clock.ts";
 import { ReadTracker } from "./tracking-disk.ts";
+import { slowestUs } from "./write-pace.ts";
 
 const directory = "/db";
 const kinds: readonly AtRestKind[] = ["bit-rot", "misdirected-write", "stale-sector"];
@@ -58,6 +59,8 @@ const targets: readonly Target[] = [
   { pattern: /CURRENT$/, atEnd: false },
 ];
 const sectorBytes = 512;
+/** Of writes, that may wait when there is hardly any room. */
+const waitingBytesMax = 256 * 1024;
 
 /** How the database was left when its bytes rot. */
 type Left = "closed" | "crashed" | "open";
@@ -209,7 +212,8 @@ class AtRestRun {
 
   /** One commit, told, and then long enough for whatever follows it. */
   async #quiet(env: Env): Promise<void> {
-    const deadlineUs = this.#world.nowUs + 60_000_000;
+    const waitingUs = slowestUs(this.#driver.plan.options, waitingBytesMax);
+    const deadlineUs = this.#world.nowUs + 60_000_000 + waitingUs;
     const answer = await this.#workload.probe(env, deadlineUs);
     if (answer !== null) this.#world.fail("errors", `commit: ${answer.code} ${answer.message}`);
     while (this.#driver.pending > 0) await pause(env, 1_000);

@@ -16,6 +16,7 @@ import { batchOf, type CommitForm, settleBy } from "./commit-form.ts";
 import { drawEngineOptions } from "./engine-sizes.ts";
 import { Keyspace } from "./keyspace.ts";
 import { hourMs, type PlannedStep, planSteps } from "./metamorphic-plan.ts";
+import { slowestUs } from "./write-pace.ts";
 import { pause } from "./recording-clock.ts";
 
 const directory = "/db";
@@ -23,6 +24,8 @@ const stepsMin = 40;
 const stepsMax = 240;
 const retryUs = 20_000;
 const triesMax = 2_000;
+/** Of earlier writes, when there is hardly any room. */
+const waitingBytesMax = 256 * 1024;
 
 /**
  * One plan of operations, run under two sets of options, on two machines without faults: whatever the options, the
@@ -153,19 +156,22 @@ class PlannedRun {
   /** All batches in one turn as far as there is room; acknowledged when it ends. */
   async #write(env: Env, engine: Engine, step: Extract<PlannedStep, { kind: "write" }>): Promise<string> {
     let answers = 0;
+    let bytes = waitingBytesMax;
     const told = (error: NokvError | null): void => {
       answers++;
       if (error !== null) this.#world.fail("errors", `a write without faults: ${error.message}`);
     };
     for (const writes of step.batches) {
       const batch = batchOf(writes.map((write) => this.#timed(write)));
+      bytes += batch.byteLength;
       for (let tries = 1; !isTaken(engine, batch, step.form, told); tries++) {
         if (tries > triesMax) this.#world.fail("liveness", "a write is refused for ever");
         await pause(env, retryUs);
       }
     }
+    const patienceUs = triesMax * retryUs + slowestUs(this.options, bytes);
     for (let waits = 1; answers < step.batches.length; waits++) {
-      if (waits > triesMax) this.#world.fail("liveness", `of ${step.batches.length} writes ${answers} are told`);
+      if (waits * retryUs > patienceUs) this.#world.fail("liveness", `of ${step.batches.length} writes ${answers} are told`);
       await pause(env, retryUs);
     }
     return "written";

@@ -82,4 +82,24 @@ export const regressions: readonly Regression[] = [
     seed: 810_116,
     why: "The judge of moved ranges took the present of their source for that of a copy whose clock had gone back.",
   },
+  {
+    scenario: "engine-model",
+    seed: 6_020_323,
+    why: "An ingestion whose flush was the last thing that went well waited for ever for its turn in a poisoned store.",
+  },
+  {
+    scenario: "engine-model",
+    seed: 6_050_719,
+    why: "The last level, which has no bound, was counted as a backlog that never went away.",
+  },
+  {
+    scenario: "engine-model",
+    seed: 6_020_949,
+    why: "A synchronous write stood still for a compaction that only a turn of the event loop brings on.",
+  },
+  {
+    scenario: "facade-model",
+    seed: 6_020_195,
+    why: "A table that opening wrote, and the disk put elsewhere, was held against whoever had looked before.",
+  },
 ];
