@@ -171,7 +171,8 @@ class PlannedRun {
     }
     const patienceUs = triesMax * retryUs + slowestUs(this.options, bytes);
     for (let waits = 1; answers < step.batches.length; waits++) {
-      if (waits * retryUs > patienceUs) this.#world.fail("liveness", `of ${step.batches.length} writes ${answers} are told`);
+      const isOver = waits * retryUs > patienceUs;
+      if (isOver) this.#world.fail("liveness", `of ${step.batches.length} writes ${answers} are told`);
       await pause(env, retryUs);
     }
     return "written";
