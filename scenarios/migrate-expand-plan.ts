@@ -75,7 +75,7 @@ export function drawExpandPlan(world: World): ExpandPlan {
   const quiet = world.options.faultFree || dice.chance(1, 6);
   const kind = (): CrashKind => dice.pick(["process", "power"]);
   const topology = drawTopology(dice);
-  const rots = !quiet && dice.chance(1, 8);
+  const rots = !quiet && dice.chance(1, 4);
   const lives = quiet ? [] : Array.from({ length: dice.between(0, 3) }, () => drawLife(dice));
   return {
     topology,

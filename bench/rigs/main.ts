@@ -7,6 +7,7 @@ import { livePageRounds } from "./live-page.ts";
 import { injectDefaults, injectRounds } from "./inject.ts";
 import { isInside, mountObstacle, runInside, straceObstacle } from "./mounts.ts";
 import { powercutDefaults, powercutRounds } from "./powercut.ts";
+import { migrateDemo, migrateDemoDefaults } from "./migrate-demo.ts";
 import { mutateDefaults, type MutateOptions, mutateRounds } from "./mutate.ts";
 import { runWriter, type WriterOrder } from "./writer.ts";
 
@@ -18,6 +19,7 @@ const usage = `usage: pnpm rig kill [--rounds N] [--clients N] [--seed N]
        pnpm rig inject [--per-fault N] [--only fdatasync] [--seed N]
        pnpm rig mutate [--variants N] [--only G7] [--seed N]
        pnpm rig flip [--variants N] [--seed N]
+       pnpm rig migrate-demo [--bytes 1GiB] [--regions N] [--seed N] [--keep]
        pnpm rig live-page [--picture FILE]
 
 kill            SIGKILLs a real gateway under load, restarts it on the same directory and reads every key back.
@@ -29,6 +31,7 @@ powercut        copies the ext4 image of a database as its device has it, mounts
 inject          fails, shortens or kills single system calls of a process that uses the embedded API (strace).
 mutate          damages every file of a directory in the sixteen ways of the catalogue and reads everything back.
 flip            only single bits, at least 20,000 of them.
+migrate-demo    fills a directory, makes it a cluster of three in place, kills its first store, and reads everything.
 live-page       looks at the page of a playground under load with a headless Chromium, also when a store dies.
 
 Exit code 0: every acknowledged write was there and no answer was wrong; 1: otherwise; 3: skipped, with the reason.`;
@@ -45,6 +48,9 @@ const { positionals, values } = parseArgs({
     only: { type: "string", default: "" },
     picture: { type: "string", default: "" },
     seed: { type: "string", default: "1" },
+    bytes: { type: "string", default: "64MiB" },
+    regions: { type: "string" },
+    keep: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -74,12 +80,27 @@ async function main(): Promise<void> {
       return await mutate({ ...mutateDefaults, seed, only: "G4", variants: Number(values.variants ?? flipVariants) });
     case "live-page":
       return await livePage();
+    case "migrate-demo":
+      return await migrateDemo({
+        ...migrateDemoDefaults,
+        ...given("regions", values.regions),
+        bytes: bytesOf(values.bytes),
+        keep: values.keep,
+        seed,
+      });
     case "writer":
       return await runWriter(JSON.parse(positionals[1] ?? "") as WriterOrder);
     default:
       console.log(usage);
       process.exitCode = values.help ? 0 : 2;
   }
+}
+
+/** "64MiB", "1GiB". */
+function bytesOf(text: string): number {
+  const match = /^([1-9][0-9]*)(MiB|GiB)$/.exec(text);
+  if (match === null) throw new RangeError(`--bytes: "${text}" is no size such as 64MiB or 1GiB`);
+  return Number(match[1]) * (match[2] === "GiB" ? 2 ** 30 : 2 ** 20);
 }
 
 function given<K extends string>(name: K, text: string | undefined): Partial<Record<K, number>> {

@@ -3,95 +3,11 @@
 // Method: a Coordinator and three stores of the simulated world, one of them with data; an operator's machine.
 import { describe, expect, test } from "vitest";
 import { contentText } from "../../core/bytes/content-hash.ts";
-import { startJob } from "../../core/lsm/job-starter.ts";
 import { expandAfterAbort, expandAfterAbortMark, expandAfterVerify, failpoints } from "../../failpoints/catalog.ts";
-import type { Env } from "../../core/env/env.ts";
-import { inSimulation } from "../../sim/in-simulation.test-support.ts";
-import type { Machine, RunOutcome } from "../../sim/machine.ts";
-import type { World } from "../../sim/world.ts";
-import { TestCluster } from "../cluster.test-support.ts";
-import { openClusterClient } from "../open-cluster-client.ts";
-import { ClusterAdmin } from "./cluster-admin.ts";
 import { contentOfRegion, differing } from "./content-check.ts";
-import { type ExpandEvent, type ExpandOrder, type ExpandWorld, expand } from "./expand.ts";
-import { ExpandJournal } from "./expand-journal.ts";
+import { expand } from "./expand.ts";
+import { rolesOf, staged, toTwoMore as order, valueOf } from "./expand-stage.test-support.ts";
 import { abortExpansion, removePeer, transferLeader } from "./members.ts";
-
-const order: ExpandOrder = { regionId: 1, stores: [2, 3], allowTwo: false };
-
-interface Stage {
-  readonly world: World;
-  readonly cluster: TestCluster;
-  readonly operator: Machine;
-  readonly events: ExpandEvent[];
-  /** In a process of its own. */
-  act<T>(run: (world: ExpandWorld) => Promise<T>, before?: (machine: Machine) => void): Promise<RunOutcome<T>>;
-}
-
-function staged(seed: number, run: (stage: Stage) => Promise<void>): Promise<unknown> {
-  return inSimulation({
-    seed,
-    startJob,
-    run: async (world) => {
-      const cluster = new TestCluster(world, 3, [""], 1);
-      await cluster.start();
-      await cluster.untilReady();
-      const operator = world.machine("operator");
-      const events: ExpandEvent[] = [];
-      const stage: Stage = {
-        world, cluster, operator, events,
-        act: async (work, before) => {
-          const outcome = await operator.run(async (env) => {
-            before?.(operator);
-            return await withWorld(env, cluster, events, work);
-          });
-          operator.crash("process");
-          return outcome;
-        },
-      };
-      const filled = await operator.run(async (env) => {
-        const client = openClusterClient(env, { topology: cluster.topology });
-        for (let i = 0; i < 30; i++) await client.set(`key-${i}`, `value-${i}`);
-        client.close();
-      });
-      expect(filled).toMatchObject({ kind: "done" });
-      operator.crash("process");
-      await run(stage);
-      for (const store of cluster.stores) if (store.up) await store.stop();
-      await cluster.coordinator.stop();
-      expect(cluster.fatal).toEqual([]);
-    },
-  });
-}
-
-// oxlint-disable-next-line max-params
-async function withWorld<T>(
-  env: Env,
-  cluster: TestCluster,
-  events: ExpandEvent[],
-  work: (world: ExpandWorld) => Promise<T>,
-): Promise<T> {
-  const admin = new ClusterAdmin(env, cluster.topology);
-  const journal = await ExpandJournal.open(env, "/journal", cluster.topology.clusterId, "operator");
-  const pace = { pollMs: 100, stallMs: 20_000 };
-  try {
-    return await work({ env, admin, journal, pace, report: (event) => void events.push(event) });
-  } finally {
-    journal.close();
-    admin.close();
-  }
-}
-
-function rolesOf(cluster: TestCluster): string {
-  const region = cluster.store(1).node.store.region(1)?.region;
-  return (region?.peers ?? []).map(({ storeId, role }) => `${storeId} ${role}`).join(", ");
-}
-
-function valueOf<T>(outcome: RunOutcome<T>): T {
-  if (outcome.kind === "failed") throw outcome.error;
-  if (outcome.kind === "crashed") throw new Error("the operator's process crashed");
-  return outcome.value;
-}
 
 test("from one voter to three, with the same content everywhere", async () => {
   await staged(1, async ({ cluster, act, events }) => {

@@ -67,6 +67,7 @@ export interface ExpandWorld {
 export interface ExpandedRegion {
   readonly region: RegionMeta;
   readonly leaderStore: number;
+  readonly applied: number;
   /** As it was on all replicas before the promotion; null: there was nothing to promote. */
   readonly content: ContentSum | null;
 }
@@ -139,7 +140,8 @@ class RegionExpansion {
         const journal = this.#world.journal.targets;
         const step = nextExpandStep(led.region, this.#wish, { journal, verified: this.#verified });
         if (await this.#perform(step, led, view)) {
-          return { region: led.region, leaderStore: led.leaderStore, content: this.#content };
+          const { region, leaderStore, applied } = led;
+          return { region, leaderStore, applied, content: this.#content };
         }
         this.#look(JSON.stringify([led.region.epoch, led.term, step.kind, this.#verified]));
       }

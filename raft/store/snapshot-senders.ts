@@ -20,7 +20,7 @@ interface Sending {
   files: OutgoingSnapshot | null;
   /** Once its message has left the machine. */
   handle: StreamHandle | null;
-  /** Ticks until it is given up, as long as it is not streaming. */
+  /** Ticks until it is given up, once it is exported and as long as it is not streaming. */
   ticksLeft: number;
   sentBytes: number;
 }
@@ -140,9 +140,10 @@ export class SnapshotSenders {
 
   tick(): void {
     for (const [key, sending] of this.#sendings) {
+      // The export of a large region takes as long as it takes, and always ends.
+      if (sending.files === null || sending.handle !== null || --sending.ticksLeft > 0) continue;
       // The machine thought better of it: it leads no more, or the follower has come on by itself.
-      if (sending.handle !== null || --sending.ticksLeft > 0) continue;
-      sending.files?.release();
+      sending.files.release();
       this.#sendings.delete(key);
       this.#refused.push({ peer: sending.peer, to: sending.to, ticksLeft: 1 });
     }

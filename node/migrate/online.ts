@@ -1,0 +1,120 @@
+import { ContentHash, type ContentSum } from "../../core/bytes/content-hash.ts";
+import { NokvError } from "../../core/errors.ts";
+import type { PeerRole, RegionMeta } from "../../raft/region.ts";
+import { type LedRegion, leaderOf, regionsOf, replicaOn, silentStores, tilingProblem, viewCluster } from "./cluster-view.ts";
+import { type ContentReading, contentOfRegion, differing, differingKeys, sleep } from "./content-check.ts";
+import { type ExpandWorld, findRegions } from "./expand.ts";
+
+export interface MemberStatus {
+  readonly storeId: number;
+  readonly peerId: number;
+  readonly role: PeerRole;
+  /** Null: its store has no such replica, or does not answer. */
+  readonly applied: number | null;
+}
+
+export interface RegionStatus {
+  readonly region: RegionMeta;
+  readonly leaderStore: number;
+  readonly term: number;
+  readonly applied: number;
+  readonly members: readonly MemberStatus[];
+}
+
+/** How far a cluster is on its way from one store to several. */
+export interface OnlineStatus {
+  readonly stage: "seeded" | "expanding" | "expanded" | "unknown";
+  readonly regions: readonly RegionStatus[];
+  /** Stores that do not answer, keys that nobody leads: one line each. */
+  readonly problems: readonly string[];
+}
+
+export async function onlineStatus({ admin }: Pick<ExpandWorld, "admin">): Promise<OnlineStatus> {
+  const view = await viewCluster(admin, []);
+  const led = regionsOf(view);
+  const regions = led.map(({ region, leaderStore, term, applied }): RegionStatus => {
+    const members = region.peers.map(({ storeId, peerId, role }) => {
+      const replica = replicaOn(view, storeId, region.id);
+      return { storeId, peerId, role, applied: replica?.peerId === peerId ? replica.applied : null };
+    });
+    return { region, leaderStore, term, applied, members };
+  });
+  const tiling = tilingProblem(led);
+  const problems = [...silentStores(view), ...(tiling === null ? [] : [tiling])];
+  return { stage: tiling === null ? stageOf(led) : "unknown", regions, problems };
+}
+
+function stageOf(regions: readonly LedRegion[]): OnlineStatus["stage"] {
+  const settled = regions.every(({ region }) => region.peers.every(({ role }) => role === "voter"));
+  if (!settled) return "expanding";
+  const alone = regions.filter(({ region }) => region.peers.length === 1).length;
+  if (alone === regions.length) return "seeded";
+  return alone === 0 ? "expanded" : "expanding";
+}
+
+export interface VerifyOrder {
+  /** A timestamp that was given out; null: now. */
+  readonly readTs: number | null;
+  readonly regionId: number | null;
+}
+
+export interface VerifiedRegion {
+  readonly regionId: number;
+  readonly readTs: number;
+  readonly readings: readonly ContentReading[];
+  /** Keys in which a replica differs from its leader, some of them; empty: none does. */
+  readonly differing: readonly string[];
+}
+
+export interface Verified {
+  readonly regions: readonly VerifiedRegion[];
+  /** Of all regions, as transactions read them. */
+  readonly content: ContentSum;
+  readonly same: boolean;
+}
+
+/**
+ * Reads every region through its leader as a transaction does, and the records of each of its replicas as they lie
+ * there. Rejects with NOKV_BUSY where that cannot be had within the pace's patience.
+ */
+export async function verifyCluster(world: ExpandWorld, { readTs, regionId }: VerifyOrder): Promise<Verified> {
+  const total = new ContentHash();
+  const regions: VerifiedRegion[] = [];
+  for (const { region } of await findRegions(world, { regionId, stores: [] })) {
+    const verified = await verifyRegion(world, region.id, readTs);
+    regions.push(verified);
+    const [scan] = verified.readings;
+    if (scan !== undefined) total.add(scan.content);
+  }
+  return { regions, content: total.sum, same: regions.every((region) => differing(region) === null) };
+}
+
+async function verifyRegion(world: ExpandWorld, regionId: number, readTs: number | null): Promise<VerifiedRegion> {
+  const { admin, env, pace, report } = world;
+  const untilUs = env.clock.monotonicUs() + pace.stallMs * 1_000;
+  const content = { admin, clock: env.clock, pollMs: pace.pollMs, waitMs: pace.stallMs };
+  for (;;) {
+    const led = leaderOf(await viewCluster(admin, []), regionId);
+    const stores = led?.region.peers.map(({ storeId }) => storeId) ?? [];
+    const found = led === null ? "nobody leads it" : await contentOfRegion(content, led.region, stores, readTs);
+    if (led !== null && typeof found !== "string") {
+      const other = differing(found);
+      report({ kind: "step", regionId, text: `${stores.length} replicas ${other === null ? "are equal" : "differ"}` });
+      return { regionId, ...found, differing: await keysOf(content, led, other, found.readTs) };
+    }
+    if (env.clock.monotonicUs() > untilUs) throw new NokvError("NOKV_BUSY", `region ${regionId}: ${String(found)}`);
+    await sleep(env.clock, pace.pollMs);
+  }
+}
+
+// oxlint-disable-next-line max-params
+async function keysOf(
+  content: Parameters<typeof differingKeys>[0],
+  { region, leaderStore }: LedRegion,
+  other: ContentReading | null,
+  readTs: number,
+): Promise<readonly string[]> {
+  if (other === null || other.by === "scan") return [];
+  const keys = await differingKeys(content, region, [leaderStore, other.by], { readTs, appliedMin: 0, max: 10 });
+  return typeof keys === "string" ? [keys] : keys;
+}
