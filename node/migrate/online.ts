@@ -1,7 +1,15 @@
 import { ContentHash, type ContentSum } from "../../core/bytes/content-hash.ts";
 import { NokvError } from "../../core/errors.ts";
 import type { PeerRole, RegionMeta } from "../../raft/region.ts";
-import { type LedRegion, leaderOf, regionsOf, replicaOn, silentStores, tilingProblem, viewCluster } from "./cluster-view.ts";
+import {
+  type LedRegion,
+  leaderOf,
+  regionsOf,
+  replicaOn,
+  silentStores,
+  tilingProblem,
+  viewCluster,
+} from "./cluster-view.ts";
 import { type ContentReading, contentOfRegion, differing, differingKeys, sleep } from "./content-check.ts";
 import { type ExpandWorld, findRegions } from "./expand.ts";
 
@@ -102,7 +110,9 @@ async function verifyRegion(world: ExpandWorld, regionId: number, readTs: number
       report({ kind: "step", regionId, text: `${stores.length} replicas ${other === null ? "are equal" : "differ"}` });
       return { regionId, ...found, differing: await keysOf(content, led, other, found.readTs) };
     }
-    if (env.clock.monotonicUs() > untilUs) throw new NokvError("NOKV_BUSY", `region ${regionId}: ${String(found)}`);
+    if (env.clock.monotonicUs() > untilUs) {
+      throw new NokvError("NOKV_BUSY", `region ${regionId}: ${typeof found === "string" ? found : "nobody leads it"}`);
+    }
     await sleep(env.clock, pace.pollMs);
   }
 }

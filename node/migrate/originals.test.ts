@@ -73,7 +73,8 @@ describe("raftstore/migrate, the failure matrix", () => {
     await staged(15, async ({ cluster, act, events, world }) => {
       const outcome = await act((expansion) => {
         const report = (event: (typeof events)[number]): void => {
-          if (event.kind === "step" && event.text.endsWith("vote")) void world.after(0, () => cluster.coordinator.crash("power"));
+          if (event.kind !== "step" || !event.text.endsWith("vote")) return;
+          world.after(0, () => cluster.coordinator.crash("power"));
         };
         return expand({ ...expansion, report }, toTwoMore);
       });

@@ -16,14 +16,16 @@ export const clusterOptions: OptionTable = {
   ...topologyOptions, journal: "value", wait: "value", "poll-interval": "value", json: "flag", failpoint: "value",
 };
 
-export const clusterUsage = `${topologyUsage}  --journal DIR            where its progress is kept (default: expand-journal beside the topology)
+export const clusterUsage =
+  topologyUsage +
+  `  --journal DIR            where its progress is kept (default: expand-journal beside the topology)
   --wait DURATION          give up when nothing has moved for so long (default 60s)
   --poll-interval DURATION between two looks at the cluster (default 200ms)
   --json                   one JSON object, for programs
 ${failpointUsage}`;
 
-export const clusterExits = `Exit codes: 0 done, 2 usage or refused, 65 a replica has another content, 69 cannot reach the cluster, 74 I/O error,
-75 nothing moves any more (the same command goes on), or another process works with that journal.
+export const clusterExits = `Exit codes: 0 done, 2 usage or refused, 65 a replica has another content, 74 I/O error, 75 nothing moves any more (the
+same command goes on), or another process works with that journal.
 `;
 
 export function storeOption(given: Options, name: string): number {
@@ -55,7 +57,9 @@ export async function withCluster<T>(
 ): Promise<T> {
   const topology = readTopologyFile(given);
   const config = given.text("config");
-  if (topology === null || config === null) throw new UsageError("--config is missing", "such as --config cluster.json");
+  if (topology === null || config === null) {
+    throw new UsageError("--config is missing", "such as --config cluster.json");
+  }
   const env = armedEnv(given);
   const pace = {
     pollMs: given.durationMs("poll-interval") ?? expandPaceDefault.pollMs,
@@ -94,7 +98,8 @@ export class EventLines {
     }
     const { regionId, storeId, sentBytes, totalBytes } = event;
     const share = totalBytes === 0 ? 1 : Math.min(1, sentBytes / totalBytes);
-    const text = `region ${regionId}: snapshot to store ${storeId} ${mebibytes(sentBytes)} of ${mebibytes(totalBytes)} MiB`;
+    const amount = `${mebibytes(sentBytes)} of ${mebibytes(totalBytes)} MiB`;
+    const text = `region ${regionId}: snapshot to store ${storeId} ${amount}`;
     if (this.#terminal.live) {
       const filled = Math.round(share * barWidth);
       this.#draw(`${text} [${"#".repeat(filled)}${".".repeat(barWidth - filled)}] ${Math.floor(share * 100)} %`);
@@ -122,8 +127,10 @@ function mebibytes(bytes: number): string {
   return (bytes / 1_048_576).toFixed(1);
 }
 
+type Led = Pick<LedRegion, "region" | "leaderStore" | "applied">;
+
 /** `region=1 range=["", "m") epoch={ver:1 conf:4} leader=1 peers=[{store:1 peer:101 voter}]` */
-export function ledLine({ region, leaderStore, applied }: Pick<LedRegion, "region" | "leaderStore" | "applied">): string {
+export function ledLine({ region, leaderStore, applied }: Led): string {
   const { id, start, end, epoch, peers } = region;
   const range = `[${describeKey(start, '""')}, ${describeKey(end, '""')})`;
   const members = peers.map(({ storeId, peerId, role }) => `{store:${storeId} peer:${peerId} ${role}}`).join(" ");
@@ -131,7 +138,7 @@ export function ledLine({ region, leaderStore, applied }: Pick<LedRegion, "regio
   return `region=${id} range=${range} ${state} peers=[${members}]`;
 }
 
-export function ledJson({ region, leaderStore, applied }: Pick<LedRegion, "region" | "leaderStore" | "applied">): object {
+export function ledJson({ region, leaderStore, applied }: Led): object {
   const { id, epoch, peers } = region;
   return {
     region_id: id,

@@ -2,12 +2,54 @@ import { type ContentSum, contentText, sameContent } from "../../../core/bytes/c
 import { type OnlineStatus, type Verified, onlineStatus, verifyCluster } from "../../../node/migrate/online.ts";
 import { readMode } from "../../../node/mode/mode-file.ts";
 import { resolveWorkdir } from "../../workdir.ts";
-import type { Context } from "../../command.ts";
+import type { Command, Context } from "../../command.ts";
 import { type ExitCode, exitCode } from "../../exit-code.ts";
-import type { OptionTable, Options } from "../../options.ts";
-import { clusterOptions, ledJson, ledLine, regionOption, withCluster } from "./cluster.ts";
+import { type OptionTable, type Options, parseOptions } from "../../options.ts";
+import {
+  clusterExits,
+  clusterOptions,
+  clusterUsage,
+  ledJson,
+  ledLine,
+  regionOption,
+  withCluster,
+} from "./cluster.ts";
 
-export const onlineOptions: OptionTable = { ...clusterOptions, region: "value", workdir: "value" };
+const onlineOptions: OptionTable = { ...clusterOptions, region: "value", workdir: "value" };
+
+const statusUsage = `usage: nokv migrate status --config FILE [options]
+
+How far a running cluster is on its way from one store to several: its regions, their members, and what is next.
+
+${clusterUsage}
+Exit codes: 0 all is known, 2 usage, 69 somebody is silent or a region has no leader (the rest is shown).
+
+  nokv migrate status --config ./raft_config.json
+`;
+
+const verifyUsage = `usage: nokv migrate verify --config FILE [--workdir DIR] [--region N|all] [options]
+
+Reads a running cluster in independent ways: as a transaction through the leaders, and the records of each replica as
+they lie there, at one timestamp, and compares their contents. With the directory of the seed also with what the
+database showed before it became one, as of that moment.
+
+${clusterUsage}  --workdir DIR            the directory of the seed's store, which may be in use
+  --region N|all           which region (default all)
+
+${clusterExits}1: the contents differ.
+
+  nokv migrate verify --config ./raft_config.json --workdir ./data
+`;
+
+export const clusterStatusCommand: Command = {
+  usage: statusUsage,
+  run: (argv, context) => statusOfCluster(parseOptions(argv, clusterOptions), context),
+};
+
+export const clusterVerifyCommand: Command = {
+  usage: verifyUsage,
+  run: (argv, context) => verifyRunning(parseOptions(argv, onlineOptions), context),
+};
 
 /** What was recorded when the directory became a seed. */
 interface Recorded {
@@ -16,7 +58,7 @@ interface Recorded {
 }
 
 /** `nokv migrate status --config FILE`: how far the running cluster is. */
-export async function statusOfCluster(given: Options, { terminal }: Context): Promise<ExitCode> {
+async function statusOfCluster(given: Options, { terminal }: Context): Promise<ExitCode> {
   const status = await withCluster(given, terminal, (world) => onlineStatus(world));
   terminal.out(given.has("json") ? `${JSON.stringify(statusJson(status))}\n` : statusText(status));
   return status.problems.length === 0 ? exitCode.ok : exitCode.unavailable;
@@ -64,7 +106,7 @@ export function statusJson({ stage, regions, problems }: OnlineStatus): object {
  * `nokv migrate verify --config FILE`: every region through its leader and on each replica; with the seed's directory,
  * as of the moment at which it became one, against what could be read there then.
  */
-export async function verifyRunning(given: Options, { terminal }: Context): Promise<ExitCode> {
+async function verifyRunning(given: Options, { terminal }: Context): Promise<ExitCode> {
   const asked = { regionId: regionOption(given), readTs: null };
   const { verified, recorded } = await withCluster(given, terminal, async (world) => {
     const workdir = given.text("workdir");
@@ -105,7 +147,9 @@ export function verifiedJson(verified: Verified, recorded: Recorded | null): obj
     regions: verified.regions.map(({ regionId, readTs, readings, differing }) => ({
       region_id: regionId,
       read_ts: readTs,
-      readings: readings.map(({ by, content }) => ({ by: by === "scan" ? "scan" : `store ${by}`, ...sumJson(content) })),
+      readings: readings.map(({ by, content }) => {
+        return { by: by === "scan" ? "scan" : `store ${by}`, ...sumJson(content) };
+      }),
       differing_keys: differing,
     })),
   };

@@ -24,9 +24,9 @@ const content = { count: 30, bytes: 420, hash: [1, 2, 3, 0xdeadbeef] } as const;
 const led = { region, leaderStore: 1, leaderPeer: 101, term: 6, applied: 44 };
 
 test("expand", () => {
-  expect(expandText([{ ...led, content }, { ...led, content: null }])).toMatchSnapshot();
-  expect(abortText([led])).toMatchSnapshot();
-  expect(expandJson([{ ...led, content }])).toMatchSnapshot();
+  expect(expandText([{ ...led, content }, { ...led, content: null }])).toMatchSnapshot("expand as text");
+  expect(abortText([led])).toMatchSnapshot("abort as text");
+  expect(expandJson([{ ...led, content }])).toMatchSnapshot("expand as JSON");
 });
 
 test("status", () => {
@@ -36,18 +36,18 @@ test("status", () => {
     { storeId: 3, peerId: 103, role: "learner" as const, applied: null },
   ];
   const status = { stage: "expanding" as const, regions: [{ ...led, members }], problems: ["store 3: unreachable"] };
-  expect(statusText(status)).toMatchSnapshot();
-  expect(statusJson(status)).toMatchSnapshot();
+  expect(statusText(status)).toMatchSnapshot("status as text");
+  expect(statusJson(status)).toMatchSnapshot("status as JSON");
 });
 
 test("verify", () => {
   const other = { ...content, hash: [1, 2, 3, 4] } as const;
   const readings = [{ by: "scan" as const, content }, { by: 1, content }, { by: 2, content: other }];
   const regions = [{ regionId: 1, readTs: 77, readings, differing: ['"key-3"'] }];
-  expect(verifiedText({ regions, content, same: false }, null)).toMatchSnapshot();
+  expect(verifiedText({ regions, content, same: false }, null)).toMatchSnapshot("verify that finds a difference");
   const same = { regions: [{ ...regions[0], regionId: 1, readTs: 77, readings: readings.slice(0, 2), differing: [] }] };
-  expect(verifiedText({ ...same, content, same: true }, { baseTs: 77, content })).toMatchSnapshot();
-  expect(verifiedJson({ regions, content, same: false }, { baseTs: 77, content })).toMatchSnapshot();
+  expect(verifiedText({ ...same, content, same: true }, { baseTs: 77, content })).toMatchSnapshot("verify of a seed");
+  expect(verifiedJson({ regions, content, same: false }, { baseTs: 77, content })).toMatchSnapshot("verify as JSON");
 });
 
 test("progress is one line drawn again on a terminal, and a line for every tenth elsewhere", () => {
@@ -58,8 +58,8 @@ test("progress is one line drawn again on a terminal, and a line for every tenth
     lines.tell({ kind: "step", regionId: 1, text: "store 2 has learner 102" });
     for (const mebibytes of [0, 0.2, 5, 10]) lines.tell({ ...snapshot, sentBytes: mebibytes * 1_048_576 });
     lines.tell({ kind: "step", regionId: 1, text: "3 voters" });
-    if (live) expect(terminal.stderr.split("\r").map((line) => line.trimEnd())).toMatchSnapshot();
-    else expect(terminal.stderr).toMatchSnapshot();
+    if (live) expect(terminal.stderr.split("\r").map((line) => line.trimEnd())).toMatchSnapshot("progress, live");
+    else expect(terminal.stderr).toMatchSnapshot("progress, plain");
   }
 });
 
