@@ -24,8 +24,8 @@ export const clusterUsage =
   --json                   one JSON object, for programs
 ${failpointUsage}`;
 
-export const clusterExits = `Exit codes: 0 done, 2 usage or refused, 65 a replica has another content, 74 I/O error, 75 nothing moves any more (the
-same command goes on), or another process works with that journal.
+export const clusterExits = `Exit codes: 0 done, 2 usage or refused, 65 a replica has another content, 74 I/O error,
+75 nothing moves any more (the same command goes on), or another process works with that journal.
 `;
 
 export function storeOption(given: Options, name: string): number {

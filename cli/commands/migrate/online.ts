@@ -6,7 +6,6 @@ import type { Command, Context } from "../../command.ts";
 import { type ExitCode, exitCode } from "../../exit-code.ts";
 import { type OptionTable, type Options, parseOptions } from "../../options.ts";
 import {
-  clusterExits,
   clusterOptions,
   clusterUsage,
   ledJson,
@@ -36,7 +35,7 @@ database showed before it became one, as of that moment.
 ${clusterUsage}  --workdir DIR            the directory of the seed's store, which may be in use
   --region N|all           which region (default all)
 
-${clusterExits}1: the contents differ.
+Exit codes: 0 the same everywhere, 1 the contents differ, 2 usage, 74 I/O error, 75 no answer within --wait.
 
   nokv migrate verify --config ./raft_config.json --workdir ./data
 `;
