@@ -8,7 +8,7 @@ import { LeaderView } from "./leader-view.ts";
 import { Operations } from "./operations.ts";
 import type { Operator } from "./operator.ts";
 import { planDefaults } from "./plan-view.ts";
-import { dominance } from "./region-map.ts";
+import { dominance, regionById } from "./region-map.ts";
 import { type RootEvent, takenId } from "./root-event.ts";
 import { route, type RouteAnswer, type RouteRequest } from "./route.ts";
 import { type RegionReport, RegionReports } from "./region-report.ts";
@@ -207,6 +207,14 @@ export class Coordinator {
   route(request: RouteRequest): RouteAnswer | CoordinatorError {
     const { state, token, status } = this.#journal;
     return route({ state, token, status, leaderOf: (id) => this.#leaders.of(id) }, request);
+  }
+
+  /**
+   * Null: no such region is known. A member that is behind may answer: what it knows was true, and its epoch says
+   * of when it is.
+   */
+  descriptor(regionId: number): RegionMeta | null {
+    return regionById(this.state, regionId);
   }
 
   /** What the last plan asks for, and what is reported of a region; for people. */

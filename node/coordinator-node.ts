@@ -24,6 +24,8 @@ export interface CoordinatorNodeConfig {
   readonly clusterId: string;
   /** Of a new cluster: who holds which keys until leaders say otherwise. */
   readonly firstRegions: readonly RegionMeta[];
+  /** Of a new cluster: that each region is to have, and gets again when stores are lost; 0: as they are. */
+  readonly replicas?: number;
   /** Owner of the directory's lock, for people. */
   readonly owner: string;
   /** Null: nowhere. */

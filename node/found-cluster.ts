@@ -2,6 +2,7 @@ import { assert } from "../core/assert.ts";
 import type { Env } from "../core/env/env.ts";
 import { NokvError } from "../core/errors.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
+import { replicasEntry } from "../coordinator/operations.ts";
 import type { RootEvent } from "../coordinator/root-event.ts";
 import type { CoordinatorState } from "../coordinator/state.ts";
 import type { RegionMeta } from "../raft/region.ts";
@@ -11,6 +12,8 @@ export interface FirstDay {
   readonly clusterId: string;
   /** Who holds which keys until leaders say otherwise. */
   readonly firstRegions: readonly RegionMeta[];
+  /** That each region is to have; 0: as many as it has. */
+  readonly replicas?: number;
   /** Of the Coordinator's directory, for messages. */
   readonly workDir: string;
 }
@@ -31,7 +34,7 @@ export function isFounded({ config }: CoordinatorState): boolean {
  */
 export async function foundCluster(env: Env, coordinator: Coordinator, firstDay: FirstDay): Promise<void> {
   const { state } = coordinator;
-  const { clusterId: asked, firstRegions, workDir } = firstDay;
+  const { clusterId: asked, firstRegions, replicas = 0, workDir } = firstDay;
   const known = state.config.find(({ name }) => name === clusterEntry);
   if (known !== undefined && known.value !== asked) {
     const [is, not] = [known.value, asked].map((name) => JSON.stringify(name));
@@ -46,6 +49,7 @@ export async function foundCluster(env: Env, coordinator: Coordinator, firstDay:
   if (known === undefined) {
     // Before the name: a directory that has one has been told of its first regions.
     for (const region of firstRegions) events.push({ kind: "RegionBootstrap", region });
+    if (replicas > 0) events.push({ kind: "ConfigSet", name: replicasEntry, value: String(replicas) });
     events.push({ kind: "ConfigSet", name: clusterEntry, value: asked });
   }
   for (const event of events) await publish(coordinator, event);

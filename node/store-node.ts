@@ -24,6 +24,7 @@ import { type TxnRegionOptions, txnRegionOptions } from "../txn/server/region-op
 import { AddressBook, addressText, coordinatorIds } from "./address-book.ts";
 import { ClusterWatch, clusterSource, storesOf } from "./cluster-watch.ts";
 import { Diagnostics } from "./diagnostics.ts";
+import { ForgottenPeers } from "./forgotten-peers.ts";
 import { FirstRegions } from "./first-regions.ts";
 import { listenTransport } from "./listen-transport.ts";
 import { regionRanges } from "./region-ranges.ts";
@@ -59,6 +60,8 @@ export interface StoreNodeConfig {
   readonly heartbeatMs?: number;
   /** When regions are divided by themselves. */
   readonly splits?: Partial<SplitLimits>;
+  /** A replica that has heard of nobody for so long asks the Coordinator whether its region still has it. */
+  readonly forgottenMs?: number;
   /**
    * Called once: the disk refused, or the directory is not what the cluster knows of this store. The node does nothing
    * more; a process does best to close it and to exit, for its supervisor to start it anew.
@@ -67,6 +70,7 @@ export interface StoreNodeConfig {
 }
 
 const heartbeatMsDefault = 1_000;
+const forgottenMsDefault = 120_000;
 
 /** How often what the regions have forgotten is told to the engine. */
 const garbageMs = 1_000;
@@ -80,6 +84,7 @@ interface StoreNodeParts extends StoreDirectory {
   readonly garbage: StoreGarbage;
   readonly splits: StoreSplits;
   readonly watch: ClusterWatch;
+  readonly forgotten: ForgottenPeers;
 }
 
 /** A store of a cluster: engine, Raft log, replicas, transactions and transport. The whole of a store's process. */
@@ -197,12 +202,12 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
   }
 }
 
-type OpenParts = Omit<StoreNodeParts, "reporter" | "first" | "garbage" | "watch">;
+type OpenParts = Omit<StoreNodeParts, "reporter" | "first" | "garbage" | "watch" | "forgotten">;
 
 // oxlint-disable-next-line max-params
 function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fatal): StoreNodeParts {
   const { client, store, engine } = parts;
-  const { heartbeatMs = heartbeatMsDefault } = config;
+  const { heartbeatMs = heartbeatMsDefault, forgottenMs = forgottenMsDefault } = config;
   const meter = new StoreLoadMeter(env.clock, engine);
   const reporter = new StoreReporter({
     clock: env.clock, trace: env.trace, client, store, address: addressText(config.address), labels: [],
@@ -227,7 +232,9 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
   const watch = new ClusterWatch({
     clock, coordinator: client, caller: parts.transport, stores: storesOf(config.topology),
   });
-  return { ...parts, reporter, first, garbage, watch };
+  const forgotten = new ForgottenPeers({ clock, client, store, afterMs: forgottenMs });
+  forgotten.start();
+  return { ...parts, reporter, first, garbage, watch, forgotten };
 }
 
 /** The first fatal error is told; the store stops for it. */
@@ -294,6 +301,7 @@ async function closeAll(
   parts?.garbage.stop();
   parts?.splits.stop();
   parts?.watch.stop();
+  parts?.forgotten.stop();
   await store?.close();
   client.close();
   transport.close();

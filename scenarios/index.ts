@@ -21,6 +21,7 @@ import { raftStore } from "./raft-store.ts";
 import { regionStorm } from "./region-storm.ts";
 import { cluster } from "./cluster.ts";
 import { migrateExpand } from "./migrate-expand.ts";
+import { storeLoss } from "./store-loss.ts";
 
 /** What we promise to survive. A mixed batch of seeds draws from these by weight. */
 export const scenarios: readonly Scenario[] = [
@@ -49,4 +50,5 @@ export const scenarios: readonly Scenario[] = [
   regionStorm,
   cluster,
   migrateExpand,
+  storeLoss,
 ];

@@ -13,6 +13,7 @@ import type {
 } from "../coordinator.ts";
 import { CoordinatorError } from "../coordinator-error.ts";
 import { noToken } from "../journal.ts";
+import type { RegionMeta } from "../../raft/region.ts";
 import type { RootEvent } from "../root-event.ts";
 import type { RouteAnswer, RouteRequest } from "../route.ts";
 import type { StoreHeartbeat, StoreStatus } from "../store-view.ts";
@@ -23,12 +24,14 @@ import {
   clusterLayout,
   countLayout,
   fenceLayout,
+  descriptorLayout,
   nothingLayout,
   operatorsLayout,
   publishedLayout,
   publishRequestLayout,
   rangeLayout,
   regionHeartbeatLayout,
+  regionIdLayout,
   routeAnswerLayout,
   routeRequestLayout,
   storeHeartbeatLayout,
@@ -140,6 +143,14 @@ export class CoordinatorClient {
   stores(done: Answer<readonly StoreStatus[]>): void {
     const exchange = { method: "stores", ask: nothingLayout, answer: storesLayout, silence: noRootAtAll } as const;
     this.#ask(exchange, {}, requestMs, (error, reply) => done(error, reply?.stores ?? null));
+  }
+
+  /** A region as the Coordinator knows it; null: not at all. It may be older than what a store knows. */
+  descriptor(regionId: number, done: Answer<{ readonly region: RegionMeta | null }>): void {
+    const exchange = {
+      method: "descriptor", ask: regionIdLayout, answer: descriptorLayout, silence: noRootAtAll,
+    } as const;
+    this.#ask(exchange, { regionId }, requestMs, done);
   }
 
   transitions(done: Answer<Transitions>): void {

@@ -123,6 +123,12 @@ export const operatorsLayout: Layout<{ readonly operators: readonly Operator[] }
   operators: list(operatorLayout),
 });
 
+export const regionIdLayout: Layout<{ readonly regionId: number }> = struct({ regionId: u53 });
+/** Null: no such region is known. */
+export const descriptorLayout: Layout<{ readonly region: RegionMeta | null }> = struct({
+  region: nullable(regionLayout),
+});
+
 export const storesLayout: Layout<{ readonly stores: readonly StoreStatus[] }> = struct({
   stores: list(
     struct<StoreStatus>({

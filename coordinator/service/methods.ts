@@ -29,6 +29,8 @@ export const coordinatorMethod = {
   snapshotPart: 11,
   greet: 12,
   fenceTimestamps: 40,
+  /** A region's descriptor as this member knows it. 22 to 30: of the planner, too. */
+  descriptor: 21,
 } as const;
 
 export type CoordinatorMethod = keyof typeof coordinatorMethod;

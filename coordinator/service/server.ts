@@ -9,6 +9,7 @@ import {
   clusterLayout,
   countLayout,
   fenceLayout,
+  descriptorLayout,
   type ClusterIdentity,
   nothingLayout,
   operatorsLayout,
@@ -16,6 +17,7 @@ import {
   publishRequestLayout,
   rangeLayout,
   regionHeartbeatLayout,
+  regionIdLayout,
   routeAnswerLayout,
   routeRequestLayout,
   storeHeartbeatLayout,
@@ -82,6 +84,9 @@ export function serveCoordinator(table: HandlerTable, coordinator: Coordinator, 
   });
   on(coordinatorMethod.stores, nothingLayout, (_, request) => {
     confirmed(request, () => respond(request, storesLayout, { stores: coordinator.stores() }));
+  });
+  on(coordinatorMethod.descriptor, regionIdLayout, ({ regionId }, request) => {
+    respond(request, descriptorLayout, { region: coordinator.descriptor(regionId) });
   });
   on(coordinatorMethod.transitions, nothingLayout, (_, request) => {
     confirmed(request, () => respond(request, transitionsLayout, coordinator.transitions()));

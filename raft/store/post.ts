@@ -138,7 +138,11 @@ export class Post {
       this.#stats.messagesDropped++;
       return;
     }
-    const { peerId, region }: GcPeer = read.value;
+    this.gone(read.value);
+  }
+
+  /** Whoever says so: it counts where it is newer than what the peer knows. */
+  gone({ peerId, region }: GcPeer): void {
     const peer = this.#office.peer(region.id);
     if (peer === null || peer.peerId !== peerId || !peer.initialised || peer.installing !== null) return;
     const newer = region.epoch.confVer > peer.epoch.confVer;

@@ -201,6 +201,14 @@ export class Store implements PeerContext {
     await this.#table.bootstrap(region, own.peerId);
   }
 
+  /** `region`, from whom it may be: buries the peer here if it is newer than what the peer knows, and without it. */
+  gone(peerId: PeerId, region: RegionMeta): void {
+    this.#guard(() => {
+      this.#post.gone({ peerId, region });
+      this.#turns.flush();
+    });
+  }
+
   /** Nothing is done, answered or told any more. */
   fail(error: Error): void {
     if (this.#stopped) return;
