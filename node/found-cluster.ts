@@ -47,9 +47,9 @@ export async function foundCluster(env: Env, coordinator: Coordinator, firstDay:
     events.push({ kind: "ClusterBootstrapped", clusterId, clusterVersion });
   }
   if (known === undefined) {
+    if (replicas > 0) events.push({ kind: "ConfigSet", name: replicasEntry, value: String(replicas) });
     // Before the name: a directory that has one has been told of its first regions.
     for (const region of firstRegions) events.push({ kind: "RegionBootstrap", region });
-    if (replicas > 0) events.push({ kind: "ConfigSet", name: replicasEntry, value: String(replicas) });
     events.push({ kind: "ConfigSet", name: clusterEntry, value: asked });
   }
   for (const event of events) await publish(coordinator, event);

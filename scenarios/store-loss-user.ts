@@ -15,8 +15,8 @@ interface Register {
 }
 
 /**
- * Writes numbers that grow, each to a register of its own, and reads them. So what may be read is known exactly: not less
- * than what was acknowledged or read before the read began, not more than what was tried before it ended.
+ * Writes numbers that grow, each to a register of its own, and reads them. So what may be read is known exactly: not
+ * less than what was acknowledged or read before the read began, not more than what was tried before it ended.
  */
 export class LossUser {
   readonly #world: World;

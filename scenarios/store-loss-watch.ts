@@ -7,7 +7,7 @@ import type { NodeSeat } from "./cluster-seat.ts";
 import { RegionViews } from "./region-views.ts";
 import { wantedReplicas } from "./store-loss-plan.ts";
 
-/** What the stores say of their regions while replicas come and go: each step must leave the region as safe as it was. */
+/** What the stores say of their regions while replicas come and go: each step must leave a region as safe as it was. */
 export class LossWatch {
   readonly #world: World;
   readonly #seats: readonly NodeSeat<StoreNode>[];
@@ -83,7 +83,8 @@ export class LossWatch {
     this.look();
     for (const region of this.regions()) {
       const name = describeRegion(region);
-      if (isJointRegion(region) || region.peers.length !== wantedReplicas) return `${name} has ${region.peers.length} peers`;
+      const { length } = region.peers;
+      if (isJointRegion(region) || length !== wantedReplicas) return `${name} has ${length} peers`;
       for (const { storeId, role } of region.peers) {
         if (role !== "voter") return `${name} has a ${role}`;
         if (!mayHold(storeId)) return `${name} has a voter on store ${storeId}`;

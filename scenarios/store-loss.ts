@@ -84,7 +84,8 @@ class LossRun {
     this.#over = true;
     await Promise.all(users);
     await this.#judge();
-    this.#world.story(`${added} replicas added; ${this.#users.map(({ done, failed }) => `${done}/${failed}`).join(" ")}`);
+    const served = this.#users.map(({ done, failed }) => `${done} done, ${failed} failed`);
+    this.#world.story(`${added} replicas added; ${served.join("; ")}`);
     this.#stage.closing = true;
     for (const seat of [this.#coordinator, ...this.#stores, this.#clients]) seat.stop();
     await Promise.all(running);

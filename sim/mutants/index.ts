@@ -24,6 +24,7 @@ import { netMutants } from "./net.ts";
 import { netStreamMutants } from "./net-streams.ts";
 import { readCacheMutants } from "./read-caches.ts";
 import { originalMutants } from "./originals.ts";
+import { plannerMutants } from "./planner.ts";
 import { pressureMutants } from "./pressure.ts";
 import { rangeDeleteMutants } from "./range-deletes.ts";
 import { readMutants } from "./reads.ts";
@@ -89,6 +90,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "the Coordinator over the network", mutants: coordinatorServiceMutants },
   { topic: "a Coordinator of three", mutants: coordinatorGroupMutants },
   { topic: "a store that becomes three", mutants: migrateExpandMutants },
+  { topic: "replicas that come and go by plan", mutants: plannerMutants },
   { topic: "determinism", mutants: ambientMutants },
 ];
 

@@ -45,7 +45,9 @@ export const regionMistakes: readonly ClassicMistake[] = [
   {
     id: 49,
     what: "Ids of peers are used once, and what is meant for an earlier peer is dropped.",
-    planted: ["store-dead-rise", "store-predecessors-are-heard", "store-dead-peers-write"],
+    planted: [
+      "store-dead-rise", "store-predecessors-are-heard", "store-dead-peers-write", "reserved-peer-without-a-plan",
+    ],
   },
   {
     id: 50,
@@ -113,6 +115,7 @@ export const regionMistakes: readonly ClassicMistake[] = [
     what: "A new replica begins as a learner.",
     planted: ["expand-adds-a-voter"],
     note: "The leader's store refuses it too, whoever asks.",
+    planted: ["planner-voter-first", "planner-promotes-the-empty"],
   },
   {
     id: 62,
