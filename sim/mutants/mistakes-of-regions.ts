@@ -113,9 +113,8 @@ export const regionMistakes: readonly ClassicMistake[] = [
   {
     id: 61,
     what: "A new replica begins as a learner.",
-    planted: ["expand-adds-a-voter"],
+    planted: ["expand-adds-a-voter", "planner-voter-first", "planner-promotes-the-empty"],
     note: "The leader's store refuses it too, whoever asks.",
-    planted: ["planner-voter-first", "planner-promotes-the-empty"],
   },
   {
     id: 62,
