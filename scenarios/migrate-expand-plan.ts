@@ -35,6 +35,8 @@ export interface OperatorLife {
 /** What one seed's migration is like, and what is done to it. */
 export interface ExpandPlan extends DeedPlan {
   readonly topology: Topology;
+  /** The first store's directory was filled through the embedded library, and made a seed. */
+  readonly seeded: boolean;
   readonly keys: number;
   readonly writes: number;
   /** Nothing ends or fails but what is asked for. */
@@ -74,17 +76,21 @@ export function drawExpandPlan(world: World): ExpandPlan {
   const { electionMs } = stores;
   const quiet = world.options.faultFree || dice.chance(1, 6);
   const kind = (): CrashKind => dice.pick(["process", "power"]);
-  const topology = drawTopology(dice);
+  const seeded = dice.chance(1, 2);
+  const topology = seeded ? { ...drawTopology(dice), regions: [] } : drawTopology(dice);
   const rots = !quiet && dice.chance(1, 4);
-  const lives = quiet ? [] : Array.from({ length: dice.between(0, 3) }, () => drawLife(dice));
+  const taken = dice.chance(1, 5);
+  const any = Array.from({ length: dice.between(0, 3) }, () => drawLife(dice));
+  const lives = quiet ? [] : taken ? drawTakenBack(dice) : any;
   return {
     topology,
+    seeded,
     quiet,
-    regions: topology.regions.length,
+    regions: seeded ? 1 : topology.regions.length,
     keys: dice.between(1, 60),
     writes: dice.pick([0, 20, 100]),
     // Of a learner that rots, the process that comes next has to find out.
-    lives: rots ? [{ does: "expand", crashAtCall: 0, crashAt: expandAfterVerify, kind: kind() }] : lives,
+    lives: rots ? [endsAt("expand", expandAfterVerify, kind())] : lives,
     storeCrashes: quiet || rots ? [] : Array.from({ length: dice.between(0, 2) }, () => {
       return { storeId: dice.between(1, 3), call: dice.skewed(1, 2_000), kind: kind() };
     }),
@@ -112,6 +118,17 @@ function drawLife(dice: Dice): OperatorLife {
     crashAt: atCall ? null : dice.pick(does === "abort" ? abortPoints : expandPoints),
     kind: dice.pick(["process", "power"]),
   };
+}
+
+function endsAt(does: OperatorLife["does"], crashAt: Failpoint, kind: CrashKind): OperatorLife {
+  return { does, crashAtCall: 0, crashAt, kind };
+}
+
+/** Learners come, and are taken back by a process that ends between the journal and the region. */
+function drawTakenBack(dice: Dice): OperatorLife[] {
+  const kind = dice.pick<CrashKind>(["process", "power"]);
+  const came = dice.pick([expandAfterAdd, expandAfterVerify]);
+  return [endsAt("expand", came, kind), endsAt("abort", dice.pick(abortPoints), kind)];
 }
 
 /** One store has everything, two are empty. */

@@ -1,11 +1,13 @@
 import { columnFamily } from "../core/bytes/record.ts";
 import { VersionedBatch } from "../core/engine/versioned-batch.ts";
+import { openDb } from "../core/engine/db.ts";
 import { NokvError } from "../core/errors.ts";
 import { type CoordinatorNode, openCoordinatorNode } from "../node/coordinator-node.ts";
 import { ClusterAdmin } from "../node/migrate/cluster-admin.ts";
 import { contentOfRegion, differing } from "../node/migrate/content-check.ts";
 import { expand, type ExpandWorld } from "../node/migrate/expand.ts";
 import { ExpandJournal } from "../node/migrate/expand-journal.ts";
+import { initSeed } from "../node/migrate/init.ts";
 import { abortExpansion } from "../node/migrate/members.ts";
 import { openStoreNode, type StoreNode } from "../node/store-node.ts";
 import type { Machine } from "../sim/machine.ts";
@@ -65,6 +67,7 @@ class MigrateExpandRun {
     const world = this.#world;
     const seats = [this.#coordinator, ...this.#stores];
     Object.assign(world.network.faults, this.#plan.links);
+    if (this.#plan.seeded) await this.#seed();
     const running = Promise.all(seats.map((seat) => seat.keepRunning()));
     await this.#until("the seed serves, and the others have joined", () => {
       return Promise.resolve(this.#stores.every(({ node }) => node !== null && node.waitingFor().length === 0));
@@ -84,6 +87,21 @@ class MigrateExpandRun {
     for (const seat of seats) seat.stop();
     await running;
     world.story(`${this.#lives} processes of the operator, ${this.#writer.acknowledged} writes acknowledged`);
+  }
+
+  /** As an application fills a directory, and its operator makes it a store's: before anything fails. */
+  async #seed(): Promise<void> {
+    const [seat] = this.#stores;
+    const { engine, topology } = this.#plan;
+    const outcome = await seat?.machine.run(async (env) => {
+      const db = await openDb(env, "/data", { ...engine, durability: "sync" });
+      for (const key of this.#writer.given()) await db.set(key, "value-1");
+      await db.close();
+      const order = { directory: "/data", storeId: 1, regions: 1, checkpoint: null, engine };
+      await initSeed(env, { ...order, clusterId: topology.clusterId }, { step: () => {}, progress: () => {} });
+    });
+    if (outcome?.kind === "failed") throw outcome.error;
+    seat?.machine.crash("process");
   }
 
   /** The operator's processes, one after the other, while the world is hostile. */
