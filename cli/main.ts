@@ -10,6 +10,7 @@ const commands: readonly CommandEntry[] = [
   { name: "serve", summary: "run a store of a cluster", load: loadServe },
   { name: "playground", summary: "run a whole cluster on this machine", load: loadPlayground },
   { name: "regions", summary: "the regions of a cluster, or of a stopped store", load: loadRegions },
+  { name: "stores", summary: "the stores of a cluster; which of them is to leave", load: loadStores },
   { name: "config", summary: "what a topology file says, for scripts", load: loadConfig },
   { name: "migrate", summary: "make a directory the seed of a cluster, and grow it", load: loadMigrate },
   { name: "stats", summary: "what a stopped database holds, or what a running process counts", load: loadStats },
@@ -44,6 +45,11 @@ async function loadPlayground(): Promise<Command> {
 async function loadRegions(): Promise<Command> {
   const { regionsCommand } = await import("./commands/regions.ts");
   return regionsCommand;
+}
+
+async function loadStores(): Promise<Command> {
+  const { storesCommand } = await import("./commands/stores.ts");
+  return storesCommand;
 }
 
 async function loadConfig(): Promise<Command> {

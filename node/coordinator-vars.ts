@@ -1,4 +1,5 @@
 import type { Coordinator } from "../coordinator/coordinator.ts";
+import { describeOperator } from "../coordinator/operator.ts";
 import type { RootJournal } from "../coordinator/journal.ts";
 import { RaftJournal } from "../coordinator/raft-journal.ts";
 import { memberIdOf } from "../coordinator/service/methods.ts";
@@ -11,22 +12,37 @@ export function coordinatorVars(coordinator: Coordinator, journal: RootJournal, 
   const { state } = coordinator;
   const { token, status } = journal;
   const { peerChanges, rangeChanges } = coordinator.transitions();
-  const stores = coordinator.stores().map(({ storeId, address, liveness, heartbeat }) => ({
+  const stores = coordinator.stores().map(({ storeId, address, liveness, membership, heartbeat }) => ({
     store_id: storeId,
     address,
     liveness,
+    membership,
     up: liveness === "up",
     regions: heartbeat?.regionCount ?? 0,
     leaders: heartbeat?.leaderCount ?? 0,
     capacity_bytes: heartbeat?.capacityBytes ?? 0,
     available_bytes: heartbeat?.availableBytes ?? 0,
   }));
+  const { planned, replicas } = coordinator.operations;
+  const alive = new Set(stores.filter(({ up }) => up).map(({ store_id: storeId }) => storeId));
+  const short = state.regions.filter(({ peers }) => {
+    const voters = peers.filter(({ role }) => role !== "learner");
+    const live = voters.filter(({ storeId }) => alive.has(storeId)).length;
+    return live < (replicas > 0 ? replicas : voters.length);
+  });
   return {
     role: "coordinator",
     coordinator: {
       regions: state.regions.length,
       cluster_epoch: state.clusterEpoch,
       membership_epoch: state.membershipEpoch,
+      planner: {
+        replicas,
+        regions_under_replicated: short.length,
+        peer_changes_pending: peerChanges.length,
+        operators_planned: planned.length,
+        operators: planned.map((operator) => ({ region: operator.regionId, text: describeOperator(operator) })),
+      },
       transitions_pending: peerChanges.length + rangeChanges.length,
       allocator: { id_window_high: state.idFence, tso_window_high: state.tsoFence },
       root: {

@@ -64,7 +64,7 @@ test("a store that lost its directory is refused; the others go on", async () =>
     await cluster.until("it is told", () => cluster.fatal.length > 0);
     expect(cluster.fatal.map(({ code, message }) => `${code}: ${message}`)).toEqual([
       "NOKV_FOREIGN_DIRECTORY: store 2 has joined before, and its directory is empty: what it promised is lost; " +
-        "bring the directory back, or give the store a new id",
+        'bring the directory back, or run "nokv stores decommission 2" and start the store under a new id',
     ]);
     expect(cluster.store(2).node.store.regions()).toEqual([]);
     await cluster.store(2).stop();

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { type CoordinatorOptions, coordinatorDefaults } from "../../coordinator/coordinator.ts";
 import { ownerText } from "../../host/owner-text.ts";
 import { openCoordinatorNode } from "../../node/coordinator-node.ts";
 import type { CoordinatorPlace, Topology } from "../../node/topology.ts";
@@ -21,6 +22,8 @@ ${topologyUsage}  --id N                   which member of the file's group it i
   --addr HOST:PORT         where to listen (default: the file's, or 127.0.0.1:2379); port 0 takes a free one
   --metrics-addr HOST:PORT where to answer /healthz, /readyz, /debug/vars and /metrics
   --cluster-id NAME        without a file: what the cluster is called (default nokv)
+  --replicas N             of a new cluster: what each region is to have (default: what the file's regions have)
+  --store-down-after TIME  a store that is silent for so long loses its replicas to others (default 30m)
   --with-stdin             end when stdin does, for supervisors
 ${failpointUsage}
 Exit codes: 0 shut down, 2 usage, 65 corrupt or foreign data, 66 no such directory, 69 address in use,
@@ -36,6 +39,8 @@ const options: OptionTable = {
   addr: "value",
   "metrics-addr": "value",
   "cluster-id": "value",
+  replicas: "value",
+  "store-down-after": "value",
   "with-stdin": "flag",
   ...failpointOptions,
 };
@@ -55,6 +60,8 @@ async function coordinator(given: Options, context: Context): Promise<ExitCode> 
   const listen = given.address("addr") ?? place?.listen ?? defaultAddress;
   const diagnostics = given.address("metrics-addr") ?? place?.metrics ?? null;
   const clusterId = given.text("cluster-id") ?? topology?.clusterId ?? "nokv";
+  const replicas = given.integer("replicas", 0, 15) ?? replicasOf(topology);
+  const downAfterMs = given.durationMs("store-down-after") ?? coordinatorDefaults.liveness.downAfterMs;
   const asked = given.text("workdir");
   // What a file names may be several directories deep; what is typed may be mistyped.
   if (asked === null && place !== null) mkdirSync(dirname(place.workDir), { recursive: true });
@@ -70,6 +77,8 @@ async function coordinator(given: Options, context: Context): Promise<ExitCode> 
         listen,
         clusterId,
         firstRegions: topology?.regions.map(({ region }) => region) ?? [],
+        replicas,
+        coordinator: withDownAfter(downAfterMs),
         owner: ownerText(),
         diagnostics,
         group: place === null || place.memberId === 0 ? null : { memberId: place.memberId, members },
@@ -94,4 +103,21 @@ function placeOf({ coordinators }: Topology, id: number | null): CoordinatorPlac
   const place = coordinators.find(({ memberId }) => memberId === id);
   if (place !== undefined) return place;
   throw new CommandError(exitCode.usage, `--id ${id}: the file's members are ${ids}`);
+}
+
+/** As many as the regions of the first day have; 0 where they differ, or there are none: then nobody knows. */
+function replicasOf(topology: Topology | null): number {
+  const counts = new Set(topology?.regions.map(({ region }) => region.peers.length));
+  const [count = 0] = counts;
+  return counts.size === 1 && count > 1 ? count : 0;
+}
+
+/** A store that is given up soon is also called silent soon, and its peers are believed sooner. */
+function withDownAfter(downAfterMs: number): CoordinatorOptions {
+  const { liveness, scheduler } = coordinatorDefaults;
+  return {
+    ...coordinatorDefaults,
+    liveness: { disconnectedAfterMs: Math.min(liveness.disconnectedAfterMs, downAfterMs), downAfterMs },
+    scheduler: { ...scheduler, silentMs: Math.min(scheduler.silentMs, downAfterMs) },
+  };
 }

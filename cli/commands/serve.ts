@@ -19,7 +19,7 @@ Runs one store of a cluster: its replicas of regions, and the transactions of th
 empty directory begins the regions that the topology gives it, once the Coordinator has said that this store was never
 there before. SIGINT, SIGTERM and SIGHUP shut it down cleanly; a second one ends it at once.
 
-${topologyUsage}  --store-id N             which of its stores this is
+${topologyUsage}  --store-id N             which of its stores this is; one that joins later needs --addr and --workdir
   --workdir DIR            where its data lives (default: the file's)
   --addr HOST:PORT         where to listen (default: the file's)
   --metrics-addr HOST:PORT a page that shows the cluster; /healthz, /readyz, /debug/vars, /metrics
@@ -53,7 +53,7 @@ async function serve(given: Options, context: Context): Promise<ExitCode> {
   if (topology === null) {
     throw new UsageError("--config: name the cluster's topology", "raft_config.example.json is one");
   }
-  const place = placeOf(topology, given.integer("store-id", 1, Number.MAX_SAFE_INTEGER));
+  const place = placeOf(topology, given);
   const { storeId } = place;
   const listen = given.address("addr") ?? place.listen;
   const diagnostics = given.address("metrics-addr") ?? place.metrics;
@@ -81,10 +81,16 @@ async function serve(given: Options, context: Context): Promise<ExitCode> {
   });
 }
 
-function placeOf(topology: Topology, storeId: number | null): StorePlace {
+/** A store that joins later need not be in the file: the others learn its address from the Coordinator. */
+function placeOf(topology: Topology, given: Options): StorePlace {
+  const storeId = given.integer("store-id", 1, Number.MAX_SAFE_INTEGER);
   const known = topology.stores.map((store) => store.storeId).join(", ");
   const place = topology.stores.find((store) => store.storeId === storeId);
   if (place !== undefined) return place;
   if (storeId === null) throw new UsageError("--store-id: say which store this is", `the file has ${known}`);
-  throw new UsageError(`--store-id: the file has no store ${storeId}`, `it has ${known}`);
+  const address = given.address("addr");
+  const workDir = given.text("workdir");
+  if (address !== null && workDir !== null) return { storeId, address, listen: address, workDir, metrics: null };
+  const remedy = `it has ${known}; a store that joins later names its --addr and --workdir`;
+  throw new UsageError(`--store-id: the file has no store ${storeId}`, remedy);
 }

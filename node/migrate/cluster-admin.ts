@@ -2,6 +2,8 @@ import { type Layout, decode, encode } from "../../core/bytes/layout.ts";
 import type { Env } from "../../core/env/env.ts";
 import { CoordinatorError } from "../../coordinator/coordinator-error.ts";
 import { type Answer, CoordinatorClient } from "../../coordinator/service/client.ts";
+import type { Published } from "../../coordinator/coordinator.ts";
+import type { RootEvent } from "../../coordinator/root-event.ts";
 import type { RouteAnswer } from "../../coordinator/route.ts";
 import type { StoreStatus } from "../../coordinator/store-view.ts";
 import type { NetOptions } from "../../net/rpc/options.ts";
@@ -85,6 +87,10 @@ export class ClusterAdmin {
 
   stores(): Promise<ToldByCoordinator<readonly StoreStatus[]>> {
     return this.#told((done) => this.#coordinator.stores(done));
+  }
+
+  publish(event: RootEvent): Promise<ToldByCoordinator<Published>> {
+    return this.#told((done) => this.#coordinator.publish(event, 0, done));
   }
 
   route(key: Uint8Array): Promise<ToldByCoordinator<RouteAnswer>> {
