@@ -153,6 +153,18 @@ export const initAfterCheck: Failpoint = { name: "node/migrate/init-after-check"
 /** The manifest says seeded, MODE says preparing. */
 export const initAfterSeededGate: Failpoint = { name: "node/migrate/init-after-seeded-gate", allows: ["crash"] };
 
+/** A region is frozen in the engine, durably or not; nobody was told. */
+export const mergeAfterFreeze: Failpoint = { name: "raft/store/merge-after-freeze", allows: ["crash"] };
+
+/** All replicas of a source are frozen for ever, its target was not asked. */
+export const mergeBeforeCommit: Failpoint = { name: "raft/store/merge-before-commit", allows: ["crash"] };
+
+/** The target has its source's range in the engine; the source's replica and its log are still there. */
+export const mergeAfterCommit: Failpoint = { name: "raft/store/merge-after-commit", allows: ["crash"] };
+
+/** The freeze is taken back in the engine, nobody was told. */
+export const mergeAfterRollback: Failpoint = { name: "raft/store/merge-after-rollback", allows: ["crash"] };
+
 export const failpoints: readonly Failpoint[] = [
   walBeforeSync,
   walAfterSync,
@@ -169,6 +181,10 @@ export const failpoints: readonly Failpoint[] = [
   snapshotAfterReplace,
   snapshotAfterDone,
   tombstoneBeforeLog,
+  mergeAfterFreeze,
+  mergeBeforeCommit,
+  mergeAfterCommit,
+  mergeAfterRollback,
   splitAfterApply,
   splitAfterLog,
   splitBeforePublish,

@@ -186,6 +186,8 @@ function drawStoreOptions(dice: Dice, tickUs: number, raft: RaftLimits): StoreOp
     logEntriesMax: logKeepEntries + dice.pick([1, 10, 1_000]),
     transferTicks: 2 * raft.electionTicks,
     earlyMessagesMax: 64,
+    mergeAskTicks: 2,
+    mergePatienceTicks: 5 * raft.electionTicks,
   };
 }
 

@@ -127,6 +127,9 @@ export class ToyMachine implements RegionMachine {
     for (const { id } of children) this.#tally(id, 0, batch);
   }
 
+  /** What is counted is what this machine has applied: a source's entries are not. */
+  merge(): void {}
+
   apply(entries: readonly CommittedEntry[], batch: VersionedBatch, hash: HistoryHash): void {
     const { store, witness } = this.#parts;
     const region = this.#host.region.id;

@@ -1,8 +1,16 @@
 import { type Layout, blob, decode, encode, list, struct, u53 } from "../../core/bytes/layout.ts";
 import { compareKeys } from "../../core/bytes/record.ts";
-import { epochAfterBump, epochAfterSplit, epochAllows } from "../epoch.ts";
+import { epochAfterSplit, epochAllows } from "../epoch.ts";
 import { type RegionMeta, isBeforeEnd, regionProblem } from "../region.ts";
 import { type AdminEntry, envelopeKind } from "./entry-envelope.ts";
+import { bumpedBy, frozenBy, mergedBy, thawedBy } from "./merge-rules.ts";
+import {
+  type CommitMerge,
+  type MergeState,
+  commitMergeLayout,
+  prepareMergeLayout,
+  rollbackMergeLayout,
+} from "./merge-state.ts";
 
 /** A child of a split: where it begins, and who it and its peers are, one for each of the parent's, in their order. */
 export interface SplitItem {
@@ -30,6 +38,10 @@ export interface AdminEffect {
   readonly region: RegionMeta;
   /** Of a split, in the order of their keys. */
   readonly children: readonly RegionMeta[];
+  /** Of a freeze: whom the region is to be merged into. */
+  readonly target: RegionMeta | null;
+  /** Of the end of a merge: what the region takes. */
+  readonly taken: CommitMerge | null;
 }
 
 export function splitEntry(region: RegionMeta, items: readonly SplitItem[]): AdminEntry {
@@ -40,20 +52,75 @@ export function bumpVersionEntry(region: RegionMeta): AdminEntry {
   return { kind: envelopeKind.bumpVersion, epoch: region.epoch, payload: new Uint8Array(0) };
 }
 
-/** The region is what it is where the entry is applied; whatever the proposer believed is only compared with it. */
-export function effectOf(entry: AdminEntry, region: RegionMeta): AdminEffect {
+/** Of a source: the region stops, until it is merged or the freeze is taken back. */
+export function prepareMergeEntry(region: RegionMeta, target: RegionMeta): AdminEntry {
+  return { kind: envelopeKind.prepareMerge, epoch: region.epoch, payload: encode(prepareMergeLayout, { target }) };
+}
+
+/** Of a target: it takes the source, which is frozen everywhere. */
+export function commitMergeEntry(region: RegionMeta, commit: CommitMerge): AdminEntry {
+  return { kind: envelopeKind.commitMerge, epoch: region.epoch, payload: encode(commitMergeLayout, commit) };
+}
+
+export function rollbackMergeEntry(region: RegionMeta, freezeIndex: number): AdminEntry {
+  const payload = encode(rollbackMergeLayout, { freezeIndex });
+  return { kind: envelopeKind.rollbackMerge, epoch: region.epoch, payload };
+}
+
+/**
+ * The region is what it is where the entry is applied, and `merge` whether it is frozen; whatever the proposer believed
+ * is only compared with it.
+ */
+export function effectOf(entry: AdminEntry, region: RegionMeta, merge: MergeState | null): AdminEffect {
+  const isFrozen = merge !== null;
   switch (entry.kind) {
     case envelopeKind.split:
-      return effectOfSplit(entry, region);
+      return isFrozen ? refuse(entry, region, frozen) : effectOfSplit(entry, region);
     case envelopeKind.bumpVersion:
-      if (!epochAllows("bump-version", entry.epoch, region.epoch)) return refuse(entry, region, changedSince);
-      return done(entry, { ...region, epoch: epochAfterBump(region.epoch) }, []);
+      return isFrozen ? refuse(entry, region, frozen) : changed(entry, region, bumpedBy(region, entry.epoch), {});
+    case envelopeKind.prepareMerge:
+      return read(entry, region, prepareMergeLayout, (prepare) =>
+        changed(entry, region, frozenBy(region, isFrozen, entry.epoch, prepare), { target: prepare.target }),
+      );
+    case envelopeKind.commitMerge:
+      return read(entry, region, commitMergeLayout, (commit) =>
+        changed(entry, region, mergedBy(region, isFrozen, entry.epoch, commit), { taken: commit }),
+      );
+    case envelopeKind.rollbackMerge:
+      return read(entry, region, rollbackMergeLayout, (rollback) =>
+        changed(entry, region, thawedBy(region, merge, entry.epoch, rollback), {}),
+      );
     default:
       return refuse(entry, region, `commands of kind ${entry.kind} are not known here`);
   }
 }
 
 const changedSince = "the region has changed since";
+const frozen = "the region is being merged";
+const nothingElse = { children: [], target: null, taken: null };
+
+// oxlint-disable-next-line max-params
+function read<T>(
+  entry: AdminEntry,
+  region: RegionMeta,
+  layout: Layout<T>,
+  then: (command: T) => AdminEffect,
+): AdminEffect {
+  const command = decode(layout, entry.payload);
+  return typeof command === "string" ? refuse(entry, region, `it is damaged: ${command}`) : then(command.value);
+}
+
+/** `after`: the region behind the entry; a string: why it is the one before. */
+// oxlint-disable-next-line max-params
+function changed(
+  { kind }: AdminEntry,
+  region: RegionMeta,
+  after: RegionMeta | string,
+  more: Partial<AdminEffect>,
+): AdminEffect {
+  if (typeof after === "string") return { kind, refused: after, region, ...nothingElse };
+  return { kind, refused: null, region: after, ...nothingElse, ...more };
+}
 
 function effectOfSplit(entry: AdminEntry, region: RegionMeta): AdminEffect {
   if (!epochAllows("split", entry.epoch, region.epoch)) return refuse(entry, region, changedSince);
@@ -62,15 +129,11 @@ function effectOfSplit(entry: AdminEntry, region: RegionMeta): AdminEffect {
   const after = regionsAfterSplit(region, command.value.items);
   if (typeof after === "string") return refuse(entry, region, after);
   const [parent = region, ...children] = after;
-  return done(entry, parent, children);
+  return changed(entry, region, parent, { children });
 }
 
-function done({ kind }: AdminEntry, region: RegionMeta, children: readonly RegionMeta[]): AdminEffect {
-  return { kind, refused: null, region, children };
-}
-
-function refuse({ kind }: AdminEntry, region: RegionMeta, why: string): AdminEffect {
-  return { kind, refused: why, region, children: [] };
+function refuse(entry: AdminEntry, region: RegionMeta, why: string): AdminEffect {
+  return changed(entry, region, why, {});
 }
 
 /** The parent and its children; a string: why it can not be divided like that. */

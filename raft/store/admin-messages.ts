@@ -17,6 +17,7 @@ export const raftAdminMethod = {
   split: 68,
   replicaHash: 69,
   storeStatus: 73,
+  merge: 70,
   replicaProgress: 74,
 } as const;
 
@@ -25,6 +26,11 @@ export const refusedCode = 1;
 
 export interface ChangePeersRequest {
   readonly changes: readonly PeerChange[];
+}
+
+/** To the leader of the left one: into its right neighbour. Answered when it is over. */
+export interface MergeRequest {
+  readonly targetId: number;
 }
 
 export interface TransferRequest {
@@ -54,6 +60,7 @@ const peerChangeLayout: Layout<PeerChange> = struct({
 export const changePeersLayout: Layout<ChangePeersRequest> = struct({ changes: list(peerChangeLayout) });
 /** The region after the change. */
 export const changedLayout: Layout<{ readonly region: RegionMeta }> = struct({ region: regionLayout });
+export const mergeLayout: Layout<MergeRequest> = struct({ targetId: u53 });
 export const transferLayout: Layout<TransferRequest> = struct({ storeId: u53 });
 export const nothingLayout: Layout<object> = struct({});
 /** Regions from this id on, as many as fit an answer. */

@@ -6,6 +6,7 @@ import {
   type ReplicaStatus,
   changePeersLayout,
   changedLayout,
+  mergeLayout,
   nothingLayout,
   raftAdminMethod,
   refusedCode,
@@ -55,6 +56,14 @@ export function serveRaftAdmin(table: HandlerTable, store: AdminStore, splitter:
     const peer = leading(store, request);
     if (peer === null) return;
     store.admin.changePeers(peer.region.id, changes, (outcome) => {
+      if (outcome.kind === "done") request.respond(encode(changedLayout, { region: outcome.region }));
+      else request.fail(failure(outcome));
+    });
+  });
+  on(raftAdminMethod.merge, mergeLayout, ({ targetId }, request) => {
+    const peer = leading(store, request);
+    if (peer === null) return;
+    store.admin.merge(peer.region.id, targetId, (outcome) => {
       if (outcome.kind === "done") request.respond(encode(changedLayout, { region: outcome.region }));
       else request.fail(failure(outcome));
     });

@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/env/clock.ts";
 import { peerOnStore } from "../region.ts";
 import { type SplitItem, splitEntry } from "./admin-entry.ts";
+import { MergeRequests } from "./merge-requests.ts";
 import type { PeerChange } from "./peer-change.ts";
 import type { Peer } from "./peer.ts";
 import type { ChangeDone } from "./requests.ts";
@@ -23,12 +24,14 @@ export class RaftAdmin {
   readonly #clock: Clock;
   readonly #options: StoreOptions;
   readonly #find: (regionId: number) => Peer | null;
+  readonly #merges: MergeRequests;
   #handovers: Handover[] = [];
 
   constructor(clock: Clock, options: StoreOptions, find: (regionId: number) => Peer | null) {
     this.#clock = clock;
     this.#options = options;
     this.#find = find;
+    this.#merges = new MergeRequests(options, find);
   }
 
   /**
@@ -54,6 +57,14 @@ export class RaftAdmin {
     peer.intake.command(splitEntry(peer.region, items), done);
   }
 
+  /** Merges a region into its right neighbour. `done` tells of that one with the range of both, or why not. */
+  merge(regionId: number, targetId: number, done: ChangeDone): void {
+    const peer = this.#find(regionId);
+    const leads = peer !== null && peer.leadingTerm > 0;
+    const reason = leads ? this.#merges.begin(peer, targetId, done) : "this store does not lead the region";
+    if (reason !== null) this.#clock.soon(() => done({ kind: "refused", reason }));
+  }
+
   transferLeader(regionId: number, storeId: number, done: (outcome: TransferOutcome) => void): void {
     const peer = this.#find(regionId);
     const refused = (reason: string): void => this.#clock.soon(() => done({ kind: "refused", reason }));
@@ -72,6 +83,7 @@ export class RaftAdmin {
   }
 
   tick(): void {
+    this.#merges.tick();
     if (this.#handovers.length === 0) return;
     const waiting: Handover[] = [];
     for (const handover of this.#handovers) if (!this.#settled(handover)) waiting.push(handover);
@@ -79,6 +91,7 @@ export class RaftAdmin {
   }
 
   close(): void {
+    this.#merges.close();
     const handovers = this.#handovers;
     this.#handovers = [];
     for (const { done } of handovers) done({ kind: "unknown", reason: "the store was closed" });

@@ -8,8 +8,11 @@ import { type Entry, type LogIndex, type Term, entryBytes } from "../entry.ts";
 import { type RegionMeta, peerById, peerOnStore, regionLayout } from "../region.ts";
 import { type AdminEffect, effectOf } from "./admin-entry.ts";
 import { adminOf, dataOf, isAdmin, versionOfData } from "./entry-envelope.ts";
+import type { Leaving } from "./graveyard.ts";
 import { HistoryHash } from "./history-hash.ts";
-import { type ApplyState, putApplyState, putRegionState } from "./local-records.ts";
+import { type ApplyState, putApplyState, putMergeState, putRegionState } from "./local-records.ts";
+import { clearMachineState } from "./machine-state.ts";
+import { type CommitMerge, type MergeState, mergeStateLayout } from "./merge-state.ts";
 import { regionAfterPeers } from "./peer-change.ts";
 import type { CommittedEntry, RegionMachine } from "./region-machine.ts";
 import { bootstrapIndex, bootstrapTerm } from "./tombstone.ts";
@@ -24,7 +27,11 @@ export interface ApplierOwner {
   readonly peerId: number;
   readonly storeId: number;
   readonly region: RegionMeta;
+  /** Not null: the region is frozen. */
+  readonly merge: MergeState | null;
   readonly machine: RegionMachine;
+  /** The source of a merge on this store, frozen as `commit` says. */
+  sourceHere(commit: CommitMerge): Leaving;
   /** Which of the children of a split begin here; the others were here before, and are not any more. */
   childrenHere(children: readonly RegionMeta[]): readonly RegionMeta[];
   /** What this peer proposed at that place; 0: it was another. */
@@ -51,6 +58,10 @@ export interface AdminRun {
   readonly effect: AdminEffect;
   /** Those of its children that begin on this store: their records are in the batch. */
   readonly born: readonly Birth[];
+  /** Behind the entry. */
+  readonly merge: MergeState | null;
+  /** What the region took, whose records are its own now; its tombstone is in the batch. */
+  readonly taken: Leaving | null;
 }
 
 /** A child of a split, on this store. */
@@ -176,15 +187,16 @@ export class Applier {
     const proposal = this.#owner.proposalAt(index, term);
     const version = entry.kind === "normal" ? versionOfData(data) : -1;
     if (version < 0) return;
-    const stale = version !== this.#owner.region.epoch.version;
+    const { region, merge } = this.#owner;
+    const stale = version !== region.epoch.version || merge !== null;
     committed.push({ index, term, data: dataOf(data), proposal, stale });
   }
 
   #prepareConf(entry: Entry, batch: VersionedBatch, hash: HistoryHash): Prepared {
-    const { region, peerId } = this.#owner;
+    const { region, peerId, merge } = this.#owner;
     this.#owner.proposalAt(entry.index, entry.term);
-    const change = decodeConfChange(entry.data);
-    const after = change === null ? "it is damaged" : regionAfterPeers(region, change);
+    const change = merge === null ? decodeConfChange(entry.data) : null;
+    const after = change === null ? "it is damaged, or the region is frozen" : regionAfterPeers(region, change);
     hash.number(entry.index);
     if (typeof after === "string") return this.#seal(entry, batch, hash, alone(region, null));
     hash.bytes(encode(regionLayout, after));
@@ -197,16 +209,36 @@ export class Applier {
   #prepareAdmin(entry: Entry, batch: VersionedBatch, hash: HistoryHash): Prepared {
     const owner = this.#owner;
     owner.proposalAt(entry.index, entry.term);
-    const effect = effectOf(adminOf(entry.data), owner.region);
+    const effect = effectOf(adminOf(entry.data), owner.region, owner.merge);
     hash.number(entry.index);
-    const here = owner.childrenHere(effect.children);
-    if (effect.refused === null) {
-      for (const region of [effect.region, ...effect.children]) hash.bytes(encode(regionLayout, region));
-      putRegionState(batch, this.#store, { state: "normal", peerId: owner.peerId, region: effect.region });
-      if (here.length > 0) owner.machine.split(here, batch);
+    if (effect.refused !== null) {
+      const nothing = { effect, born: [], merge: owner.merge, taken: null };
+      return this.#seal(entry, batch, hash, alone(null, nothing));
     }
+    const here = owner.childrenHere(effect.children);
+    const { region, target } = effect;
+    for (const after of [region, ...effect.children]) hash.bytes(encode(regionLayout, after));
+    const taken = effect.taken === null ? null : this.#takeSource(effect.taken, batch, hash);
+    const { high, low } = hash;
+    const merge = target === null ? null : { target, freezeIndex: entry.index, high, low };
+    const state = merge === null ? "normal" : "merging";
+    putRegionState(batch, this.#store, { state, peerId: owner.peerId, region });
+    if (merge !== owner.merge) putMergeState(batch, this.#store, region.id, merge);
+    if (here.length > 0) owner.machine.split(here, batch);
     const born = here.map((child) => this.#putChild(child, batch, hash));
-    return this.#seal(entry, batch, hash, alone(null, { effect, born }));
+    return this.#seal(entry, batch, hash, alone(null, { effect, born, merge, taken }));
+  }
+
+  /** In one batch with the range that now covers it: its replica here ends, and its records stay. */
+  #takeSource(commit: CommitMerge, batch: VersionedBatch, hash: HistoryHash): Leaving {
+    const source = this.#owner.sourceHere(commit);
+    const { own, peerId } = source;
+    hash.bytes(encode(mergeStateLayout, { ...commit, target: own }));
+    this.#owner.machine.merge(own, batch);
+    putRegionState(batch, this.#store, { state: "tombstone", peerId, region: own });
+    putMergeState(batch, this.#store, own.id, null);
+    clearMachineState(batch, this.#store, own.id);
+    return source;
   }
 
   /** It begins where every region begins, with a history of its own. */

@@ -2,8 +2,15 @@
 import { readU32 } from "../../core/bytes/byte-reader.ts";
 import type { RegionEpoch } from "../epoch.ts";
 
-/** What an entry is for; 3 to 5 are those of merges. Numbers are for ever. */
-export const envelopeKind = { data: 1, split: 2, bumpVersion: 6 } as const;
+/** What an entry is for. Numbers are for ever. */
+export const envelopeKind = {
+  data: 1,
+  split: 2,
+  prepareMerge: 3,
+  commitMerge: 4,
+  rollbackMerge: 5,
+  bumpVersion: 6,
+} as const;
 
 /** Of commands to the region itself: behind data, and up to this one. */
 const adminKindMax = 6;

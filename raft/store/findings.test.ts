@@ -173,6 +173,12 @@ class Order implements ApplierOwner {
     },
   } as unknown as RegionMachine;
 
+  readonly merge = null;
+
+  sourceHere(): never {
+    throw new Error("nothing is merged here");
+  }
+
   childrenHere(): readonly RegionMeta[] {
     return [];
   }

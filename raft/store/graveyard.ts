@@ -81,14 +81,21 @@ export class Graveyard {
 
   /** The same, where the batch that says so is in the engine already. */
   buried(leaving: Leaving, region: RegionMeta, ticket: number): void {
-    const { engine, fail, stopped } = this.#parts;
     this.#note(leaving, region);
     this.#burials.set(region.id, leaving.own);
-    engine.whenDurable(ticket, (error) => {
-      if (error === null) this.#parts.failpoints.hit(tombstoneBeforeLog);
-      if (error !== null) fail(error);
-      else if (!stopped()) this.destroyLog(region.id);
-    });
+    this.#whenDurable(region.id, ticket);
+  }
+
+  /** Another region took its records; the batch that says so is in the engine. */
+  taken(leaving: Leaving, ticket: number): void {
+    this.hold(leaving);
+    this.#whenDurable(leaving.own.id, ticket);
+  }
+
+  /** It is gone, its records are another region's or are about to be, and its log is still there. */
+  hold(leaving: Leaving): void {
+    this.#note(leaving, leaving.own);
+    this.#burials.set(leaving.own.id, null);
   }
 
   destroyLog(regionId: number): void {
@@ -124,6 +131,15 @@ export class Graveyard {
     if (this.#burials.has(region.id)) return;
     this.#burials.set(region.id, region);
     this.#clear(region);
+  }
+
+  #whenDurable(regionId: number, ticket: number): void {
+    const { engine, fail, stopped } = this.#parts;
+    engine.whenDurable(ticket, (error) => {
+      if (error === null) this.#parts.failpoints.hit(tombstoneBeforeLog);
+      if (error !== null) fail(error);
+      else if (!stopped()) this.destroyLog(regionId);
+    });
   }
 
   #clear(region: RegionMeta): void {

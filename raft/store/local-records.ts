@@ -5,12 +5,13 @@ import type { VersionedStore } from "../../core/engine/versioned-store.ts";
 import { NokvError } from "../../core/errors.ts";
 import type { LogIndex, PeerId, Term } from "../entry.ts";
 import { type RegionMeta, regionLayout } from "../region.ts";
+import { type MergeState, mergeStateLayout } from "./merge-state.ts";
 
 /**
  * normal: the peer is there. tombstone: it was, and none of this id or a smaller one comes back; `region` is the one
- * that it was removed from.
+ * that it was removed from, or that another region took. merging: it is there, and its region is frozen (`MergeState`).
  */
-export const peerStates = ["normal", "tombstone"] as const;
+export const peerStates = ["normal", "tombstone", "merging"] as const;
 export type PeerState = (typeof peerStates)[number];
 
 /** What a store holds of a region: in the same batch as the data that it describes (R4). */
@@ -39,6 +40,7 @@ export const applyStateLayout: Layout<ApplyState> = struct({ index: u53, term: u
 /** First byte of a key of family `local`; behind it the region's id, big-endian. Never reused. */
 const regionPrefix = 0x72;
 const applyPrefix = 0x61;
+const mergePrefix = 0x66;
 const scanMax = 1024;
 
 function keyOf(prefix: number, regionId: number): Uint8Array {
@@ -63,6 +65,23 @@ export function putRegionState(batch: VersionedBatch, store: VersionedStore, sta
 // oxlint-disable-next-line max-params
 export function putApplyState(batch: VersionedBatch, store: VersionedStore, id: number, state: ApplyState): void {
   batch.set(columnFamily.local, keyOf(applyPrefix, id), store.nextVersion(), encode(applyStateLayout, state));
+}
+
+/** Null: its region is not frozen any more. */
+// oxlint-disable-next-line max-params
+export function putMergeState(
+  batch: VersionedBatch,
+  store: VersionedStore,
+  regionId: number,
+  merge: MergeState | null,
+): void {
+  const key = keyOf(mergePrefix, regionId);
+  if (merge === null) batch.delete(columnFamily.local, key, store.nextVersion());
+  else batch.set(columnFamily.local, key, store.nextVersion(), encode(mergeStateLayout, merge));
+}
+
+export function readMergeStates(store: VersionedStore): Map<number, MergeState> {
+  return readAll(store, mergePrefix, mergeStateLayout);
 }
 
 export function readRegionStates(store: VersionedStore): Map<number, RegionLocalState> {

@@ -40,6 +40,8 @@ export class LogKeeper {
     const group = this.#context.log.group(this.#peer.regionId);
     const newest = this.#newest;
     if (group === null || newest === null || this.#cutting || this.#peer.installing !== null) return;
+    // A frozen region sends no snapshots: who is behind needs the log.
+    if (this.#peer.merge !== null) return;
     const { logKeepEntries } = this.#context.options;
     // Not for every entry: a cut is worth a sync of the engine.
     if (newest.index - group.start.index <= logKeepEntries + Math.max(1, logKeepEntries >> 1)) return;

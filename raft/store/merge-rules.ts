@@ -1,6 +1,7 @@
 import { compareKeys } from "../../core/bytes/record.ts";
 import {
   type RegionEpoch,
+  epochAfterBump,
   epochAfterCommitMerge,
   epochAfterPrepareMerge,
   epochAfterRollbackMerge,
@@ -79,8 +80,8 @@ export function thawedBy(
 
 /** The region behind an entry that does nothing but move its version. */
 export function bumpedBy(region: RegionMeta, asked: RegionEpoch): RegionMeta | string {
-  if (!epochAllows("split", asked, region.epoch)) return "the region has changed since";
-  return { ...region, epoch: { version: region.epoch.version + 1, confVer: region.epoch.confVer } };
+  if (!epochAllows("bump-version", asked, region.epoch)) return "the region has changed since";
+  return { ...region, epoch: epochAfterBump(region.epoch) };
 }
 
 /**

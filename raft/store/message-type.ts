@@ -4,11 +4,15 @@ import type { MessageKind } from "../message.ts";
 
 /**
  * Types of a store's frames. Of control messages only the newest of a region and a type is worth sending, so each kind
- * has a type of its own: `control` plus its code. The bodies of all but `gcPeer` are alike.
+ * has a type of its own: `control` plus its code. The bodies of all from `control` on, and of `append`, are alike.
  */
 export const storeMessage = {
   append: frameType.application + 1,
   gcPeer: frameType.application + 2,
+  mergeAsk: frameType.application + 8,
+  mergeAnswer: frameType.application + 9,
+  mergeCommit: frameType.application + 10,
+  mergeBump: frameType.application + 11,
   control: frameType.application + 16,
 } as const;
 

@@ -7,6 +7,8 @@ import type { LogIndex, PeerId } from "../entry.ts";
 import type { Message } from "../message.ts";
 import type { RegionMeta } from "../region.ts";
 import type { AdminRun } from "./applier.ts";
+import type { Leaving } from "./graveyard.ts";
+import type { CommitMerge } from "./merge-state.ts";
 import type { Peer } from "./peer.ts";
 import type { PeerWatch } from "./peer-watch.ts";
 import type { RaftLog } from "./raft-log.ts";
@@ -44,6 +46,12 @@ export interface PeerContext {
   childrenHere(children: readonly RegionMeta[]): readonly RegionMeta[];
   /** A command to its region is in the engine under `ticket`, done or refused. */
   administered(peer: Peer, run: AdminRun, ticket: number): void;
+  /** Sources of merges that are in a snapshot of `region`, which is about to come over them: they end here. */
+  endTakenBy(region: RegionMeta): readonly number[];
+  /** Nothing of it is in the engine any more, durably: its log goes. */
+  logOfTaken(regionId: number): void;
+  /** The source of a merge on this store, frozen as `commit` says. */
+  sourceHere(commit: CommitMerge): Leaving;
   /** A follower needs what the log no longer holds. */
   snapshotWanted(peer: Peer, to: PeerId): void;
   /** Null, or where the log must go on from for those who get a snapshot. */

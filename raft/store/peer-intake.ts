@@ -36,7 +36,7 @@ export class PeerIntake {
     assert(data.length <= proposalBytesMax, "a proposal fits its frame");
     const { stats, options } = this.#context;
     stats.proposals++;
-    if (this.#requests.proposalCount >= options.proposalsMax) {
+    if (this.#peer.isMerging || this.#requests.proposalCount >= options.proposalsMax) {
       stats.proposalsRefused++;
       this.#answerLater(() => this.#dropped(proposal, "busy"));
       return;
@@ -48,7 +48,7 @@ export class PeerIntake {
   readIndex(done: (ok: boolean) => void): void {
     const { stats, options } = this.#context;
     stats.reads++;
-    if (this.#requests.readCount >= options.readsMax) {
+    if (this.#peer.isMerging || this.#requests.readCount >= options.readsMax) {
       stats.readsRefused++;
       this.#answerLater(() => done(false));
       return;
@@ -59,7 +59,7 @@ export class PeerIntake {
   changePeers(changes: readonly PeerChange[], done: ChangeDone): void {
     const { region } = this.#peer;
     const change = confChangeOf(region, changes);
-    const after = regionAfterPeers(region, change);
+    const after = this.#peer.isMerging ? "the region is being merged" : regionAfterPeers(region, change);
     if (typeof after === "string") {
       this.#answerLater(() => done({ kind: "refused", reason: after }));
       return;
@@ -69,7 +69,7 @@ export class PeerIntake {
 
   /** A command to the region itself. */
   command(entry: AdminEntry, done: ChangeDone): void {
-    const { refused } = effectOf(entry, this.#peer.region);
+    const { refused } = effectOf(entry, this.#peer.region, this.#peer.merge);
     if (refused !== null) this.#answerLater(() => done({ kind: "refused", reason: refused }));
     else this.#step({ kind: "propose", token: this.#requests.add({ kind: "change", done }), data: wrapAdmin(entry) });
   }

@@ -3,12 +3,21 @@ import { VersionedBatch } from "../../core/engine/versioned-batch.ts";
 import { NokvError } from "../../core/errors.ts";
 import type { PeerId } from "../entry.ts";
 import type { Restored } from "../raft-options.ts";
-import type { RegionMeta } from "../region.ts";
+import { type RegionMeta, rangesOverlap } from "../region.ts";
 import { voterConfiguration } from "../voter-configuration.ts";
 import { beginningOfLog } from "./births.ts";
 import type { Graveyard } from "./graveyard.ts";
-import { type ApplyState, putApplyState, putRegionState, readApplyStates, readRegionStates } from "./local-records.ts";
+import {
+  type ApplyState,
+  putApplyState,
+  putRegionState,
+  readApplyStates,
+  readMergeStates,
+  readRegionStates,
+} from "./local-records.ts";
 import { noteKey, storeGroup } from "./log-notes.ts";
+import { coversSource } from "./merge-rules.ts";
+import type { MergeState } from "./merge-state.ts";
 import { Peer, noApplyState } from "./peer.ts";
 import type { PeerContext } from "./peer-context.ts";
 import { decodePeerNote, encodePeerNote } from "./peer-note.ts";
@@ -53,15 +62,29 @@ export class PeerTable {
     return this.#inOrder;
   }
 
-  /** What has records here, or is about to have some, or whose records are about to go. */
-  ranges(): RegionMeta[] {
-    const ranges: RegionMeta[] = [];
+  /** Who has records in that region's range, or is about to have some, or whose are about to go; null: nobody. */
+  obstacle(region: RegionMeta): RegionMeta | null {
+    const others: RegionMeta[] = [...this.#beginning.values(), ...this.#parts.graveyard.ranges()];
     for (const peer of this.sorted()) {
-      if (peer.initialised) ranges.push(peer.region);
+      if (peer.initialised && !this.#isTakenBy(region, peer)) others.push(peer.region);
       const { installing } = peer;
-      if (installing !== null) ranges.push(installing);
+      if (installing !== null) others.push(installing);
     }
-    return [...ranges, ...this.#beginning.values(), ...this.#parts.graveyard.ranges()];
+    return others.find((other) => other.id !== region.id && rangesOverlap(other, region)) ?? null;
+  }
+
+  /** Frozen sources whose merge is in a snapshot of `region`: they end here, and their records are about to go. */
+  endTakenBy(region: RegionMeta): readonly number[] {
+    const taken = this.sorted().filter((peer) => this.#isTakenBy(region, peer));
+    for (const peer of taken) {
+      this.drop(peer);
+      this.#parts.graveyard.hold({ peerId: peer.peerId, own: peer.region, state: peer.applyState });
+    }
+    return taken.map(({ regionId }) => regionId);
+  }
+
+  #isTakenBy(region: RegionMeta, peer: Peer): boolean {
+    return peer.merge !== null && coversSource(region, peer.region, peer.merge);
   }
 
   /** Every peer that the engine or the log knows. Throws `NOKV_CORRUPTION` where they contradict each other. */
@@ -69,13 +92,18 @@ export class PeerTable {
     const { context, graveyard } = this.#parts;
     const states = readRegionStates(context.engine);
     const applied = readApplyStates(context.engine);
+    const merges = readMergeStates(context.engine);
     for (const [regionId, { state, peerId, region }] of states) {
       const applyState = applied.get(regionId) ?? null;
       if (applyState === null) {
         throw new NokvError("NOKV_CORRUPTION", `region ${regionId} has no applied state; restore this store`);
       }
-      if (state === "normal") {
-        this.#addRegion(peerId, region, applyState);
+      if (state !== "tombstone") {
+        const merge = merges.get(regionId) ?? null;
+        if ((state === "merging") !== (merge !== null)) {
+          throw new NokvError("NOKV_CORRUPTION", `region ${regionId} is half frozen; restore this store`);
+        }
+        this.#addRegion(peerId, region, applyState, merge);
         continue;
       }
       graveyard.restore({ peerId, own: region, state: applyState });
@@ -146,14 +174,15 @@ export class PeerTable {
   /** The first peer of a region that was reserved; its records are durable, and its log begins. */
   publish(peerId: PeerId, region: RegionMeta, state: ApplyState): Peer {
     this.#beginning.delete(region.id);
-    return this.#addRegion(peerId, region, state);
+    return this.#addRegion(peerId, region, state, null);
   }
 
   /** Throws `NOKV_CORRUPTION`. */
-  #addRegion(peerId: PeerId, region: RegionMeta, state: ApplyState): Peer {
+  // oxlint-disable-next-line max-params
+  #addRegion(peerId: PeerId, region: RegionMeta, state: ApplyState, merge: MergeState | null): Peer {
     const { context } = this.#parts;
     const restored = restore(context.log, region.id, state.index, voterConfiguration(region));
-    return this.#add(new Peer(context, { regionId: region.id, peerId, region, state, restored }));
+    return this.#add(new Peer(context, { regionId: region.id, peerId, region, state, merge, restored }));
   }
 
   drop(peer: Peer): void {
@@ -182,7 +211,14 @@ export class PeerTable {
   }
 
   #addUninitialised(regionId: number, peerId: PeerId, restored: Restored): Peer {
-    const peer = new Peer(this.#parts.context, { regionId, peerId, region: null, state: noApplyState, restored });
+    const peer = new Peer(this.#parts.context, {
+      regionId,
+      peerId,
+      region: null,
+      state: noApplyState,
+      merge: null,
+      restored,
+    });
     return this.#add(peer);
   }
 

@@ -9,6 +9,8 @@ export interface PeerView {
   readonly peerId: PeerId;
   /** As applied here. */
   readonly region: RegionMeta;
+  /** Frozen: it does nothing until it is merged, or the freeze is taken back. */
+  readonly isMerging: boolean;
   readonly machine: RegionMachine;
   /** 0: it does not lead, or has not applied everything of earlier terms yet. */
   readonly leadingTerm: Term;

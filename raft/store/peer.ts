@@ -17,9 +17,12 @@ import { isJointRegion, voterConfiguration } from "../voter-configuration.ts";
 import { Applier, type ApplierOwner, type AppliedRun } from "./applier.ts";
 import type { LaneBatch } from "./lane-batch.ts";
 import type { ApplyState } from "./local-records.ts";
+import type { Leaving } from "./graveyard.ts";
 import { LogKeeper } from "./log-keeper.ts";
+import type { CommitMerge, MergeState } from "./merge-state.ts";
 import { leaveJointOf } from "./peer-change.ts";
 import type { PeerContext } from "./peer-context.ts";
+import { PeerFreeze } from "./peer-freeze.ts";
 import { PeerIntake } from "./peer-intake.ts";
 import { PeerOffice } from "./peer-office.ts";
 import { PeerSnapshot } from "./peer-snapshot.ts";
@@ -37,6 +40,8 @@ export interface PeerParts {
   /** Null: it has heard of its region, and waits for a snapshot. */
   readonly region: RegionMeta | null;
   readonly state: ApplyState;
+  /** Not null: its region is frozen. */
+  readonly merge: MergeState | null;
   readonly restored: Restored;
 }
 
@@ -59,6 +64,7 @@ export class Peer implements RegionHost, ApplierOwner {
   readonly #heardFrom = new Map<PeerId, number>();
   #closed = false;
   readonly #snapshot: PeerSnapshot;
+  readonly #freeze: PeerFreeze;
   readonly #dropped = (proposal: number, why: ProposalEnd): void => this.#machine?.dropped(proposal, why);
   readonly #requests = new Requests(this.#dropped);
   /** What the store's administration asks, and the region's machine. */
@@ -66,7 +72,7 @@ export class Peer implements RegionHost, ApplierOwner {
 
   constructor(context: PeerContext, parts: PeerParts) {
     this.#context = context;
-    const { regionId, peerId, region, state, restored } = parts;
+    const { regionId, peerId, region, state, merge, restored } = parts;
     this.regionId = regionId;
     this.peerId = peerId;
     assert(region !== null || isEmpty(restored.conf), "who waits for a snapshot is no member yet");
@@ -74,6 +80,7 @@ export class Peer implements RegionHost, ApplierOwner {
     this.raft = new Raft({ id: peerId, random, limits: context.options.raft }, restored);
     this.#keeper = new LogKeeper(context, this);
     this.#snapshot = new PeerSnapshot(context, this);
+    this.#freeze = new PeerFreeze(context, merge);
     this.intake = new PeerIntake(context, this, this.#requests, this.#dropped);
     if (region !== null) this.#host(region, state);
     context.watch?.started(regionId, peerId, this.raft);
@@ -102,6 +109,20 @@ export class Peer implements RegionHost, ApplierOwner {
   /** The region that is about to be here; null: no snapshot is being installed. */
   get installing(): RegionMeta | null {
     return this.#snapshot.installing;
+  }
+
+  /** Not null: its region is frozen. */
+  get merge(): MergeState | null {
+    return this.#freeze.merge;
+  }
+
+  get isMerging(): boolean {
+    return this.#freeze.merge !== null;
+  }
+
+  /** Frozen, and no crash of this store takes it back. */
+  get isFrozen(): boolean {
+    return this.#freeze.isDurable;
   }
 
   get closed(): boolean {
@@ -275,6 +296,10 @@ export class Peer implements RegionHost, ApplierOwner {
     return this.#context.storeId;
   }
 
+  sourceHere(commit: CommitMerge): Leaving {
+    return this.#context.sourceHere(commit);
+  }
+
   childrenHere(children: readonly RegionMeta[]): readonly RegionMeta[] {
     return this.#context.childrenHere(children);
   }
@@ -296,7 +321,10 @@ export class Peer implements RegionHost, ApplierOwner {
     this.#context.dirty(this);
     if (run.told) this.machine.applied();
     this.#requests.applied(run.index);
-    if (run.admin !== null) this.#context.administered(this, run.admin, run.ticket);
+    if (run.admin !== null) {
+      this.#freeze.applied(run.admin, run.ticket);
+      this.#context.administered(this, run.admin, run.ticket);
+    }
     if (after !== before) this.#regionChanged(before, run.ticket);
     this.#requests.changed(run, before);
     if (this.#closed) return;
@@ -394,6 +422,7 @@ export class Peer implements RegionHost, ApplierOwner {
     const { storeId, world } = this.#context;
     world.failpoints.hit(snapshotAfterDone);
     world.trace.emit("store/snapshot-installed", { storeId, regionId: this.regionId, index: snapshot.index });
+    this.#freeze.thaw();
     this.#host(region, { index: snapshot.index, term: snapshot.term, high, low });
     this.#context.snapshotSettled(this, this.#snapshot.installedName);
     this.#context.changed(this);

@@ -114,8 +114,8 @@ export class RecordTransfer implements SnapshotTransfer {
     }
     this.#clearOthers(region, seen, whole);
     for (const { family, key, value } of batch.writes) {
-      assert(value !== null, "a region's state is never deleted");
-      whole.set(family, key, this.#store.nextVersion(), value);
+      if (value === null) whole.delete(family, key, this.#store.nextVersion());
+      else whole.set(family, key, this.#store.nextVersion(), value);
     }
     this.#applyWhenRoom(whole, done);
   }

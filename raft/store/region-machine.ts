@@ -54,6 +54,11 @@ export interface RegionMachine {
    * records of its range (`machineStateKey`) goes into `batch`. The same on all replicas; a machine of each follows.
    */
   split(children: readonly RegionMeta[], batch: VersionedBatch): void;
+  /**
+   * The region is about to take `source`, whose records are in the engine and complete: what it has to know beyond them
+   * goes into `batch`. The same on all replicas; the machine of `source` ends, and `regionChanged` follows.
+   */
+  merge(source: RegionMeta, batch: VersionedBatch): void;
   /** The batch of the last `apply` is in the engine, with the applied index: answers may go out. */
   applied(): void;
   /** The proposal was not applied by this peer and will not be. */

@@ -54,12 +54,14 @@ export class SnapshotInstaller {
     const { snapshot, name, files } = intent;
     const region = regionOfSnapshot(snapshot);
     assert(region !== null, "a snapshot's region was looked at when it came");
+    const taken = this.#context.endTakenBy(region);
     const batch = stateOfSnapshot(engine, intent, region);
     world.failpoints.hit(snapshotAfterIntent);
     this.#transfer.replace(name, contentOf(snapshot, files), region, batch, (error) => {
       if (error === null) world.failpoints.hit(snapshotAfterReplace);
       if (error !== null) this.#context.fail(error);
       else if (!this.#stopped()) peer.installed();
+      if (error === null && !this.#stopped()) for (const id of taken) this.#context.logOfTaken(id);
     });
   }
 }

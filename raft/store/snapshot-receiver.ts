@@ -4,7 +4,7 @@ import type { StreamManifest } from "../../net/rpc/stream-messages.ts";
 import type { StreamAcceptor, StreamSink } from "../../net/rpc/stream-receiver.ts";
 import { readMessage } from "../message-codec.ts";
 import type { Message } from "../message.ts";
-import { type RegionMeta, peerById, rangesOverlap, regionProblem } from "../region.ts";
+import { type RegionMeta, peerById, regionProblem } from "../region.ts";
 import type { SnapshotMeta } from "../snapshot-meta.ts";
 import type { Peer } from "./peer.ts";
 import { type SnapshotIntent, contentOf, regionOfSnapshot } from "./snapshot-intent.ts";
@@ -15,8 +15,8 @@ export interface SnapshotHost {
   readonly storeId: number;
   /** The peer that it is for, made if it may be; a string: why there is none. */
   recipient(regionId: number, peerId: number): Peer | string;
-  /** With records of their own here. */
-  regions(): readonly RegionMeta[];
+  /** Who has some of that region's range here, and stays; null: nobody. */
+  obstacle(region: RegionMeta): RegionMeta | null;
   /** Its files are complete: the machine decides whether it is still of use. */
   offer(peer: Peer, fromStore: number, message: Message, intent: SnapshotIntent): void;
 }
@@ -82,8 +82,8 @@ export class SnapshotReceiver implements StreamAcceptor {
 
   /** A range has one owner on a store: whoever is in the way leaves by its own log, or this snapshot is of the past. */
   #overlap(region: RegionMeta): string | null {
-    const other = this.#host.regions().find((known) => known.id !== region.id && rangesOverlap(known, region));
-    return other === undefined ? null : `region ${other.id} has some of its range here`;
+    const other = this.#host.obstacle(region);
+    return other === null ? null : `region ${other.id} has some of its range here`;
   }
 
   #sink(

@@ -4,7 +4,16 @@ import { DiskError } from "../../core/env/disk.ts";
 import { refusal } from "../../core/engine/failure.ts";
 import type { NokvError } from "../../core/errors.ts";
 import type { RegionMeta } from "../region.ts";
-import { putApplyState, putRegionState, readApplyStates, readRegionStates } from "./local-records.ts";
+import {
+  putApplyState,
+  putMergeState,
+  putRegionState,
+  readApplyStates,
+  readMergeStates,
+  readRegionStates,
+} from "./local-records.ts";
+import { clearMachineState } from "./machine-state.ts";
+import { coversSource } from "./merge-rules.ts";
 import type { LogChange } from "./log-change.ts";
 import { noteKey } from "./log-notes.ts";
 import type { RaftLog } from "./raft-log.ts";
@@ -21,6 +30,17 @@ export function stateOfSnapshot(store: VersionedStore, intent: SnapshotIntent, r
   const { peerId, snapshot } = intent;
   const { index, term, historyHash } = snapshot;
   const batch = new VersionedBatch();
+  const states = readRegionStates(store);
+  for (const [id, merge] of readMergeStates(store)) {
+    const source = states.get(id);
+    // The snapshot has the merge in it: the source's replica here ends as if the entry had been applied.
+    const isTaken = source?.state === "merging" && coversSource(region, source.region, merge);
+    if (id !== region.id && !isTaken) continue;
+    putMergeState(batch, store, id, null);
+    if (source === undefined || !isTaken) continue;
+    putRegionState(batch, store, { ...source, state: "tombstone" });
+    clearMachineState(batch, store, id);
+  }
   putRegionState(batch, store, { state: "normal", peerId, region });
   putApplyState(batch, store, region.id, { index, term, high: historyHash[0], low: historyHash[1] });
   return batch;

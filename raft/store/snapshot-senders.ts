@@ -75,6 +75,11 @@ export class SnapshotSenders {
   wanted(peer: Peer, to: PeerId): void {
     const key = keyOf(peer, to);
     if (this.#sendings.has(key)) return;
+    if (peer.merge !== null) {
+      // It would say nothing of the freeze; the merge is taken back when it waits for this follower.
+      this.#refused.push({ peer, to, ticksLeft: retryTicks });
+      return;
+    }
     const { region, applyState } = peer;
     const { index, term, high, low } = applyState;
     const conf = voterConfiguration(region);

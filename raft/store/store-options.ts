@@ -21,6 +21,10 @@ export interface StoreOptions {
   readonly transferTicks: number;
   /** Messages to peers of regions that are about to begin here. More make a peer that knows nothing of its region. */
   readonly earlyMessagesMax: number;
+  /** Between two questions of a frozen region's leader. */
+  readonly mergeAskTicks: number;
+  /** A freeze that is not unanimous after so many ticks is taken back. */
+  readonly mergePatienceTicks: number;
 }
 
 export const storeOptionsDefault: StoreOptions = {
@@ -35,6 +39,8 @@ export const storeOptionsDefault: StoreOptions = {
   logEntriesMax: 20_000,
   transferTicks: 20,
   earlyMessagesMax: 64,
+  mergeAskTicks: 3,
+  mergePatienceTicks: 300,
 };
 
 /** An entry travels in one frame of `net/rpc`, with what its message has around it. */

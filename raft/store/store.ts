@@ -11,7 +11,9 @@ import { RaftAdmin } from "./admin.ts";
 import type { AdminRun } from "./applier.ts";
 import { Births, finishBirths } from "./births.ts";
 import { EarlyMessages } from "./early-messages.ts";
-import { Graveyard } from "./graveyard.ts";
+import { Graveyard, type Leaving } from "./graveyard.ts";
+import { MergeDesk } from "./merge-desk.ts";
+import type { CommitMerge } from "./merge-state.ts";
 import type { Peer } from "./peer.ts";
 import type { PeerContext, StoreWorld } from "./peer-context.ts";
 import { PeerTable } from "./peer-table.ts";
@@ -73,6 +75,7 @@ export class Store implements PeerContext {
   readonly #post: Post;
   readonly #table: PeerTable;
   readonly #births: Births;
+  readonly #merges: MergeDesk;
   readonly #early: EarlyMessages;
   readonly #graveyard: Graveyard;
   readonly #turns: Turns;
@@ -113,6 +116,12 @@ export class Store implements PeerContext {
     });
     const { raft, earlyMessagesMax } = this.options;
     this.#early = new EarlyMessages(2 * raft.electionTicks, earlyMessagesMax, (id) => this.#table.isReserved(id));
+    this.#merges = new MergeDesk({
+      context: this,
+      table: this.#table,
+      graveyard: this.#graveyard,
+      transport: parts.transport,
+    });
     this.#turns = new Turns({
       clock: this.world.clock,
       engine: this.engine,
@@ -126,7 +135,7 @@ export class Store implements PeerContext {
       {
         storeId: this.storeId,
         recipient: (regionId, peerId) => this.#recipient(regionId, peerId),
-        regions: () => this.#table.ranges(),
+        obstacle: (region) => this.#table.obstacle(region),
         offer: (peer, from, message, intent) => {
           this.stats.snapshotsIn++;
           peer.offer(from, message, intent);
@@ -161,7 +170,9 @@ export class Store implements PeerContext {
 
   /** A frame from another store: `isStoreMessage(type)`. `body` is valid only during the call. */
   receive(from: Hello, type: number, body: Uint8Array): void {
-    this.#guard(() => this.#post.receive(from.storeId, type, body));
+    this.#guard(() => {
+      if (!this.#merges.receive(from.storeId, type, body)) this.#post.receive(from.storeId, type, body);
+    });
   }
 
   /** What was sent there lately may be lost. */
@@ -255,7 +266,20 @@ export class Store implements PeerContext {
     return this.#births.here(children);
   }
 
+  sourceHere(commit: CommitMerge): Leaving {
+    return this.#merges.sourceHere(commit);
+  }
+
+  endTakenBy(region: RegionMeta): readonly number[] {
+    return this.#table.endTakenBy(region);
+  }
+
+  logOfTaken(regionId: number): void {
+    this.#graveyard.destroyLog(regionId);
+  }
+
   administered(peer: Peer, run: AdminRun, ticket: number): void {
+    this.#merges.administered(run, ticket);
     if (run.effect.children.length > 0) this.#births.begin(peer, run, ticket);
   }
 
@@ -296,6 +320,7 @@ export class Store implements PeerContext {
     this.#guard(() => {
       this.stats.ticks++;
       for (const peer of this.#table.sorted()) peer.tick();
+      this.#merges.tick();
       this.admin.tick();
       for (const { fromStore, received } of this.#early.tick()) this.#post.deliver(fromStore, received);
       this.#senders.tick();

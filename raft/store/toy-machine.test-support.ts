@@ -49,6 +49,8 @@ export class ToyMachine implements RegionMachine {
 
   split(): void {}
 
+  merge(): void {}
+
   applied(): void {
     const answers = this.#answers;
     this.#answers = [];

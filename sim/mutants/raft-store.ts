@@ -147,9 +147,9 @@ export const storeLogMutants: readonly Mutant[] = [
     find: `    engine.whenDurable(ticket, (error) => {
       if (error === null) this.#parts.failpoints.hit(tombstoneBeforeLog);
       if (error !== null) fail(error);
-      else if (!stopped()) this.destroyLog(region.id);
+      else if (!stopped()) this.destroyLog(regionId);
     });`,
-    replace: `    this.destroyLog(region.id);
+    replace: `    this.destroyLog(regionId);
     this.#parts.failpoints.hit(tombstoneBeforeLog);
     engine.whenDurable(ticket, (error) => {
       if (error !== null && !stopped()) fail(error);

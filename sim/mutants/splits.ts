@@ -9,8 +9,8 @@ export const splitMutants: readonly Mutant[] = [
   {
     name: "split-entries-of-the-past-count",
     file: "raft/store/applier.ts",
-    find: `    const stale = version !== this.#owner.region.epoch.version;`,
-    replace: `    const stale = version < 0 || version > this.#owner.region.epoch.version;`,
+    find: `    const stale = version !== region.epoch.version || merge !== null;`,
+    replace: `    const stale = version < 0 || version > region.epoch.version || merge !== null;`,
     oracles: [...wrong, "durability", "lead"],
     scenario,
     why: "The parent writes to keys that are a child's by now.",
@@ -56,8 +56,8 @@ export const splitMutants: readonly Mutant[] = [
   {
     name: "split-overlapping-snapshot-is-taken",
     file: "raft/store/snapshot-receiver.ts",
-    find: `    return other === undefined ? null :`,
-    replace: `    return other === undefined || other.epoch.version > 0 ? null :`,
+    find: `    return other === null ? null :`,
+    replace: `    return other === null || other.epoch.version > 0 ? null :`,
     oracles: [...wrong, "durability", "liveness", "lead"],
     scenario,
     why: "A child's snapshot lands on a store whose parent still has its range, and goes on writing there.",

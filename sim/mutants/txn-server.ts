@@ -86,9 +86,9 @@ export const txnServerMutants: readonly Mutant[] = [
   {
     name: "txn-server-keeps-locks-of-other-ranges",
     file: "txn/server/txn-region.ts",
-    find: `  regionChanged(): void {
+    find: `    this.#view.gc = readGcState(this.#host.store, this.#host.region.id);
     this.#loadLocks();`,
-    replace: `  regionChanged(): void {`,
+    replace: `    this.#view.gc = readGcState(this.#host.store, this.#host.region.id);`,
     oracles: ["mirror"],
     scenario,
     why: "Locks of what a region has lost by a split stay in memory for ever.",

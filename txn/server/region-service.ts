@@ -23,6 +23,8 @@ import type { TxnRequest } from "./txn-request.ts";
 export interface ServedRegion {
   readonly peerId: number;
   readonly region: RegionMeta;
+  /** It does nothing until it is merged, or not. */
+  readonly isMerging?: boolean;
   readonly machine: RegionMachine;
   /** 0: it does not lead. */
   readonly leadingTerm: number;
@@ -191,6 +193,9 @@ export class RegionService {
     if (served === null || !(served.machine instanceof TxnRegion)) return { kind: "region-not-found", regionId };
     const { region, leaderStore } = served;
     if (served.leadingTerm === 0) return notLeader(region, leaderStore);
+    if (served.isMerging === true) {
+      return { kind: "server-busy", retryAfterMs: busyMs, reason: `region ${regionId} is being merged` };
+    }
     if (version !== region.epoch.version || (peerId !== 0 && peerId !== served.peerId)) {
       return staleEpoch(...this.#hints(served, commands));
     }

@@ -113,6 +113,14 @@ export class TxnRegion implements RegionMachine {
     for (const { id } of children) putGcState(batch, this.#host.store, id, { floor, safePoint });
   }
 
+  merge(source: RegionMeta, batch: VersionedBatch): void {
+    const { store, region } = this.#host;
+    const other = readGcState(store, source.id);
+    const floor = Math.max(this.#view.gcFloor, other.floor);
+    const safePoint = Math.max(this.#view.gcSafePoint, other.safePoint);
+    putGcState(batch, store, region.id, { floor, safePoint });
+  }
+
   applied(): void {
     const run = this.#run;
     assert(run !== null, "what is in the engine was evaluated");
@@ -145,6 +153,7 @@ export class TxnRegion implements RegionMachine {
   }
 
   regionChanged(): void {
+    this.#view.gc = readGcState(this.#host.store, this.#host.region.id);
     this.#loadLocks();
     this.#schedule();
   }
