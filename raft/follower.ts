@@ -93,8 +93,8 @@ function stepSnapshot(state: RaftState, message: Message): void {
 
 function stepQuiesce(state: RaftState, message: Message): void {
   const { log } = state;
-  // Who is behind stays awake: its timer runs, and its question wakes the leader.
   if (message.commit !== log.last) return;
   log.commitTo(message.commit);
-  state.quiesced = true;
+  // Who is behind stays awake: its timer runs, and its question wakes the leader.
+  if (log.applied === log.last) state.quiesced = true;
 }

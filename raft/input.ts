@@ -19,8 +19,13 @@ export type Input =
   | { readonly kind: "campaign"; readonly force: boolean }
   /** The leader is known to be dead: votes for another one need not wait. */
   | { readonly kind: "forgetLeader" }
-  /** The leader stops its heartbeats, and its followers their timers, while nothing happens. */
-  | { readonly kind: "quiesce" }
+  /**
+   * The leader stops its heartbeats, and its followers their timers, while nothing happens. Nobody waits for the
+   * `absent`, as long as the others are a majority: the runtime wakes the leader when one of them is there again.
+   */
+  | { readonly kind: "quiesce"; readonly absent: readonly PeerId[] }
+  /** Something happened elsewhere that ends this sleep. */
+  | { readonly kind: "wake" }
   /** Append task `seq` is durable, and all before it; its `sendAfter` went out. */
   | { readonly kind: "appended"; readonly seq: number }
   /** Entries up to `index` are applied; `confApplied` came before, for each configuration entry. */

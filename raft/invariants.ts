@@ -15,6 +15,10 @@ export function checkInvariants(state: RaftState): void {
   if (role === "candidate" || role === "leader") {
     assert(state.vote === state.id, "who stands for election has voted for itself");
   }
+  if (state.quiesced) {
+    assert(role === "leader" || role === "follower", "nobody sleeps who stands for election");
+    assert(log.committed === log.last && log.applied === log.last, "who sleeps has nothing left to do");
+  }
   if (role === "leader") checkLeader(state);
   else {
     assert(state.transferee === nobody, "only a leader hands over");

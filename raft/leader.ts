@@ -137,14 +137,14 @@ function handOver(state: RaftState, progress: Progress): void {
   state.sendNow.push(state.message("timeoutNow", progress.id));
 }
 
-/** Nothing happens and nobody is behind: everyone may sleep. */
-export function quiesce(state: RaftState): void {
+/** Nothing happens and nobody is behind, but who is `absent`: everyone may sleep. */
+export function quiesce(state: RaftState, absent: readonly PeerId[]): void {
   const { log, tracker } = state;
   if (state.role !== "leader" || state.reads.pending || state.transferee !== nobody) return;
   if (log.applied !== log.last || !knowsCommitted(state)) return;
-  for (const { match } of tracker.members) if (match !== log.last) return;
+  if (!tracker.restsAt(log.last, state.id, absent)) return;
   for (const { id } of tracker.members) {
-    if (id === state.id) continue;
+    if (id === state.id || absent.includes(id)) continue;
     const message = state.message("quiesce", id);
     message.commit = log.committed;
     state.sendNow.push(message);

@@ -124,7 +124,10 @@ export class Raft {
         if (state.role === "follower") state.leader = nobody;
         return;
       case "quiesce":
-        quiesce(state);
+        quiesce(state, input.absent);
+        return;
+      case "wake":
+        wake(state);
         return;
       case "appended":
         stepAppended(state, input.seq);
@@ -223,6 +226,16 @@ export class Raft {
         recentlyActive: member.recentlyActive,
       })) : [],
     };
+  }
+
+  /** Its ticks mean nothing until something happens. */
+  get quiesced(): boolean {
+    return this.#state.quiesced;
+  }
+
+  /** Whom it follows at this moment; nobody: it knows of none. */
+  get leader(): PeerId {
+    return this.#state.leader;
   }
 
   /** The term of the entry at `index`; -1 when the log does not hold it. */

@@ -71,7 +71,7 @@ export class Story {
       case "forget-leader":
         return this.#step(id, { kind: "forgetLeader" });
       case "quiesce":
-        return this.#step(id, { kind: "quiesce" });
+        return this.#step(id, { kind: "quiesce", absent: [] });
       case "unreachable":
         return this.#step(id, { kind: "unreachable", peer: Number(second) });
       default:

@@ -59,6 +59,16 @@ export class Tracker {
     return Math.min(this.#confirmed(this.#incoming), this.#confirmed(this.#outgoing));
   }
 
+  /** Everyone but the `absent` has applied all up to `index`, and they are a majority of each half. */
+  restsAt(index: LogIndex, own: PeerId, absent: readonly PeerId[]): boolean {
+    for (const { id, match, applied, state } of this.members) {
+      if (absent.includes(id)) continue;
+      if (match !== index || state !== "replicate") return false;
+      if (id !== own && applied !== index) return false;
+    }
+    return jointVote(presentVote(this.#incoming, absent), presentVote(this.#outgoing, absent)) === "won";
+  }
+
   /** A majority of each half was heard of. */
   quorumActive(): boolean {
     return jointVote(activeVote(this.#incoming), activeVote(this.#outgoing)) === "won";
@@ -96,6 +106,11 @@ function activeVote(voters: readonly Progress[]): VoteResult {
   let active = 0;
   for (let i = 0; i < voters.length; i++) if ((voters[i] as Progress).recentlyActive) active++;
   return majorityVote(voters.length, active, voters.length - active);
+}
+
+function presentVote(voters: readonly Progress[], absent: readonly PeerId[]): VoteResult {
+  const missing = voters.filter(({ id }) => absent.includes(id)).length;
+  return majorityVote(voters.length, voters.length - missing, missing);
 }
 
 function ballots(voters: readonly Progress[]): VoteResult {

@@ -174,7 +174,7 @@ class RaftCoreRun {
       case "campaign":
         return other.input({ kind: "campaign", force: dice.chance(1, 2) });
       case "quiesce":
-        return peer.input({ kind: "quiesce" });
+        return peer.input({ kind: "quiesce", absent: [] });
       case "unreachable":
         return peer.input({ kind: "unreachable", peer: other.id });
       default:
