@@ -188,6 +188,8 @@ function drawStoreOptions(dice: Dice, tickUs: number, raft: RaftLimits): StoreOp
     earlyMessagesMax: 64,
     mergeAskTicks: 2,
     mergePatienceTicks: 5 * raft.electionTicks,
+    hibernateTicks: raft.electionTicks * dice.pick([1, 3, 10]),
+    campaignsMax: dice.pick([1, 200]),
   };
 }
 

@@ -1,5 +1,5 @@
 import { assert } from "../assert.ts";
-import type { Clock } from "../env/clock.ts";
+import type { Clock, Timer } from "../env/clock.ts";
 import type { DiskError } from "../env/disk.ts";
 import { Batch } from "./batch.ts";
 import { invalidArgument, undetermined } from "./failure.ts";
@@ -7,6 +7,9 @@ import type { Reader } from "./reader.ts";
 import { encodeVersioned, type VersionedBatch } from "./versioned-batch.ts";
 import { type Done, Waiters } from "./waiters.ts";
 import type { WritePath } from "./write-path.ts";
+
+/** How soon room is looked for again where nobody will tell of it. */
+const roomRetryUs = 10_000;
 
 /** What writes of given versions go through. */
 export interface VersionedParts {
@@ -25,6 +28,7 @@ export class VersionedWrites {
   readonly #waiters = new Waiters();
   #roomWaiters: (() => void)[] = [];
   #roomScheduled = false;
+  #roomTimer: Timer | null = null;
   /** Up to this ticket everything survives a power loss. */
   #durable = 0;
   /** Up to this one a sync was asked for. */
@@ -53,12 +57,21 @@ export class VersionedWrites {
 
   whenRoom(run: () => void): void {
     this.#roomWaiters.push(run);
-    if (this.#parts.write.isIdle) this.#tellRoom();
+    if (!this.#parts.write.isIdle) return;
+    if (!this.#parts.write.wal.outOfSpace) this.#tellRoom();
+    // An empty log that waits for the disk tells nobody when it is through: asked at once, again and again, it would
+    // be all that this thread does.
+    else this.#roomTimer ??= this.#parts.clock.after(roomRetryUs, () => {
+      this.#roomTimer = null;
+      this.#tellRoom();
+    });
   }
 
   /** Nobody is told of room any more. */
   stop(): void {
     this.#roomWaiters = [];
+    this.#roomTimer?.cancel();
+    this.#roomTimer = null;
   }
 
   whenDurable(ticket: number, done: Done): void {

@@ -82,6 +82,11 @@ export class RaftAdmin {
     this.#find(regionId)?.intake.campaign();
   }
 
+  /** Somebody waits for ticks. */
+  get busy(): boolean {
+    return this.#handovers.length > 0;
+  }
+
   tick(): void {
     this.#merges.tick();
     if (this.#handovers.length === 0) return;

@@ -36,17 +36,22 @@ export class LogKeeper {
     this.#newest = run;
   }
 
-  tick(): void {
+  /** The log is short enough. */
+  get rests(): boolean {
     const group = this.#context.log.group(this.#peer.regionId);
     const newest = this.#newest;
-    if (group === null || newest === null || this.#cutting || this.#peer.installing !== null) return;
     // A frozen region sends no snapshots: who is behind needs the log.
-    if (this.#peer.merge !== null) return;
+    if (group === null || newest === null || this.#peer.merge !== null) return true;
     const { logKeepEntries } = this.#context.options;
     // Not for every entry: a cut is worth a sync of the engine.
-    if (newest.index - group.start.index <= logKeepEntries + Math.max(1, logKeepEntries >> 1)) return;
+    return newest.index - group.start.index <= logKeepEntries + Math.max(1, logKeepEntries >> 1);
+  }
+
+  tick(): void {
+    const newest = this.#newest;
+    if (newest === null || this.#cutting || this.rests || this.#peer.installing !== null) return;
     if (newest.index > this.durableIndex) this.#ask(newest);
-    this.#cut(group.start.index);
+    this.#cut(this.#context.log.group(this.#peer.regionId)?.start.index ?? 0);
   }
 
   #ask(newest: Mark & { readonly ticket: number }): void {

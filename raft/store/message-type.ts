@@ -13,6 +13,8 @@ export const storeMessage = {
   mergeAnswer: frameType.application + 9,
   mergeCommit: frameType.application + 10,
   mergeBump: frameType.application + 11,
+  /** The sender is there: its incarnation says which process. No body. */
+  greeting: frameType.application + 3,
   control: frameType.application + 16,
 } as const;
 

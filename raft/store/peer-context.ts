@@ -37,6 +37,8 @@ export interface PeerContext {
   readonly watch: PeerWatch | null;
   /** It has something to do in the next turn. */
   dirty(peer: Peer): void;
+  /** It sleeps, and a message is about to wake it. */
+  waking(peer: Peer): void;
   send(peer: Peer, message: Message): void;
   /** Its region, its leader or its office is another one. */
   changed(peer: Peer): void;

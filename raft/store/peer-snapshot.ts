@@ -30,6 +30,11 @@ export class PeerSnapshot {
     return this.#installing === null ? null : regionOfSnapshot(this.#installing.intent.snapshot);
   }
 
+  /** Something came and is not settled. */
+  get busy(): boolean {
+    return this.#offer !== null || this.#installing !== null;
+  }
+
   /** Whose files came under this name was installed last. */
   get installedName(): string {
     return this.#installed;

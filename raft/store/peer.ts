@@ -65,6 +65,8 @@ export class Peer implements RegionHost, ApplierOwner {
   #closed = false;
   readonly #snapshot: PeerSnapshot;
   readonly #freeze: PeerFreeze;
+  /** Ticks since this peer had more to do than to say that it is there. */
+  #quietTicks = 0;
   readonly #dropped = (proposal: number, why: ProposalEnd): void => this.#machine?.dropped(proposal, why);
   readonly #requests = new Requests(this.#dropped);
   /** What the store's administration asks, and the region's machine. */
@@ -171,6 +173,16 @@ export class Peer implements RegionHost, ApplierOwner {
     return this.#office.isLeader;
   }
 
+  get quietTicks(): number {
+    return this.#quietTicks;
+  }
+
+  /** Ticks mean nothing to it until something comes. */
+  get asleep(): boolean {
+    if (!this.raft.quiesced || this.merge !== null) return false;
+    return !this.applies && !this.#requests.placed && this.#keeper.rests && !this.#snapshot.busy;
+  }
+
   status(): Status {
     return this.raft.status();
   }
@@ -197,6 +209,7 @@ export class Peer implements RegionHost, ApplierOwner {
     assert(message.to === this.peerId, "a message reaches whom it is for");
     this.#silentTicks = 0;
     if (this.storeOf(message.from) === 0) this.#heardFrom.set(message.from, from);
+    if (this.raft.quiesced) this.#context.waking(this);
     this.#step({ kind: "message", message });
     this.#context.dirty(this);
   }
@@ -227,7 +240,14 @@ export class Peer implements RegionHost, ApplierOwner {
     this.#context.dirty(this);
   }
 
+  /** The group sleeps if nobody but the `absent` is behind. */
+  rest(absent: readonly PeerId[]): void {
+    this.#step({ kind: "quiesce", absent });
+    if (this.raft.quiesced) this.#context.dirty(this);
+  }
+
   tick(): void {
+    this.#quietTicks++;
     if (this.isLeader) this.#leaveJoint();
     this.#silentTicks++;
     this.#step({ kind: "tick" });
@@ -341,6 +361,7 @@ export class Peer implements RegionHost, ApplierOwner {
   }
 
   #softChanged(soft: SoftState): void {
+    this.#quietTicks = 0;
     if (this.#office.changed(soft, this.raft.status().term)) this.#machine?.stepDown();
     this.#context.changed(this);
   }
@@ -355,6 +376,7 @@ export class Peer implements RegionHost, ApplierOwner {
   }
 
   #step(input: Input): void {
+    if (isWork(input)) this.#quietTicks = 0;
     this.raft.step(input);
     this.#context.watch?.stepped(this.regionId, this.peerId);
   }
@@ -427,4 +449,11 @@ export class Peer implements RegionHost, ApplierOwner {
     this.#context.snapshotSettled(this, this.#snapshot.installedName);
     this.#context.changed(this);
   }
+}
+
+/** More than what a group does to stay awake. */
+function isWork(input: Input): boolean {
+  if (input.kind !== "message") return input.kind !== "tick" && input.kind !== "quiesce";
+  const { kind } = input.message;
+  return kind !== "heartbeat" && kind !== "heartbeatReply" && kind !== "quiesce";
 }

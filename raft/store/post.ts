@@ -4,7 +4,7 @@ import { ByteWriter } from "../../core/bytes/byte-writer.ts";
 import { decode, encode } from "../../core/bytes/layout.ts";
 import type { Transport } from "../../net/rpc/transport.ts";
 import { messageClass } from "../../net/rpc/wire.ts";
-import type { PeerId } from "../entry.ts";
+import { type PeerId, noBytes } from "../entry.ts";
 import { type RegionMessage, readMessage, writeMessage } from "../message-codec.ts";
 import { Message, type MessageKind } from "../message.ts";
 import { type RegionMeta, peerById } from "../region.ts";
@@ -51,6 +51,13 @@ export class Post {
     writer.clear();
     writeMessage(writer, peer.regionId, peer.epoch, message);
     this.#write(storeId, message.kind, peer.regionId, writer.toBytes());
+  }
+
+  /** This store is there. */
+  greet(storeId: number): void {
+    this.#stats.messagesOut++;
+    const { greeting } = storeMessage;
+    this.#transport.send(storeId, { cls: messageClass.control, type: greeting, region: 0, body: noBytes });
   }
 
   receive(fromStore: number, type: number, body: Uint8Array): void {

@@ -143,6 +143,11 @@ export class SnapshotSenders {
     }
   }
 
+  /** Something waits for ticks. */
+  get busy(): boolean {
+    return this.#sendings.size > 0 || this.#refused.length > 0;
+  }
+
   tick(): void {
     for (const [key, sending] of this.#sendings) {
       // The export of a large region takes as long as it takes, and always ends.

@@ -25,6 +25,10 @@ export interface StoreOptions {
   readonly mergeAskTicks: number;
   /** A freeze that is not unanimous after so many ticks is taken back. */
   readonly mergePatienceTicks: number;
+  /** A group without work for so many ticks sleeps; 0: none ever does. The same on all stores. */
+  readonly hibernateTicks: number;
+  /** Of one store, for groups that were asleep when they lost their leader: no more elections at a time. */
+  readonly campaignsMax: number;
 }
 
 export const storeOptionsDefault: StoreOptions = {
@@ -41,6 +45,8 @@ export const storeOptionsDefault: StoreOptions = {
   earlyMessagesMax: 64,
   mergeAskTicks: 3,
   mergePatienceTicks: 300,
+  hibernateTicks: 100,
+  campaignsMax: 200,
 };
 
 /** An entry travels in one frame of `net/rpc`, with what its message has around it. */
@@ -51,6 +57,7 @@ export function storeOptions(given: Partial<StoreOptions>): StoreOptions {
   assert(options.tickUs >= 1, "time passes between ticks");
   assert(options.applyEntriesMax >= 1, "a run holds an entry");
   assert(options.logKeepEntries <= options.logEntriesMax, "what is kept is within the limit");
+  assert(options.campaignsMax >= 1, "who lost its leader may stand");
   assert(options.raft.messageBytesMax <= proposalBytesMax / 2, "a message fits its frame");
   return options;
 }

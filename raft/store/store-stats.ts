@@ -25,4 +25,7 @@ export class StoreStats {
   snapshotsIn = 0;
   peersMade = 0;
   peersRemoved = 0;
+  /** Leaders that woke, and followers that stood for election, because the epoch of a store had ended. */
+  wakes = 0;
+  orphans = 0;
 }

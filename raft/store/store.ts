@@ -1,6 +1,5 @@
 import { assert } from "../../core/assert.ts";
 import type { VersionedStore } from "../../core/engine/versioned-store.ts";
-import type { Timer } from "../../core/env/clock.ts";
 import { DiskError } from "../../core/env/disk.ts";
 import { NokvError } from "../../core/errors.ts";
 import type { Hello } from "../../net/rpc/hello.ts";
@@ -14,6 +13,8 @@ import { EarlyMessages } from "./early-messages.ts";
 import { Graveyard, type Leaving } from "./graveyard.ts";
 import { MergeDesk } from "./merge-desk.ts";
 import type { CommitMerge } from "./merge-state.ts";
+import { Hibernation } from "./hibernation.ts";
+import { storeMessage } from "./message-type.ts";
 import type { Peer } from "./peer.ts";
 import type { PeerContext, StoreWorld } from "./peer-context.ts";
 import { PeerTable } from "./peer-table.ts";
@@ -31,6 +32,7 @@ import { type SnapshotProgress, SnapshotSenders } from "./snapshot-senders.ts";
 import type { SnapshotTransfer } from "./snapshot-transfer.ts";
 import { type StoreOptions, storeOptions } from "./store-options.ts";
 import { StoreStats } from "./store-stats.ts";
+import { StoreTicker } from "./store-ticker.ts";
 
 export interface StoreParts {
   readonly world: StoreWorld;
@@ -79,10 +81,11 @@ export class Store implements PeerContext {
   readonly #early: EarlyMessages;
   readonly #graveyard: Graveyard;
   readonly #turns: Turns;
+  readonly #hibernation: Hibernation;
+  readonly #ticker: StoreTicker;
   readonly #listeners: RegionListener[] = [];
   #changed = new Map<number, Peer | null>();
   #stopped = false;
-  #timer: Timer | null = null;
 
   private constructor(parts: StoreParts) {
     this.storeId = parts.storeId;
@@ -130,6 +133,16 @@ export class Store implements PeerContext {
       guard: (run) => this.#guard(run),
       after: () => this.#tellChanges(),
     });
+    this.#hibernation = new Hibernation({
+      storeId: this.storeId,
+      options: this.options,
+      random: this.world.random,
+      stats: this.stats,
+      peers: () => this.#table.sorted(),
+      greet: (storeId) => this.#post.greet(storeId),
+      passedTicks: () => this.#ticker.passed(),
+    });
+    this.#ticker = new StoreTicker(this.world.clock, this.options.tickUs, (ticks) => this.#tick(ticks));
     this.#senders = new SnapshotSenders(parts.transport, parts.transfer, this.stats);
     this.streams = new SnapshotReceiver(
       {
@@ -164,18 +177,25 @@ export class Store implements PeerContext {
     await finishSnapshots(store, parts.transfer);
     await finishBirths(store);
     store.#table.recover();
-    store.#tickLater();
+    store.#ticker.wait(1);
     return store;
   }
 
   /** A frame from another store: `isStoreMessage(type)`. `body` is valid only during the call. */
   receive(from: Hello, type: number, body: Uint8Array): void {
     this.#guard(() => {
-      if (!this.#merges.receive(from.storeId, type, body)) this.#post.receive(from.storeId, type, body);
+      this.#hibernation.heard(from.storeId, from.incarnation);
+      if (type === storeMessage.greeting || this.#merges.receive(from.storeId, type, body)) return;
+      this.#post.receive(from.storeId, type, body);
     });
   }
 
   /** What was sent there lately may be lost. */
+  /** Replicas here that do not sleep. */
+  get awakePeers(): number {
+    return this.#hibernation.awakeCount;
+  }
+
   unreachable(storeId: number): void {
     if (this.#stopped) return;
     for (const peer of this.#table.sorted()) peer.unreachable(storeId);
@@ -224,7 +244,7 @@ export class Store implements PeerContext {
   fail(error: Error): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#timer?.cancel();
+    this.#ticker.stop();
     this.world.trace.emit("store/failed", { storeId: this.storeId, why: error.message });
     this.#onFatal(error);
   }
@@ -233,7 +253,7 @@ export class Store implements PeerContext {
   async close(): Promise<void> {
     if (!this.#stopped) {
       this.#stopped = true;
-      this.#timer?.cancel();
+      this.#ticker.stop();
       for (const peer of this.#table.sorted()) peer.close();
       this.admin.close();
     }
@@ -243,10 +263,17 @@ export class Store implements PeerContext {
   // What peers tell.
 
   dirty(peer: Peer): void {
+    this.#hibernation.stirred(peer);
+    this.#ticker.hasten();
     this.#turns.dirty(peer);
   }
 
+  waking(peer: Peer): void {
+    this.#hibernation.waking(peer);
+  }
+
   changed(peer: Peer): void {
+    this.#hibernation.regionChanged();
     this.#changed.set(peer.regionId, peer);
     this.#turns.schedule();
   }
@@ -309,24 +336,19 @@ export class Store implements PeerContext {
     }
   }
 
-  /** After everything that waits to be read: a timer that comes late says nothing about those whom it waited for. */
-  #tickLater(): void {
-    if (this.#stopped) return;
-    const { clock } = this.world;
-    this.#timer = clock.after(this.options.tickUs, () => clock.soon(() => this.#tick()));
-  }
-
-  #tick(): void {
+  #tick(ticks: number): void {
     this.#guard(() => {
       this.stats.ticks++;
-      for (const peer of this.#table.sorted()) peer.tick();
+      this.#hibernation.tick(ticks);
       this.#merges.tick();
       this.admin.tick();
       for (const { fromStore, received } of this.#early.tick()) this.#post.deliver(fromStore, received);
       this.#senders.tick();
       this.#turns.flush();
     });
-    this.#tickLater();
+    if (this.#stopped) return;
+    const isBusy = this.admin.busy || this.#senders.busy;
+    this.#ticker.wait(isBusy ? 1 : this.#hibernation.ticksToWait());
   }
 
   /** What the disk refuses ends the store; everything else is a defect and ends more. */
@@ -356,6 +378,7 @@ export class Store implements PeerContext {
 
   #went(peer: Peer): void {
     this.#turns.forget(peer);
+    this.#hibernation.gone(peer);
     this.#senders.forget(peer);
     this.#changed.set(peer.regionId, null);
     this.stats.peersRemoved++;

@@ -1,0 +1,184 @@
+import type { Random } from "../../core/env/random.ts";
+import type { PeerId } from "../entry.ts";
+import { peerOnStore } from "../region.ts";
+import type { Peer } from "./peer.ts";
+import { StoreLiveness } from "./store-liveness.ts";
+import type { StoreOptions } from "./store-options.ts";
+import type { StoreStats } from "./store-stats.ts";
+
+export interface HibernationParts {
+  readonly storeId: number;
+  readonly options: StoreOptions;
+  readonly random: Random;
+  readonly stats: StoreStats;
+  /** All of them, ascending by region. */
+  readonly peers: () => readonly Peer[];
+  /** Tells another store that this one is there. */
+  readonly greet: (storeId: number) => void;
+  /** Since the last call of `tick`. */
+  readonly passedTicks: () => number;
+}
+
+/** Between the first orphan's campaign and the end of its store's epoch: the others have noticed it by then, too. */
+const noticeTicks = 1;
+
+/**
+ * Groups that have nothing to do sleep: no heartbeats, no timers, no ticks. What a leader's heartbeats said of its
+ * group, stores say of themselves: each greets those with whom it shares a region. When the epoch of a store ends,
+ * leaders that have a member there wake, and those who follow a leader there forget it and stand for election, a few
+ * at a time.
+ */
+export class Hibernation {
+  readonly #parts: HibernationParts;
+  readonly #liveness: StoreLiveness;
+  readonly #greetTicks: number;
+  readonly #awake = new Set<Peer>();
+  #inOrder: readonly Peer[] | null = null;
+  /** Who sleeps behind a leader that is lost, and the tick at which it stands. */
+  readonly #orphans = new Map<Peer, number>();
+  /** Stores with which this one shares a region; null: regions have changed. */
+  #neighbours: readonly number[] | null = null;
+  #nowTick = 0;
+  #greetTick = 0;
+  #draws = 0;
+
+  constructor(parts: HibernationParts) {
+    this.#parts = parts;
+    const { electionTicks } = parts.options.raft;
+    this.#greetTicks = Math.max(1, electionTicks >> 1);
+    // As soon as a follower that is awake would ask for votes at the earliest.
+    this.#liveness = new StoreLiveness(electionTicks);
+  }
+
+  get awakeCount(): number {
+    return this.#awake.size;
+  }
+
+  /** Something happens to it: its ticks count until it sleeps again. */
+  stirred(peer: Peer): void {
+    if (this.#awake.has(peer)) return;
+    this.#awake.add(peer);
+    this.#inOrder = null;
+  }
+
+  gone(peer: Peer): void {
+    this.#orphans.delete(peer);
+    this.#neighbours = null;
+    if (this.#awake.delete(peer)) this.#inOrder = null;
+  }
+
+  regionChanged(): void {
+    this.#neighbours = null;
+  }
+
+  /** A message is about to wake it. The votes of who follows a leader that is lost are free. */
+  waking(peer: Peer): void {
+    if (peer.isLeader) return;
+    if (this.#orphans.has(peer) || !this.#liveness.isAlive(peer.leaderStore)) peer.input({ kind: "forgetLeader" });
+  }
+
+  /** A frame came from there. */
+  heard(storeId: number, incarnation: number): void {
+    if (this.#liveness.heard(storeId, incarnation, this.#parts.passedTicks())) this.#epochEnded(storeId);
+  }
+
+  /** So many ticks on there is something to do; 1 while anybody is awake. */
+  ticksToWait(): number {
+    if (this.#awake.size > 0 || this.#orphans.size > 0 || !this.#isOn) return 1;
+    return Math.max(1, Math.min(this.#greetTick - this.#nowTick, this.#liveness.ticksLeft()));
+  }
+
+  /** `ticks`: more than one only where so many were waited for. */
+  tick(ticks: number): void {
+    this.#nowTick += ticks;
+    for (const peer of this.#sorted()) this.#tickPeer(peer);
+    for (const storeId of this.#liveness.pass(ticks)) this.#epochEnded(storeId);
+    if (this.#orphans.size > 0) this.#letStand();
+    if (this.#isOn && this.#nowTick >= this.#greetTick) this.#greet();
+  }
+
+  get #isOn(): boolean {
+    return this.#parts.options.hibernateTicks > 0;
+  }
+
+  #tickPeer(peer: Peer): void {
+    const { hibernateTicks } = this.#parts.options;
+    // Before the tick: the answers to a heartbeat would wake it.
+    const isQuiet = peer.isLeader && peer.quietTicks >= hibernateTicks && peer.merge === null;
+    if (this.#isOn && isQuiet) peer.rest(this.#absentOf(peer));
+    peer.tick();
+    if (!peer.asleep) return;
+    this.#awake.delete(peer);
+    this.#inOrder = null;
+  }
+
+  /** Nobody waits for those; when their store is there again, the leader wakes. */
+  #absentOf({ region }: Peer): PeerId[] {
+    return region.peers
+      .filter(({ storeId }) => storeId !== this.#parts.storeId && !this.#liveness.isAlive(storeId))
+      .map(({ peerId }) => peerId);
+  }
+
+  /** What a store was cannot be relied upon any more: it fell silent, is there again, or is another process. */
+  #epochEnded(storeId: number): void {
+    for (const peer of this.#parts.peers()) {
+      if (!peer.raft.quiesced || !peer.initialised) continue;
+      if (!peer.isLeader) {
+        if (peer.leaderStore === storeId) this.#orphan(peer);
+      } else if (peerOnStore(peer.region, storeId) !== null) {
+        this.#parts.stats.wakes++;
+        peer.input({ kind: "wake" });
+      }
+    }
+  }
+
+  #orphan(peer: Peer): void {
+    if (this.#orphans.has(peer)) return;
+    const { random, options } = this.#parts;
+    const spread = random.u32("raft/orphan", peer.regionId, this.#draws++) % this.#spreadTicks(options);
+    this.#orphans.set(peer, this.#nowTick + noticeTicks + spread);
+  }
+
+  /** Half an election at least; thousands take as long as it takes to let them stand in turns. */
+  #spreadTicks({ raft, campaignsMax }: StoreOptions): number {
+    return Math.max(1, raft.electionTicks >> 1, Math.ceil(this.#parts.peers().length / campaignsMax));
+  }
+
+  #letStand(): void {
+    const { campaignsMax } = this.#parts.options;
+    let standing = 0;
+    for (const peer of this.#awake) if (!peer.raft.quiesced && peer.raft.leader === 0) standing++;
+    for (const [peer, tick] of this.#orphans) {
+      if (peer.closed || !peer.raft.quiesced) {
+        // Somebody else has woken it: its own timer runs.
+        this.#orphans.delete(peer);
+      } else if (tick <= this.#nowTick && standing < campaignsMax) {
+        this.#orphans.delete(peer);
+        standing++;
+        this.#parts.stats.orphans++;
+        peer.input({ kind: "forgetLeader" });
+        peer.input({ kind: "campaign", force: false });
+      }
+    }
+  }
+
+  #greet(): void {
+    this.#greetTick = this.#nowTick + this.#greetTicks;
+    this.#neighbours ??= this.#findNeighbours();
+    for (const storeId of this.#neighbours) this.#parts.greet(storeId);
+  }
+
+  #findNeighbours(): readonly number[] {
+    const stores = new Set<number>();
+    for (const peer of this.#parts.peers()) {
+      if (peer.initialised) for (const { storeId } of peer.region.peers) stores.add(storeId);
+    }
+    stores.delete(this.#parts.storeId);
+    return [...stores].toSorted((a, b) => a - b);
+  }
+
+  #sorted(): readonly Peer[] {
+    this.#inOrder ??= [...this.#awake].toSorted((a, b) => a.regionId - b.regionId);
+    return this.#inOrder;
+  }
+}
