@@ -84,7 +84,7 @@ export class RaftAdmin {
 
   /** Somebody waits for ticks. */
   get busy(): boolean {
-    return this.#handovers.length > 0;
+    return this.#handovers.length > 0 || this.#merges.busy;
   }
 
   tick(): void {

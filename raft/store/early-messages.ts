@@ -51,6 +51,11 @@ export class EarlyMessages {
     return taken;
   }
 
+  /** Somebody waits for ticks. */
+  get busy(): boolean {
+    return this.#kept.length > 0;
+  }
+
   /** Those that have waited for long enough. */
   tick(): readonly EarlyMessage[] {
     if (this.#kept.length === 0) return [];

@@ -19,7 +19,7 @@ export interface HibernationParts {
   readonly passedTicks: () => number;
 }
 
-/** Between the first orphan's campaign and the end of its store's epoch: the others have noticed it by then, too. */
+/** From the end of a store's epoch to the first campaign: the others have noticed it by then, too. */
 const noticeTicks = 1;
 
 /**
@@ -134,14 +134,25 @@ export class Hibernation {
 
   #orphan(peer: Peer): void {
     if (this.#orphans.has(peer)) return;
-    const { random, options } = this.#parts;
-    const spread = random.u32("raft/orphan", peer.regionId, this.#draws++) % this.#spreadTicks(options);
-    this.#orphans.set(peer, this.#nowTick + noticeTicks + spread);
+    const { random, options, peers } = this.#parts;
+    // Thousands take as long as it takes to let them stand in turns.
+    const spreadTicks = Math.ceil(peers().length / options.campaignsMax);
+    const drawn = random.u32("raft/orphan", peer.regionId, this.#draws++) % spreadTicks;
+    const turnTicks = this.#rankOf(peer) * Math.max(1, options.raft.electionTicks >> 1);
+    this.#orphans.set(peer, this.#nowTick + noticeTicks + drawn + turnTicks);
   }
 
-  /** Half an election at least; thousands take as long as it takes to let them stand in turns. */
-  #spreadTicks({ raft, campaignsMax }: StoreOptions): number {
-    return Math.max(1, raft.electionTicks >> 1, Math.ceil(this.#parts.peers().length / campaignsMax));
+  /** Those who lost the same leader stand one after the other: at once, they would divide the votes. */
+  #rankOf(peer: Peer): number {
+    const { peers } = peer.region;
+    const leaderAt = peers.findIndex(({ peerId }) => peerId === peer.leaderPeer);
+    let rank = 0;
+    for (let i = 1; i < peers.length; i++) {
+      const other = peers[(leaderAt + i) % peers.length];
+      if (other === undefined || other.peerId === peer.peerId) return rank;
+      if (other.role !== "learner" && this.#liveness.isAlive(other.storeId)) rank++;
+    }
+    return rank;
   }
 
   #letStand(): void {

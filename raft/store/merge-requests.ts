@@ -40,6 +40,11 @@ export class MergeRequests {
     return null;
   }
 
+  /** Somebody waits for ticks. */
+  get busy(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   tick(): void {
     if (this.#waiting.length === 0) return;
     const waiting: Waiting[] = [];

@@ -87,6 +87,7 @@ export class Store implements PeerContext {
   #changed = new Map<number, Peer | null>();
   #stopped = false;
 
+  // oxlint-disable-next-line max-lines-per-function -- each part once
   private constructor(parts: StoreParts) {
     this.storeId = parts.storeId;
     this.world = parts.world;
@@ -347,7 +348,7 @@ export class Store implements PeerContext {
       this.#turns.flush();
     });
     if (this.#stopped) return;
-    const isBusy = this.admin.busy || this.#senders.busy;
+    const isBusy = this.admin.busy || this.#senders.busy || this.#early.busy;
     this.#ticker.wait(isBusy ? 1 : this.#hibernation.ticksToWait());
   }
 

@@ -1,0 +1,92 @@
+// Goal: groups without work sleep and cost nothing, and whatever they have to hear of wakes them in time.
+// Method: three stores over simulated transports, ticks of 20 ms; who sleeps is asked of the replicas.
+import { expect, test } from "vitest";
+import { inSimulation } from "../../sim/in-simulation.test-support.ts";
+import type { World } from "../../sim/world.ts";
+import { Peer } from "./peer.ts";
+import { StoreCluster, type StoreNode, regionOf } from "./store-cluster.test-support.ts";
+
+const stores = [1, 2, 3];
+const regions = [1, 2, 3].map((id) => regionOf(id, stores, `r${id}`, `r${id + 1}`));
+const options = { hibernateTicks: 20 };
+
+/** Ticks of an election of peers that were awake: nobody may take longer for having slept. */
+const electionMs = 20 * 20;
+
+function asleepOn({ store }: StoreNode): number {
+  return (store?.regions() ?? []).filter((peer) => peer instanceof Peer && peer.raft.quiesced).length;
+}
+
+async function untilAsleep(cluster: StoreCluster, nodes: readonly StoreNode[] = cluster.nodes): Promise<void> {
+  await cluster.until("all sleep", () => nodes.every((node) => asleepOn(node) === regions.length));
+}
+
+function simulated(run: (world: World, cluster: StoreCluster) => Promise<void>): Promise<unknown> {
+  return inSimulation({
+    seed: 11,
+    run: async (world) => {
+      const cluster = new StoreCluster(world, 3, options);
+      await cluster.start(regions);
+      for (const { id } of regions) await cluster.say(id, `r${id}=hello`);
+      await untilAsleep(cluster);
+      await run(world, cluster);
+    },
+  });
+}
+
+test("who sleeps says nothing; stores greet each other", async () => {
+  await simulated(async (world, cluster) => {
+    const sent = (): number => cluster.nodes.reduce((sum, { live }) => sum + live.stats.messagesOut, 0);
+    await world.sleep(200);
+    const before = sent();
+    await world.sleep(2_000);
+    // Every five ticks of 20 ms, to two others.
+    expect(sent() - before).toBeLessThanOrEqual(3 * 2 * 21);
+    expect(cluster.nodes.map(asleepOn)).toEqual([3, 3, 3]);
+  });
+});
+
+test("a proposal wakes its group and no other", async () => {
+  await simulated(async (_, cluster) => {
+    await cluster.say(2, "r2=again");
+    for (const node of cluster.nodes) {
+      await cluster.until("it is applied", () => node.words("r2").includes("again"));
+      expect(asleepOn(node)).toBe(2);
+    }
+    await untilAsleep(cluster);
+  });
+});
+
+test("a leader's store that is gone is noticed as soon as by those who are awake, and replaced in all its groups", async () => {
+  await simulated(async (world, cluster) => {
+    const victim = await cluster.leaderOf(1);
+    const others = cluster.nodes.filter((node) => node !== victim);
+    const fromUs = world.nowUs;
+    victim.crash();
+    await cluster.until("all have leaders", () => regions.every(({ id }) => cluster.leader(id) !== null));
+    expect((world.nowUs - fromUs) / 1_000).toBeLessThan(electionMs + 100);
+    // Nobody waits for a store that is not there.
+    await untilAsleep(cluster, others);
+    // When it is, it has to be caught up.
+    await cluster.say(1, "r1=meanwhile");
+    await untilAsleep(cluster, others);
+    await victim.boot();
+    await cluster.until("it has all of it", () => victim.words("r1").includes("meanwhile"));
+    await untilAsleep(cluster);
+  });
+});
+
+test("a leader's store that is back before anybody missed it leads no more, and that is known", async () => {
+  await simulated(async (world, cluster) => {
+    const victim = await cluster.leaderOf(1);
+    const fromUs = world.nowUs;
+    victim.crash();
+    await victim.boot();
+    await cluster.until("all have leaders", () => regions.every(({ id }) => cluster.leader(id) !== null));
+    // It stands itself, too: they may be in each other's way once.
+    expect((world.nowUs - fromUs) / 1_000).toBeLessThan(3 * electionMs);
+    const orphans = cluster.nodes.reduce((sum, { live }) => sum + live.stats.orphans, 0);
+    expect(orphans).toBeGreaterThan(0);
+    await untilAsleep(cluster);
+  });
+});
