@@ -57,7 +57,7 @@ test("a proposal wakes its group and no other", async () => {
   });
 });
 
-test("a leader's store that is gone is noticed as soon as by those who are awake, and replaced in all its groups", async () => {
+test("a leader's store that is gone is replaced in all its groups, as soon as by those who are awake", async () => {
   await simulated(async (world, cluster) => {
     const victim = await cluster.leaderOf(1);
     const others = cluster.nodes.filter((node) => node !== victim);

@@ -58,8 +58,8 @@ export const raftPeerMutants: readonly Mutant[] = [
   {
     name: "store-log-never-cut",
     file: "raft/store/log-keeper.ts",
-    find: `    if (newest.index - group.start.index <= logKeepEntries + Math.max(1, logKeepEntries >> 1)) return;`,
-    replace: `    if (newest.index - group.start.index <= logKeepEntries + 1_000_000) return;`,
+    find: `    return newest.index - group.start.index <= logKeepEntries + Math.max(1, logKeepEntries >> 1);`,
+    replace: `    return newest.index - group.start.index <= logKeepEntries + 1_000_000;`,
     oracles: ["liveness", "bounds"],
     scenario: "raft-store",
     why: "The log of a store grows for ever.",
