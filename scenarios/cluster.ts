@@ -245,8 +245,9 @@ class ClusterRun {
 
   #seatStore(storeId: number): NodeSeat<StoreNode> {
     const { topology, net, engine, store, electionMs } = this.#plan;
-    return new NodeSeat(this.#stage, `store-${storeId}`, storeId, (env, onFatal) =>
-      openStoreNode(env, {
+    let incarnation = 0;
+    return new NodeSeat(this.#stage, `store-${storeId}`, storeId, async (env, onFatal) => {
+      const node = await openStoreNode(env, {
         storeId,
         topology,
         workDir: "/data",
@@ -258,8 +259,12 @@ class ClusterRun {
         network: net,
         heartbeatMs: Math.max(200, Math.ceil(electionMs / 2)),
         onFatal,
-      }),
-    );
+      });
+      const text = `store ${storeId} is ${node.incarnation} after ${incarnation}`;
+      if (node.incarnation <= incarnation) this.#world.fail("incarnation", text);
+      incarnation = node.incarnation;
+      return node;
+    });
   }
 
   #seatGateway(index: number): NodeSeat<GatewayNode> {

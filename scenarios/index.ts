@@ -17,7 +17,7 @@ import { rpc } from "./rpc.ts";
 import { txnModel } from "./txn-model.ts";
 import { isolation } from "./isolation.ts";
 import { raftLog } from "./raft-log.ts";
-import { raftStore } from "./raft-store.ts";
+import { raftStore, raftStoreMembers, raftStoreRoom, raftStoreSnapshots } from "./raft-store.ts";
 import { regionStorm } from "./region-storm.ts";
 import { cluster } from "./cluster.ts";
 import { migrateExpand } from "./migrate-expand.ts";
@@ -47,6 +47,9 @@ export const scenarios: readonly Scenario[] = [
   isolation,
   raftLog,
   raftStore,
+  raftStoreMembers,
+  raftStoreSnapshots,
+  raftStoreRoom,
   regionStorm,
   cluster,
   migrateExpand,

@@ -16,8 +16,8 @@ const families = [0, 1, 2];
 const recordsMax = 10_000;
 /** Entries that nobody has asked to be cut yet. */
 const logSlack = 16;
-/** Between two looks, and until an office is known to be over. */
-const ticksSlack = 40;
+/** Until an office is known to be over. */
+const ticksSlack = 10;
 
 /** Looks at all stores at once, now and then, and at what they hold in the end. */
 export class StoreJudge {
@@ -138,7 +138,7 @@ export class StoreJudge {
         this.#patient.set(machine, { proposal: leads ? 0 : proposal, sinceTick: ticks });
         continue;
       }
-      if (ticks - known.sinceTick <= 2 * proposalTicks + ticksSlack) continue;
+      if (ticks - known.sinceTick <= proposalTicks + ticksSlack) continue;
       const waited = `${ticks - known.sinceTick} ticks for proposal ${proposal} of region ${region.id}`;
       this.#world.fail("liveness", `${name} leads no more, and somebody has waited ${waited}`);
     }

@@ -64,7 +64,10 @@ export type DeedName = (typeof deedNames)[number];
 
 const mebibyte = 1024 * 1024;
 
-export function drawStorePlan(world: World): StorePlan {
+/** What a run is bent to, because chance brings it together too rarely; "any": nothing. */
+export type StoreFocus = "any" | "members" | "snapshots" | "room";
+
+export function drawStorePlan(world: World, focus: StoreFocus = "any"): StorePlan {
   const dice = world.dice("plan");
   const { faultFree, network, disk } = world.options;
   const links = drawLinks(network.faults);
@@ -104,27 +107,28 @@ export function drawStorePlan(world: World): StorePlan {
     net: drawNet(dice, roundTripUs),
     links,
   };
-  return quiet ? plan : { ...plan, ...bent(plan, world.dice("focus")) };
+  return quiet ? plan : { ...plan, ...bent(plan, focus, world.dice("focus")) };
 }
 
-/** Half of the seeds are bent to what chance brings together too rarely. */
-function bent(plan: StorePlan, dice: Dice): Partial<StorePlan> {
+function bent(plan: StorePlan, focus: StoreFocus, dice: Dice): Partial<StorePlan> {
   const { electionMs, store } = plan;
   const often = { deedGapMsMax: electionMs * dice.pick([1, 2]), deedLengthMsMax: electionMs * dice.pick([3, 5]) };
-  switch (dice.pick(["any", "any", "any", "members", "snapshots", "room"] as const)) {
+  switch (focus) {
     case "members":
       return { ...often, stores: 4, voters: dice.pick([2, 3, 3]), deeds: memberDeeds };
     case "snapshots": {
       const kept = { logKeepEntries: 1, logEntriesMax: 2, proposalTicks: 100 * store.raft.electionTicks };
       return { ...often, store: { ...store, ...kept }, gapMsMax: dice.pick([1, electionMs / 8]), deeds: snapshotDeeds };
     }
-    case "room":
+    case "room": {
+      const kept = dice.chance(1, 2) ? { logKeepEntries: 1, logEntriesMax: 2 } : {};
       return {
         ...often,
-        store: { ...store, applyEntriesMax: 1, proposalTicks: 3 * store.raft.electionTicks },
+        store: { ...store, ...kept, applyEntriesMax: 1, proposalTicks: 3 * store.raft.electionTicks },
         crampedStartMs: electionMs * dice.pick([1, 3]),
         deeds: roomDeeds,
       };
+    }
     case "any":
       return {};
   }

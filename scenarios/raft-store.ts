@@ -23,6 +23,27 @@ export const raftStore: Scenario = {
   run: (world) => new RaftStoreRun(world, drawStorePlan(world)).run(),
 };
 
+export const raftStoreMembers: Scenario = {
+  name: "raft-store-members",
+  why: "A replica that comes or goes takes nothing with it, whenever its store or its leader ends.",
+  weight: 1,
+  run: (world) => new RaftStoreRun(world, drawStorePlan(world, "members")).run(),
+};
+
+export const raftStoreSnapshots: Scenario = {
+  name: "raft-store-snapshots",
+  why: "What is cut from a log is nowhere missed, and what comes in its place is there whole.",
+  weight: 1,
+  run: (world) => new RaftStoreRun(world, drawStorePlan(world, "snapshots")).run(),
+};
+
+export const raftStoreRoom: Scenario = {
+  name: "raft-store-room",
+  why: "A store that can not apply what is committed is late, and nothing worse.",
+  weight: 1,
+  run: (world) => new RaftStoreRun(world, drawStorePlan(world, "room")).run(),
+};
+
 class RaftStoreRun {
   readonly #world: World;
   readonly #plan: StorePlan;

@@ -32,7 +32,7 @@ export interface MutantResult {
 }
 
 /** A seed that takes so long is hung: the planted bug loops without an event. */
-const seedTime = "30s";
+const seedTime = "120s";
 /** Beyond its budget a batch still finishes the seed in hand. */
 const graceMs = 60_000;
 const messageCharsMax = 400;

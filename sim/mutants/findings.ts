@@ -71,15 +71,6 @@ const foundWithin25: readonly string[] = [
 
 /** Not found in so many seeds of `raft-store`. */
 const missedIn: Readonly<Record<string, string>> = {
-  "store-reads-one-early": "25 to 114",
-  "store-reads-never-refused": "25 to 114",
-  "store-conf-version-stays": "25 to 114",
-  "store-conf-epoch-not-checked": "25 to 114",
-  "store-restores-no-conf": "25 to 114",
-  "store-batch-synced-for-the-last": "38",
-  "store-cuts-what-is-applied": "59",
-  "store-cut-below-the-snapshot": "25 to 114",
-  "store-hope-never-lost": "25 to 114",
   "store-reads-outlive-their-records": "25 to 114",
   "store-waiters-outlive-a-snapshot": "25 to 114",
   "store-dead-peers-write": "25 to 114",

@@ -2,6 +2,7 @@ import { ambientMutants } from "./ambient.ts";
 import { checkpointMutants } from "./checkpoint.ts";
 import { backpressureMutants } from "./backpressure.ts";
 import { compactionMutants } from "./compaction.ts";
+import { clusterNodeMutants } from "./cluster-nodes.ts";
 import { coordinatorMutants } from "./coordinator.ts";
 import { coordinatorGroupMutants } from "./coordinator-group.ts";
 import { coordinatorServiceMutants } from "./coordinator-service.ts";
@@ -9,6 +10,7 @@ import { engineVersionsMutants } from "./engine-versions.ts";
 import { facadeMutants } from "./facade.ts";
 import { gatewayTransactionMutants } from "./gateway-transactions.ts";
 import { gatewayMutants } from "./gateway.ts";
+import { isolationMutants } from "./isolation.ts";
 import { kvMutants } from "./kv.ts";
 import { manifestMutants } from "./manifest.ts";
 import { metamorphicMutants } from "./metamorphic.ts";
@@ -85,6 +87,8 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "transactions between clients and leaders", mutants: txnMachineMutants },
   { topic: "transactions on a store", mutants: txnServerMutants },
   { topic: "the client of a cluster", mutants: txnRemoteMutants },
+  { topic: "isolation of transactions", mutants: isolationMutants },
+  { topic: "processes of a cluster", mutants: clusterNodeMutants },
   { topic: "the original's own, elsewhere not planted", mutants: originalMutants },
   { topic: "the Coordinator", mutants: coordinatorMutants },
   { topic: "the Coordinator over the network", mutants: coordinatorServiceMutants },

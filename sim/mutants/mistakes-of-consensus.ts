@@ -32,7 +32,7 @@ export const consensusMistakes: readonly ClassicMistake[] = [
   {
     id: 5,
     what: "A follower commits no further than the append that told it of the commit reaches.",
-    note: "Nothing planted on the bound of an append's commit in `raft/follower.ts`.",
+    planted: ["raft-append-commits-what-is-stale"],
   },
   {
     id: 6,
@@ -163,7 +163,6 @@ export const consensusMistakes: readonly ClassicMistake[] = [
       "store-cuts-what-is-applied", "store-log-cut-before-engine-is-durable", "versions-written-is-durable",
       "versions-sync-covers-what-came-later",
     ],
-    note: "The seeds of `store-cuts-what-is-applied` are those of two runs.",
   },
   {
     id: 29,
@@ -223,7 +222,7 @@ export const consensusMistakes: readonly ClassicMistake[] = [
   {
     id: 37,
     what: "What is applied rests on the log alone: no clock, nothing drawn.",
-    note: "Nothing planted: a machine that asks its store's clock. `time-is-ambient` is of another kind.",
+    planted: ["txn-server-applies-by-its-clock"],
   },
   {
     id: 38,

@@ -79,7 +79,7 @@ export const nodeMistakes: readonly ClassicMistake[] = [
   {
     id: 98,
     what: "Another attempt at an EXEC reads again.",
-    note: "Nothing planted: every attempt is a new transaction of the client.",
+    planted: ["exec-tries-again-with-what-it-read"],
   },
   {
     id: 99,

@@ -47,6 +47,7 @@ export const regionMistakes: readonly ClassicMistake[] = [
     what: "Ids of peers are used once, and what is meant for an earlier peer is dropped.",
     planted: [
       "store-dead-rise", "store-predecessors-are-heard", "store-dead-peers-write", "reserved-peer-without-a-plan",
+      "store-tombstone-takes-its-successors-log",
     ],
   },
   {

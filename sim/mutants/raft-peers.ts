@@ -52,7 +52,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     find: `    const index = Math.min(this.durableIndex, this.#floor());`,
     replace: `    const index = Math.min(this.#newest?.index ?? 0, this.#floor());`,
     oracles: lost,
-    scenario: "raft-store",
+    scenario: "raft-store-snapshots",
     why: "The log is cut up to what a power loss takes from the engine (R5).",
   },
   {
@@ -70,7 +70,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     find: `    if (index <= Math.max(base, this.#peer.status().base)) return;`,
     replace: `    if (index <= base) return;`,
     oracles: ["exception"],
-    scenario: "raft-store",
+    scenario: "raft-store-snapshots",
     why: "A store that gets a snapshot while its log is cut dies of it.",
   },
   {
@@ -88,7 +88,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     find: `this.#step({ kind: "confApplied", conf: voterConfiguration(after) });`,
     replace: `this.#step({ kind: "confApplied", conf: voterConfiguration(before) });`,
     oracles: ["any"],
-    scenario: "raft-store",
+    scenario: "raft-store-members",
     why: "A leader counts the votes of those who were removed.",
   },
   {
@@ -97,7 +97,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     find: `    if (this.leadingTerm === 0 || !isJointRegion(this.region) || this.#requests.changing) return;`,
     replace: `    if (this.leadingTerm >= 0 || !isJointRegion(this.region) || this.#requests.changing) return;`,
     oracles: ["liveness"],
-    scenario: "raft-store",
+    scenario: "raft-store-members",
     why: "A region needs two majorities for ever.",
   },
   {
@@ -115,7 +115,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     find: `    if (this.#installing === null) return true;`,
     replace: `    if (this.#installing === null || task.snapshot === null) return true;`,
     oracles: ["any"],
-    scenario: "raft-store",
+    scenario: "raft-store-snapshots",
     why: "Entries behind a snapshot are written to a log that does not have it yet.",
   },
   {
@@ -125,7 +125,7 @@ export const raftPeerMutants: readonly Mutant[] = [
 `,
     replace: ``,
     oracles: ["reply", "liveness", "linearizability"],
-    scenario: "raft-store",
+    scenario: "raft-store-room",
     why: "A read is answered from records that a snapshot has replaced.",
   },
   {
@@ -135,7 +135,7 @@ export const raftPeerMutants: readonly Mutant[] = [
 `,
     replace: ``,
     oracles: ["reply", "liveness", "definite", "exception"],
-    scenario: "raft-store",
+    scenario: "raft-store-snapshots",
     why: "A proposal whose place is in a snapshot is answered wrongly, or never.",
   },
   {
@@ -165,7 +165,7 @@ export const raftPeerMutants: readonly Mutant[] = [
 `,
     replace: ``,
     oracles: ["liveness"],
-    scenario: "raft-store",
+    scenario: "raft-store-room",
     why: "A store whose engine was full once applies nothing any more.",
   },
   {
@@ -174,7 +174,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     find: `    if (!this.tasks.some((waiting) => waiting.peer === peer)) return;`,
     replace: `    if (this.tasks.length >= 0) return;`,
     oracles: ["any"],
-    scenario: "raft-store",
+    scenario: "raft-store-members",
     why: "What a removed peer had to write is taken for the beginning of its successor.",
   },
   {
@@ -183,7 +183,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     find: `    engine.whenDurable(ticket, (error) => {`,
     replace: `    engine.whenDurable(Math.min(ticket, 1), (error) => {`,
     oracles: lost,
-    scenario: "raft-store",
+    scenario: "raft-store-members",
     why: "A crash leaves a peer without a log that nothing says was removed (R13).",
   },
   {
@@ -193,7 +193,7 @@ export const raftPeerMutants: readonly Mutant[] = [
 `,
     replace: ``,
     oracles: ["errors", "exception"],
-    scenario: "raft-store",
+    scenario: "raft-store-room",
     why: "A store whose engine is full dies when a peer is taken from it.",
   },
   {
@@ -202,7 +202,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     find: `    if (tombstone !== null && message.to <= tombstone.peerId) this.#answerForDead`,
     replace: `    if (tombstone !== null && message.to < tombstone.peerId) this.#answerForDead`,
     oracles: ["any"],
-    scenario: "raft-store",
+    scenario: "raft-store-members",
     why: "A removed peer comes back without its log, and votes again.",
   },
   {
@@ -211,7 +211,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     find: `    if ((kind !== "preVote" && kind !== "vote") || tombstone.index === 0) return;`,
     replace: `    if ((kind !== "preVote" && kind !== "vote") || tombstone.index >= 0) return;`,
     oracles: ["liveness"],
-    scenario: "raft-store",
+    scenario: "raft-store-members",
     why: "Those who do not know of a removal wait for a voter that is gone.",
   },
   {
@@ -221,7 +221,7 @@ export const raftPeerMutants: readonly Mutant[] = [
 `,
     replace: ``,
     oracles: ["liveness"],
-    scenario: "raft-store",
+    scenario: "raft-store-members",
     why: "A removed peer is never told, and stays for ever.",
   },
   {
@@ -230,7 +230,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     find: `    if (peer.peerId > message.to) this.#stats.messagesDropped++;`,
     replace: `    if (peer.peerId > message.to) peer.message(fromStore, message);`,
     oracles: ["any"],
-    scenario: "raft-store",
+    scenario: "raft-store-members",
     why: "What was meant for a removed peer is taken by its successor.",
   },
   {
@@ -241,7 +241,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     replace: `    if (value.length === 0) return null;
 `,
     oracles: ["term", "election-safety", "errors"],
-    scenario: "raft-store",
+    scenario: "raft-store-members",
     why: "A vote that was given before the first snapshot is forgotten in a crash (R11).",
   },
   {
@@ -252,7 +252,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     });`,
     replace: `    if (value.length > 0) this.#replaceRecords(peer, intent);`,
     oracles: lost,
-    scenario: "raft-store",
+    scenario: "raft-store-snapshots",
     why: "A crash while a snapshot is installed leaves records that the log does not lead to (R8, R9).",
   },
   {
@@ -263,7 +263,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     replace: `    if (note !== undefined && decodePeerNote(note) === 0) return;
 `,
     oracles: ["durability", "term", "election-safety"],
-    scenario: "raft-store",
+    scenario: "raft-store-members",
     why: "A restart takes the vote of a peer whose predecessor on that store was removed (R11).",
   },
 ];

@@ -107,7 +107,7 @@ export const raftRuntimeMutants: readonly Mutant[] = [
     find: `    const ready = this.#waiting.filter(({ index }) => index <= applied);`,
     replace: `    const ready = this.#waiting.filter(({ index }) => index <= applied + 1);`,
     oracles: ["linearizability", "reply"],
-    scenario,
+    scenario: "raft-store-room",
     why: "A read is answered before what it must see is applied, and once more behind it.",
   },
   {
@@ -116,7 +116,7 @@ export const raftRuntimeMutants: readonly Mutant[] = [
     find: `    for (let i = 0; i < waiting.length; i++) (waiting[i] as Waiting).done(false);`,
     replace: `    for (let i = 1; i < waiting.length; i++) (waiting[i] as Waiting).done(false);`,
     oracles: ["liveness", "leaks", "reply"],
-    scenario,
+    scenario: "raft-store-room",
     why: "A read whose peer is closed is never answered.",
   },
   {
@@ -143,7 +143,7 @@ export const raftRuntimeMutants: readonly Mutant[] = [
     find: `epoch: epochAfterPeers(region.epoch, Math.max(1, change.ops.length))`,
     replace: `epoch: change.leaveJoint ? region.epoch : epochAfterPeers(region.epoch, change.ops.length)`,
     oracles: ["region"],
-    scenario,
+    scenario: "raft-store-members",
     why: "Two descriptors of a region have one epoch.",
   },
   {
@@ -161,7 +161,7 @@ export const raftRuntimeMutants: readonly Mutant[] = [
     find: `if (kind === "conf") confs.push(index);`,
     replace: `if (kind === "conf" && index < applied) confs.push(index);`,
     oracles: ["campaign", "exception", "leader-completeness", "election-safety", "state-machine", "history"],
-    scenario,
+    scenario: "raft-store-room",
     why: "After a restart a peer stands for election that has not applied its removal.",
   },
   {

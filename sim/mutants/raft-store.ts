@@ -89,7 +89,7 @@ export const storeLogMutants: readonly Mutant[] = [
     find: `const index = Math.min(this.durableIndex, this.#floor());`,
     replace: `const index = this.#floor();`,
     oracles: answers,
-    scenario: "raft-store",
+    scenario: "raft-store-snapshots",
     why: "What the engine loses with the power is gone from the log too: acknowledged writes are lost.",
   },
   {
@@ -138,7 +138,7 @@ export const storeLogMutants: readonly Mutant[] = [
     replace: `  if (isThere && applied < snapshot.index) {
     const { term,`,
     oracles: answers,
-    scenario: "raft-store",
+    scenario: "raft-store-snapshots",
     why: "A store that crashed after a snapshot was installed, and whose files were swept, does not open any more.",
   },
   {

@@ -198,6 +198,15 @@ export const raftReplicationMutants: readonly Mutant[] = [
     why: "A follower commits what it does not have.",
   },
   {
+    name: "raft-append-commits-what-is-stale",
+    file: "raft/follower.ts",
+    find: `  log.commitTo(Math.min(append.commit, last));`,
+    replace: `  log.commitTo(Math.min(append.commit, log.last));`,
+    oracles: ["state-machine", "durability", "leader-completeness", "exception", "history"],
+    scenario: "raft-elections",
+    why: "A follower commits what a deposed leader left behind the end of an append. (5)",
+  },
+  {
     name: "raft-append-truncates-always",
     file: "raft/raft-log.ts",
     find: `      if (this.terms.term(entry.index) === entry.term) continue;`,

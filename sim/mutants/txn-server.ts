@@ -8,6 +8,17 @@ const anyOf = [...replicas, "hygiene", "liveness", "mirror", "stuck", "answers"]
 /** What a store does with transactions between a request and its answer. */
 export const txnServerMutants: readonly Mutant[] = [
   {
+    name: "txn-server-applies-by-its-clock",
+    file: "txn/server/txn-region.ts",
+    find: `    this.#run = this.#applier.apply(entries, batch, hash);`,
+    replace: `    const isLate = this.#host.clock.monotonicUs() % 16 === 0;
+    const judged = entries.map((entry) => ({ ...entry, stale: entry.stale || isLate }));
+    this.#run = this.#applier.apply(judged, batch, hash);`,
+    oracles: ["history", "replicas", "history-hash", ...seen],
+    scenario: "txn-model",
+    why: "What becomes of a committed entry is decided by the clock of each store. (37)",
+  },
+  {
     name: "txn-server-proposes-for-another-range",
     file: "txn/server/txn-region.ts",
     find: `    if (ticket.version !== this.#host.region.epoch.version) return this.#end(token, this.#staleEpoch());
