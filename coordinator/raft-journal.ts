@@ -90,6 +90,7 @@ export class RaftJournal implements RootJournal {
   /** After so many ticks it stands for election, if there is no leader by then; 0: not before its time. */
   #standTicks = 0;
   #scheduled = false;
+  #started = false;
   #stopped = false;
   #failure: NokvError | null = null;
   #timer: Timer | null = null;
@@ -120,9 +121,13 @@ export class RaftJournal implements RootJournal {
 
   /** From here on it votes, stands for election and answers the others. */
   start(): void {
-    this.#parts.watch?.started(rootGroup, this.memberId, this.#raft);
-    this.#dirty();
-    this.#tickLater();
+    if (this.#started || this.#stopped) return;
+    this.#started = true;
+    this.#guard(() => {
+      this.#parts.watch?.started(rootGroup, this.memberId, this.#raft);
+      this.#dirty();
+      this.#tickLater();
+    });
   }
 
   get state(): CoordinatorState {
@@ -181,7 +186,8 @@ export class RaftJournal implements RootJournal {
 
   /** A frame of another member: `isRootMessage(type)`. `body` is valid only during the call. */
   receive(fromStore: number, type: number, body: Uint8Array): void {
-    if (this.#stopped) return;
+    // Who lost its directory must not as much as vote: others count on what it has forgotten.
+    if (this.#stopped || !this.#started) return;
     const message = this.#post.read(fromStore, type, body);
     if (message === null) return;
     const { snapshot } = message;
@@ -199,7 +205,7 @@ export class RaftJournal implements RootJournal {
   /** What was sent there lately may be lost. When it is the leader, its process is most likely gone. */
   unreachable(storeId: number): void {
     const peer = memberIdOf(storeId);
-    if (!this.#parts.members.includes(peer)) return;
+    if (!this.#started || !this.#parts.members.includes(peer)) return;
     this.#step({ kind: "unreachable", peer });
     if (peer !== this.#soft.leader || this.#soft.role !== "follower") return;
     // Asked, this member grants its vote to others; and it asks for theirs soon, one member after the other. Whoever
@@ -225,7 +231,7 @@ export class RaftJournal implements RootJournal {
   #stop(error: CoordinatorError): void {
     this.#stopped = true;
     this.#timer?.cancel();
-    this.#parts.watch?.ended(rootGroup, this.memberId);
+    if (this.#started) this.#parts.watch?.ended(rootGroup, this.memberId);
     this.#soft = { role: "follower", leader: nobody, transferee: nobody };
     this.#leaveOffice();
     this.#requests.close(error);

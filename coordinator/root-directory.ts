@@ -7,7 +7,9 @@ import { NokvError } from "../core/errors.ts";
 import { beginIncarnation, type StoreIdent } from "../raft/store/ident.ts";
 import type { RaftLogOptions } from "../raft/store/log-writer.ts";
 import { RaftLog, raftLogOptionsDefault } from "../raft/store/raft-log.ts";
+import { beginBirth } from "./group-founding.ts";
 import { journalFileNumber } from "./journal-file.ts";
+import { memberIdOf } from "./service/methods.ts";
 
 /** The Raft log of a group's member, within its directory. */
 export const rootDirectoryName = "root";
@@ -29,11 +31,15 @@ export class RootDirectory {
   readonly log: RaftLog;
   /** Its incarnation is durable: no two processes of a member have the same. */
   readonly ident: StoreIdent;
+  /** Of this directory, and of no other. */
+  readonly birth: number;
   readonly #lock: DiskLock;
 
-  constructor(log: RaftLog, ident: StoreIdent, lock: DiskLock) {
+  // oxlint-disable-next-line max-params
+  constructor(log: RaftLog, ident: StoreIdent, birth: number, lock: DiskLock) {
     this.log = log;
     this.ident = ident;
+    this.birth = birth;
     this.#lock = lock;
   }
 
@@ -63,7 +69,9 @@ export async function openRootDirectory(env: Env, config: RootDirectoryConfig): 
     log = await RaftLog.open(env, path, { ...raftLogOptionsDefault, ...config.raftLog }, (error) => {
       failed(refusal(error, `the Coordinator's log in ${path} failed`));
     });
-    return new RootDirectory(log, await beginIncarnation(log, clusterId, storeId), lock);
+    const ident = await beginIncarnation(log, clusterId, storeId);
+    const drawn = 1 + env.random.u32("coordinator/birth", memberIdOf(storeId), Math.max(0, env.clock.wallMs()));
+    return new RootDirectory(log, ident, await beginBirth(log, drawn), lock);
   } catch (error) {
     if (!(error instanceof NokvError) && !(error instanceof DiskError)) throw error;
     await log?.close();

@@ -3,8 +3,10 @@
 import { expect, test } from "vitest";
 import type { Env } from "../core/env/env.ts";
 import type { RangeReply } from "../coordinator/allocators.ts";
+import type { CoordinatorError } from "../coordinator/coordinator-error.ts";
 import { CoordinatorClient } from "../coordinator/service/client.ts";
 import { coordinatorIdOf, memberIdOf } from "../coordinator/service/methods.ts";
+import type { NokvError } from "../core/errors.ts";
 import { startJob } from "../core/lsm/job-starter.ts";
 import { Transport } from "../net/rpc/transport.ts";
 import type { RaftJournalLimits } from "../coordinator/raft-journal-options.ts";
@@ -24,7 +26,7 @@ const region: RegionMeta = {
 class TestGroup {
   readonly world: World;
   readonly seats: readonly Seat<CoordinatorNode>[];
-  client: CoordinatorClient | null = null;
+  readonly fatal: NokvError[] = [];
 
   constructor(world: World, limits: Partial<RaftJournalLimits> = {}) {
     this.world = world;
@@ -33,7 +35,7 @@ class TestGroup {
       return new Seat(world.machine(`coordinator-${memberId}`), (env) =>
         openCoordinatorNode(env, {
           workDir: "/data", listen: address, clusterId: "test", firstRegions: [region], owner: "test",
-          diagnostics: null, group: { memberId, members, limits },
+          diagnostics: null, group: { memberId, members, limits }, onFatal: (error) => void this.fatal.push(error),
         }),
       );
     });
@@ -85,6 +87,20 @@ class TestGroup {
   }
 }
 
+type Ask<T> = (done: (error: CoordinatorError | null, value: T | null) => void) => void;
+
+/** The value, or the code of the error. */
+function ended<T>(ask: Ask<T>): Promise<T | string> {
+  return new Promise((resolve) => {
+    ask((error, value) => resolve(error?.code ?? (value as T)));
+  });
+}
+
+function join(client: CoordinatorClient, storeId: number): Promise<unknown> {
+  const event = { kind: "StoreJoined", storeId, address: `s${storeId}:1`, labels: [] } as const;
+  return ended((done) => client.publish(event, 0, done));
+}
+
 function simulated(seed: number, run: (world: World) => Promise<void>): Promise<unknown> {
   return inSimulation({ seed, run, startJob });
 }
@@ -114,5 +130,136 @@ test("three members elect one, found the cluster, and give timestamps that outli
       await group.until("another one leads", () => group.leader > 0 && group.leader !== leader);
       await group.seat(leader).start();
     }
+  });
+});
+
+/** What each row of the degraded table says of one member alone that is asked for everything. */
+async function askAll(group: TestGroup): Promise<Record<string, unknown>> {
+  const weak = { key: none, maxRootLag: 5, timeoutMs: 700 };
+  return await group.ask(async (client) => ({
+    timestamps: await ended((done) => client.timestamps(1, 700, done)),
+    ids: await ended((done) => client.allocateIds(1, 700, done)),
+    strong: await ended((done) => client.route({ key: none, timeoutMs: 700 }, done)),
+    bounded: await ended((done) => client.route({ ...weak, freshness: "BOUNDED" }, done)),
+    bestEffort: await ended((done) => client.route({ ...weak, freshness: "BEST_EFFORT" }, done)),
+    planned: await join(client, 77),
+    stores: await ended((done) => client.stores(done)),
+  }));
+}
+
+test("degraded mode, no majority: no number, no event; best effort is served and tagged", async () => {
+  await simulated(2, async (world) => {
+    const group = new TestGroup(world);
+    await group.start();
+    await group.until("one leads and all follow", () => {
+      return group.leader > 0 && group.seats.every(({ node }) => node.journal.state.config.length > 0);
+    });
+    const { leader } = group;
+    const [follower, other] = ids.filter((id) => id !== leader);
+    group.seat(leader).crash("process");
+    // The one that is left knows of a leader that is gone for a while: it is a follower, and says so.
+    group.seat(other ?? 0).crash("process");
+    const left = group.seat(follower ?? 0);
+    await group.until("it knows of no leader", () => left.node.journal.status.role === "none");
+    expect(await askAll(group)).toMatchObject({
+      timestamps: "TSO_UNAVAILABLE", ids: "ID_UNAVAILABLE", strong: "ROUTE_UNAVAILABLE", bounded: "ROUTE_UNAVAILABLE",
+      bestEffort: {
+        region, servedFreshness: "BEST_EFFORT", servedByLeader: false, degradedMode: "ROOT_UNAVAILABLE",
+        catchUpState: "UNAVAILABLE",
+      },
+      planned: "ROOT_UNAVAILABLE", stores: "ROOT_UNAVAILABLE",
+    });
+    await group.seat(leader).start();
+    expect(await askAll(group)).toMatchObject({
+      timestamps: { count: 1 },
+      strong: { region, servedByLeader: true, degradedMode: "HEALTHY", catchUpState: "FRESH" },
+      planned: { accepted: true },
+    });
+  });
+});
+
+test("degraded mode, only followers within reach: weak routes are served and tagged, nothing else", async () => {
+  await simulated(3, async (world) => {
+    const group = new TestGroup(world);
+    await group.start();
+    await group.until("all follow", () => {
+      return group.leader > 0 && group.seats.every(({ node }) => node.journal.state.config.length > 0);
+    });
+    const leader = `coordinator-${group.leader}`;
+    world.network.link("caller", leader).block();
+    const answers = await askAll(group);
+    expect(answers).toMatchObject({
+      timestamps: "TSO_UNAVAILABLE", ids: "ID_UNAVAILABLE", strong: "ROUTE_UNAVAILABLE",
+      bounded: { region, servedFreshness: "BOUNDED", servedByLeader: false, rootLag: 0 },
+      bestEffort: { region, servedFreshness: "BEST_EFFORT", servedByLeader: false },
+    });
+    expect(["ROOT_UNAVAILABLE", "ROOT_UNDETERMINED"]).toContain(answers["planned"]);
+    world.network.link("caller", leader).unblock();
+  });
+});
+
+test("degraded mode, bootstrap required: a group without its first map serves nobody", async () => {
+  await simulated(4, async (world) => {
+    const group = new TestGroup(world);
+    // A new group begins when every member has said that it is new.
+    await group.seat(1).start();
+    await group.seat(2).start();
+    await world.sleep(5_000);
+    expect(group.leader).toBe(0);
+    expect(group.seat(1).node.waitingFor()).toEqual(["a word of members 3"]);
+    expect(await askAll(group)).toMatchObject({
+      timestamps: "TSO_UNAVAILABLE", strong: "ROUTE_UNAVAILABLE", bounded: "ROUTE_UNAVAILABLE",
+      planned: "ROOT_UNAVAILABLE",
+    });
+    await group.seat(3).start();
+    await group.until("one leads", () => group.leader > 0);
+    expect(await askAll(group)).toMatchObject({ timestamps: { count: 1 }, strong: { region } });
+  });
+});
+
+test("a member that lost its directory is refused, and the others go on", async () => {
+  await simulated(5, async (world) => {
+    const group = new TestGroup(world);
+    await group.start();
+    await group.until("one leads", () => group.leader > 0);
+    group.seat(2).crash("process");
+    await group.seat(2).machine.run((env) => {
+      env.disk.rename("/data", "/lost");
+      return Promise.resolve();
+    });
+    group.seat(2).machine.crash("process");
+    await group.seat(2).start();
+    await group.until("it is told", () => group.fatal.length > 0);
+    expect(group.fatal[0]).toMatchObject({ code: "NOKV_FOREIGN_DIRECTORY" });
+    expect(group.fatal[0]?.message).toMatch(/^member 2 of the .* took part before, as member \d knows/);
+    await group.until("the cluster has its name", () => {
+      return group.leader > 0 && group.seat(group.leader).node.journal.state.config.length > 0;
+    });
+    expect(await askAll(group)).toMatchObject({ timestamps: { count: 1 }, planned: { accepted: true } });
+  });
+});
+
+test("a member that was away while the log was cut gets the state in parts", async () => {
+  await simulated(6, async (world) => {
+    const group = new TestGroup(world, { checkpointEntries: 5, keepEntries: 2, logEntriesMax: 4, partBytesMax: 50 });
+    await group.start();
+    await group.until("one leads", () => group.leader > 0);
+    const away = group.leader === 3 ? 2 : 3;
+    group.seat(away).crash("power");
+    await group.ask(async (client) => {
+      for (let storeId = 1; storeId <= 30; storeId++) {
+        expect(await join(client, storeId)).toMatchObject({ accepted: true });
+      }
+    });
+    await group.seat(away).start();
+    const ahead = (): CoordinatorNode => group.seat(group.leader).node;
+    await group.until("it has all of it", () => {
+      return group.leader > 0 && group.seat(away).node.journal.token.index === ahead().journal.token.index;
+    });
+    expect(group.seat(away).node.journal.state).toEqual(ahead().journal.state);
+    // From its own log alone, too.
+    group.seat(away).crash("power");
+    await group.seat(away).start();
+    expect(group.seat(away).node.journal.state.stores.length).toBeGreaterThan(20);
   });
 });

@@ -1,6 +1,7 @@
 import type { Env } from "../core/env/env.ts";
 import type { Address } from "../core/env/network.ts";
 import { NokvError } from "../core/errors.ts";
+import { GroupFounding } from "../coordinator/group-founding.ts";
 import { RaftJournal } from "../coordinator/raft-journal.ts";
 import type { RaftJournalLimits } from "../coordinator/raft-journal-options.ts";
 import { openRootDirectory, rootDirectoryName } from "../coordinator/root-directory.ts";
@@ -51,11 +52,12 @@ export async function openGroupJournal(
     },
     streams: null,
   });
+  const ids = members.map((member) => member.memberId);
   let opened: RaftJournal;
   try {
     opened = new RaftJournal({
       world: env, directory, path: `${workDir}/${rootDirectoryName}`, transport, memberId,
-      members: members.map((member) => member.memberId), limits, failed,
+      members: ids, limits, failed,
       ...(watch === undefined ? {} : { watch: watch(directory.log) }),
     });
   } catch (error) {
@@ -68,15 +70,25 @@ export async function openGroupJournal(
     if (typeof read === "string") request.fail({ kind: "malformed", reason: read });
     else opened.snapshotPart(read.value, request);
   });
+  const founding = new GroupFounding({
+    clock: env.clock, caller: transport, log: directory.log, memberId, members: ids, birth: directory.birth,
+    path: workDir, founded: () => opened.start(), failed: (error) => opened.fail(error),
+  });
+  transport.handle(coordinatorMethod.greet, (request) => founding.answer(request));
   return {
     journal: opened,
     transport,
-    waitingFor: () => (opened.status.role === "none" ? ["a leader of the Coordinator's group"] : []),
+    waitingFor: () => {
+      if (founding.missing.length > 0) return [`a word of members ${founding.missing.join(", ")}`];
+      return opened.status.role === "none" ? ["a leader of the Coordinator's group"] : [];
+    },
+    // Not waited for: the others ask this member, too.
     begin: async () => {
-      opened.start();
+      founding.begin();
       await Promise.resolve();
     },
     close: async () => {
+      founding.stop();
       opened.close();
       await directory.close();
     },

@@ -28,6 +28,10 @@ export interface GroupPlan {
   readonly swarm: number;
   readonly swarmOnCallers: boolean;
   readonly callers: number;
+  /** This member loses its disk in between, for good; 0: none does. */
+  readonly loser: number;
+  /** Faults begin when the group has begun; else at any time. */
+  readonly begunFirst: boolean;
   /** One in so many cuts of a log and installed snapshots is the last that a process does; 0: none. */
   readonly moments: number;
   readonly deeds: readonly GroupDeed[];
@@ -62,6 +66,8 @@ export function drawGroupPlan(world: World): GroupPlan {
     swarm: dice.pick([0, 1, 1, 2, 3]),
     swarmOnCallers: dice.chance(1, 3),
     callers: dice.between(1, 4),
+    loser: world.options.faultFree || !dice.chance(1, 5) ? 0 : dice.between(1, 3),
+    begunFirst: dice.chance(3, 4),
     moments: world.options.faultFree ? 0 : dice.pick([0, 0, 3, 20]),
     deeds: stores.deeds.length === 0 ? [] : groupDeeds.filter(() => dice.chance(1, 2)),
     deedGapMsMax: electionMs * dice.pick([1, 3, 8]),

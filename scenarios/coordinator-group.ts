@@ -1,3 +1,7 @@
+import { syncDirectory } from "../core/engine/directory.ts";
+import type { Env } from "../core/env/env.ts";
+import type { NokvError } from "../core/errors.ts";
+import { RaftJournal } from "../coordinator/raft-journal.ts";
 import { type CoordinatorNode, openCoordinatorNode } from "../node/coordinator-node.ts";
 import { SequenceLedger } from "../sim/checkers/sequence.ts";
 import type { Machine } from "../sim/machine.ts";
@@ -33,6 +37,8 @@ class GroupRun {
   readonly #callers: readonly Machine[];
   readonly #live = new Map<Machine, CoordinatorCaller>();
   readonly #nemesis: GroupNemesis;
+  /** The directory of the member that is to lose it is to go with its next start; then it is gone. */
+  #loss: "none" | "due" | "done" = "none";
 
   constructor(world: World, plan: GroupPlan) {
     this.#world = world;
@@ -57,6 +63,7 @@ class GroupRun {
     this.#makeLinks();
     const members = this.#seats.map((seat) => seat.keepRunning());
     const callers = this.#callers.map((machine) => this.#call(machine));
+    if (this.#plan.begunFirst) await this.#until("a member leads", () => this.#hasLeader());
     await world.sleep(world.dice("start").skewed(1, 2_000));
     await this.#harm();
     this.#seatStage.calm = true;
@@ -67,7 +74,7 @@ class GroupRun {
     this.#stage.quiet = true;
     await this.#until("everything is answered", () => [...this.#live.values()].every((caller) => caller.idle));
     await this.#until("every member has all of it", () => this.#inStep());
-    for (const { node, machine } of this.#seats) {
+    for (const { node, machine } of this.#members()) {
       if (node !== null) this.#truth.judgeEnd(machine.name, node.journal.state);
     }
     this.#seatStage.closing = true;
@@ -88,22 +95,49 @@ class GroupRun {
     for (let leftMs = faultsMs; leftMs > 0; leftMs -= electionMs / 4) {
       await world.sleep(Math.ceil(electionMs / 4));
       this.#look();
+      if (leftMs < faultsMs / 2) this.#loseDisk();
     }
     this.#nemesis.stop();
     world.stopFaults();
     this.#makeLinks();
   }
 
-  /** Members that are at the same place have the same state. */
+  /** Once it has promised something. */
+  #loseDisk(): void {
+    const { loser } = this.#plan;
+    const seat = this.#seats[loser - 1];
+    const promised = seat?.node?.journal.token.index ?? 0;
+    if (this.#loss !== "none" || seat === undefined || promised === 0) return;
+    this.#world.story(`${seat.machine.name} loses its disk`);
+    this.#loss = "due";
+    seat.machine.crash("process");
+  }
+
+  /** Those that did not lose their disks. */
+  #members(): readonly NodeSeat<CoordinatorNode>[] {
+    return this.#seats.filter((_, at) => this.#loss === "none" || at !== this.#plan.loser - 1);
+  }
+
+  #hasLeader(): boolean {
+    return this.#seats.some(({ node }) => node?.journal.status.role === "leader");
+  }
+
+  /**
+   * Members that are at the same place have the same state. Who has forgotten what it promised promises nothing more.
+   */
   #look(): void {
-    for (const { node, machine } of this.#seats) {
+    for (const { node, machine } of this.#members()) {
       if (node !== null && machine.up) this.#truth.look(machine.name, node.journal.token, node.journal.state);
+    }
+    const forgetful = this.#loss === "done" ? (this.#seats[this.#plan.loser - 1]?.node?.journal ?? null) : null;
+    if (forgetful instanceof RaftJournal && forgetful.raft.term > 0) {
+      this.#world.fail("founding", "a member that lost its disk takes part again");
     }
   }
 
   #inStep(): boolean {
     this.#look();
-    const tokens = this.#seats.map(({ node }) => node?.journal.token ?? null);
+    const tokens = this.#members().map(({ node }) => node?.journal.token ?? null);
     const [first] = tokens;
     return tokens.every((token) => token !== null && token.index === first?.index && token.term === first.term);
   }
@@ -148,9 +182,15 @@ class GroupRun {
       memberId: id, address: { host: `coordinator-${id}`, port: coordinatorPort },
     }));
     let watch: StoreWatch | null = null;
-    return new NodeSeat(this.#seatStage, `coordinator-${memberId}`, 0, (env, onFatal) => {
+    return new NodeSeat(this.#seatStage, `coordinator-${memberId}`, 0, async (env, failed) => {
       watch?.over();
-      return openCoordinatorNode(env, {
+      const forgetful = memberId === this.#plan.loser && this.#loss !== "none";
+      if (forgetful) await this.#lose(env);
+      const onFatal = (error: NokvError): void => {
+        // It has to say so; and somebody has to look.
+        if (!forgetful || error.code !== "NOKV_FOREIGN_DIRECTORY") failed(error);
+      };
+      return await openCoordinatorNode(env, {
         workDir: "/coordinator", listen: { host: "0.0.0.0", port: coordinatorPort }, clusterId: "sim", firstRegions,
         owner: "sim", diagnostics: null, network: this.#plan.net, onFatal,
         group: {
@@ -162,6 +202,14 @@ class GroupRun {
         },
       });
     });
+  }
+
+  /** What the disk refuses is tried again with the next start. */
+  async #lose(env: Env): Promise<void> {
+    if (this.#loss === "done") return;
+    if (env.disk.kind("/coordinator") !== null) env.disk.rename("/coordinator", "/lost");
+    await syncDirectory(env, "/");
+    this.#loss = "done";
   }
 
   /** Right after it, on some seeds. */

@@ -203,4 +203,13 @@ export const coordinatorGroupMutants: readonly Mutant[] = [
     scenario,
     why: "Requests under way at a failover are answered late or never.",
   },
+  {
+    name: "lost-directory-takes-part",
+    file: "coordinator/group-founding.ts",
+    find: `      if (counted === undefined || counted.birth === birth) continue;`,
+    replace: `      if (counted === undefined || counted.birth !== 0) continue;`,
+    oracles: ["founding", ...lost],
+    scenario,
+    why: "A member that forgot its votes and entries votes again: what a majority acknowledged can be lost.",
+  },
 ];
