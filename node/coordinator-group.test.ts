@@ -135,11 +135,11 @@ test("three members elect one, found the cluster, and give timestamps that outli
 
 /** What each row of the degraded table says of one member alone that is asked for everything. */
 async function askAll(group: TestGroup): Promise<Record<string, unknown>> {
-  const weak = { key: none, maxRootLag: 5, timeoutMs: 700 };
+  const weak = { key: none, maxRootLag: 5, timeoutMs: 3_000 };
   return await group.ask(async (client) => ({
-    timestamps: await ended((done) => client.timestamps(1, 700, done)),
-    ids: await ended((done) => client.allocateIds(1, 700, done)),
-    strong: await ended((done) => client.route({ key: none, timeoutMs: 700 }, done)),
+    timestamps: await ended((done) => client.timestamps(1, 3_000, done)),
+    ids: await ended((done) => client.allocateIds(1, 3_000, done)),
+    strong: await ended((done) => client.route({ key: none, timeoutMs: 3_000 }, done)),
     bounded: await ended((done) => client.route({ ...weak, freshness: "BOUNDED" }, done)),
     bestEffort: await ended((done) => client.route({ ...weak, freshness: "BEST_EFFORT" }, done)),
     planned: await join(client, 77),
