@@ -35,9 +35,16 @@ export class ClusterJudge {
     }
   }
 
+  /** Those of the first day, and those that came from them, ascending. */
+  regionIds(): number[] {
+    const ids = new Set(Array.from({ length: this.#plan.regions }, (_, at) => at + 1));
+    for (const { node } of this.#seats) for (const { region } of node?.store.regions() ?? []) ids.add(region.id);
+    return [...ids].toSorted((a, b) => a - b);
+  }
+
   /** Every member of every region has applied what its leader has. */
   upToDate(): boolean {
-    for (let region = 1; region <= this.#plan.regions; region++) {
+    for (const region of this.regionIds()) {
       const office = leaderOf(this.#seats, region);
       if (office === null) return false;
       if (!office.region.peers.every(({ role }) => role === "voter" || role === "learner")) return false;
@@ -82,7 +89,7 @@ export class ClusterJudge {
 
   /** The newest records of all replicas, byte for byte. */
   async compare(): Promise<void> {
-    for (let region = 1; region <= this.#plan.regions; region++) {
+    for (const region of this.regionIds()) {
       const meta = leaderOf(this.#seats, region)?.region;
       if (meta === undefined) continue;
       let first: { name: string; records: string } | null = null;
@@ -116,7 +123,7 @@ export class ClusterJudge {
   }
 
   async #eachLeader(look: (engine: Engine, region: RegionMeta) => void): Promise<void> {
-    for (let region = 1; region <= this.#plan.regions; region++) {
+    for (const region of this.regionIds()) {
       const office = leaderOf(this.#seats, region);
       const seat = this.#seats.find(({ storeId }) => storeId === office?.seat.storeId);
       if (office === null || seat === undefined) continue;

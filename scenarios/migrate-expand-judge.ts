@@ -39,8 +39,8 @@ export class ExpandJudge {
   }
 
   /** Three voters, each where it is said to be, and nothing anywhere else. */
-  finally(regions: number): string | null {
-    for (let id = 1; id <= regions; id++) {
+  finally(ids: readonly number[]): string | null {
+    for (const id of ids) {
       const found = this.#seats.map((seat) => seat.node?.store.region(id) ?? null);
       for (const [at, view] of found.entries()) {
         if (view === null) return `store ${at + 1} has no replica of region ${id}`;
@@ -51,7 +51,7 @@ export class ExpandJudge {
     }
     for (const { node, storeId } of this.#seats) {
       const count = node?.store.regions().length;
-      if (count !== regions) return `store ${storeId} has ${count} replicas`;
+      if (count !== ids.length) return `store ${storeId} has ${count} replicas`;
     }
     return null;
   }

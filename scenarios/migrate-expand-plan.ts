@@ -45,6 +45,8 @@ export interface ExpandPlan extends DeedPlan {
   readonly lives: readonly OperatorLife[];
   /** Stores that end inside a call of theirs, counted from when the operator begins. */
   readonly storeCrashes: readonly { readonly storeId: number; readonly call: number; readonly kind: CrashKind }[];
+  /** So often somebody divides a region meanwhile. */
+  readonly splits: number;
   /** A learner's disk tells lies, once the operator has seen that it tells the truth. */
   readonly rots: boolean;
   /** The Coordinator goes away for so long; 0: it stays. */
@@ -95,6 +97,7 @@ export function drawExpandPlan(world: World): ExpandPlan {
       return { storeId: dice.between(1, 3), call: dice.skewed(1, 2_000), kind: kind() };
     }),
     rots,
+    splits: rots ? 0 : dice.pick([0, 0, 1, 3]),
     outageMs: quiet || rots ? 0 : dice.pick([0, 0, electionMs, electionMs * 6]),
     exposed: quiet || rots ? [] : ["store-1", "store-2", "store-3", "coordinator"].filter(() => dice.chance(1, 5)),
     deeds: quiet || rots || dice.chance(1, 2) ? [] : deeds.filter(() => dice.chance(1, 2)),

@@ -9,6 +9,7 @@ import { expand, type ExpandWorld } from "../node/migrate/expand.ts";
 import { ExpandJournal } from "../node/migrate/expand-journal.ts";
 import { initSeed } from "../node/migrate/init.ts";
 import { abortExpansion } from "../node/migrate/members.ts";
+import { describeRpcError } from "../net/rpc/rpc-error.ts";
 import { openStoreNode, type StoreNode } from "../node/store-node.ts";
 import type { Machine } from "../sim/machine.ts";
 import type { Scenario } from "../sim/scenario.ts";
@@ -78,7 +79,7 @@ class MigrateExpandRun {
     await this.#until("the expansion is over", async () => (await this.#operate(untroubled)) === "done");
     await this.#until("every replica is up to date", () => Promise.resolve(this.#cluster.upToDate()));
     await this.#until("three voters are everywhere", () => {
-      return Promise.resolve(this.#judge.finally(this.#plan.regions) === null);
+      return Promise.resolve(this.#judge.finally(this.#cluster.regionIds()) === null);
     });
     await this.#until("what was acknowledged is read", () => this.#writer.judge());
     await this.#cluster.compare();
@@ -86,7 +87,8 @@ class MigrateExpandRun {
     this.#stage.closing = true;
     for (const seat of seats) seat.stop();
     await running;
-    world.story(`${this.#lives} processes of the operator, ${this.#writer.acknowledged} writes acknowledged`);
+    const told = `${this.#lives} processes of the operator, ${this.#writer.acknowledged} writes acknowledged`;
+    world.story(`${told}, ${this.#cluster.regionIds().length} regions`);
   }
 
   /** As an application fills a directory, and its operator makes it a store's: before anything fails. */
@@ -119,6 +121,7 @@ class MigrateExpandRun {
     this.#nemesis.start();
     const outage = this.#outage();
     const writing = this.#writer.work();
+    const dividing = this.#divide();
     for (const life of lives) await this.#operate(life);
     if (rots) await this.#rot();
     if (lives.length === 0) await this.#operate(untroubled);
@@ -127,7 +130,7 @@ class MigrateExpandRun {
     world.stopFaults();
     Object.assign(world.network.faults, this.#plan.links);
     this.#coordinator.held = false;
-    await Promise.all([outage, writing]);
+    await Promise.all([outage, writing, dividing]);
   }
 
   async #outage(): Promise<void> {
@@ -140,6 +143,27 @@ class MigrateExpandRun {
     this.#coordinator.machine.crash(dice.pick(["process", "power"]));
     await this.#world.sleep(outageMs);
     this.#coordinator.held = false;
+  }
+
+  /** Regions become more while they are expanded. */
+  async #divide(): Promise<void> {
+    const { splits, electionMs, topology, net } = this.#plan;
+    const dice = this.#world.dice("splits");
+    const machine = this.#world.machine("divider");
+    for (let i = 0; i < splits && !this.#writer.over; i++) {
+      await this.#world.sleep(dice.skewed(1, electionMs * 4));
+      const office = leaderOf(this.#stores, dice.pick(this.#cluster.regionIds()));
+      if (office === null) continue;
+      const key = new TextEncoder().encode(`key-${dice.between(1, 59)}`);
+      await machine.run(async (env) => {
+        const admin = new ClusterAdmin(env, topology, net);
+        const { error } = await admin.split(office.seat.storeId, office.region, [key]);
+        const how = error === null ? "divided" : `not divided: ${describeRpcError(error)}`;
+        this.#world.story(`region ${office.region.id} is ${how}`);
+        admin.close();
+      });
+      machine.crash("process");
+    }
   }
 
   /** One record of a learner becomes another one behind everybody's back: nobody may give it a vote. */
@@ -197,9 +221,17 @@ class MigrateExpandRun {
 
   /** Where nothing was in the way, everybody knows by then. */
   #wasDone(): void {
-    const problem = this.#judge.finally(this.#plan.regions);
+    const ids = this.#cluster.regionIds();
+    for (const id of ids) {
+      const peers = leaderOf(this.#stores, id)?.region.peers ?? [];
+      if (peers.length === 0 || peers.filter(({ role }) => role === "voter").length === 3) continue;
+      this.#world.fail("done-early", `the operator says that it is over; region ${id} has not three voters`);
+    }
+    // What has just been divided is not known everywhere yet.
+    if (this.#plan.splits > 0) return;
+    const problem = this.#judge.finally(ids);
     if (problem !== null) this.#world.fail("done-early", `the operator says that it is over; ${problem}`);
-    for (let id = 1; id <= this.#plan.regions; id++) {
+    for (const id of ids) {
       const known = this.#coordinator.node?.coordinator.state.regions.find((region) => region.id === id);
       if (known?.peers.filter(({ role }) => role === "voter").length === 3) continue;
       this.#world.fail("done-early", `it is over, says the operator; the Coordinator has not heard of region ${id}`);
@@ -220,13 +252,14 @@ class MigrateExpandRun {
 
   /** By four paths: a transaction's scan, and the records of each store. */
   async #compareContent(): Promise<void> {
-    const { topology, net, pace, regions } = this.#plan;
+    const { topology, net, pace } = this.#plan;
     await this.#until("the content is compared", async () => {
+      const ids = this.#cluster.regionIds();
       const outcome = await this.#operator.run(async (env) => {
         const admin = new ClusterAdmin(env, topology, net);
         const content = { admin, clock: env.clock, pollMs: pace.pollMs, waitMs: pace.stallMs };
         let compared = 0;
-        for (let id = 1; id <= regions; id++) {
+        for (const id of ids) {
           const region = leaderOf(this.#stores, id)?.region;
           const found = region === undefined ? "no leader" : await contentOfRegion(content, region, [1, 2, 3]);
           if (typeof found === "string") continue;
@@ -235,7 +268,7 @@ class MigrateExpandRun {
           compared++;
         }
         admin.close();
-        return compared === regions;
+        return compared === ids.length;
       });
       this.#operator.crash("process");
       if (outcome.kind === "failed") throw outcome.error;
@@ -244,12 +277,12 @@ class MigrateExpandRun {
   }
 
   async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    const { electionMs, regions } = this.#plan;
+    const { electionMs } = this.#plan;
     const world = this.#world;
     const untilUs = world.nowUs + Math.max(recoveryMsMin, recoveryElections * electionMs) * 1_000;
     while (!(await holds())) {
       if (world.nowUs > untilUs) {
-        const standing = `${this.#judge.finally(regions)}\n${this.#cluster.standing()}`;
+        const standing = `${this.#judge.finally(this.#cluster.regionIds())}\n${this.#cluster.standing()}`;
         world.fail("liveness", `it takes too long until ${what}\n${standing}`);
       }
       await world.sleep(Math.ceil(electionMs / 4));

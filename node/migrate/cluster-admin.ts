@@ -25,6 +25,8 @@ import {
   replicaHashLayout,
   replicaHashRequestLayout,
   replicaProgressLayout,
+  splitAnswerLayout,
+  splitRequestLayout,
   transferLayout,
 } from "../../raft/store/admin-messages.ts";
 import type { PeerChange } from "../../raft/store/peer-change.ts";
@@ -153,6 +155,13 @@ export class ClusterAdmin {
     const { transferLeader: method } = raftAdminMethod;
     const asking = { method, ask: transferLayout, answer: nothingLayout, region, timeoutMs: changeMs };
     return await this.#call(storeId, asking, { storeId: target });
+  }
+
+  /** Divides a region before each of the keys. */
+  async split(storeId: number, region: RegionMeta, keys: readonly Uint8Array[]): Promise<Told<object>> {
+    const { split: method } = raftAdminMethod;
+    const asking = { method, ask: splitRequestLayout, answer: splitAnswerLayout, region, timeoutMs: changeMs };
+    return await this.#call(storeId, asking, { keys });
   }
 
   #call<Q, A>(storeId: number, { method, ask, answer, region, timeoutMs }: Asking<Q, A>, q: Q): Promise<Told<A>> {

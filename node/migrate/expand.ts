@@ -80,14 +80,25 @@ export interface ExpandedRegion {
  * says what it waits for); NOKV_CORRUPTION when a replica is not what its leader is, and then nothing was promoted.
  */
 export async function expand(world: ExpandWorld, order: ExpandOrder): Promise<ExpandedRegion[]> {
-  const regions = await findRegions(world, order);
-  for (const { region } of regions) {
-    const problem = votersProblem(region, order);
-    if (problem !== null) throw new NokvError("NOKV_INVALID_ARGUMENT", problem);
+  const expanded = new Map<number, ExpandedRegion>();
+  for (;;) {
+    const regions = await findRegions(world, order);
+    for (const { region } of regions) {
+      const problem = votersProblem(region, order);
+      if (problem !== null) throw new NokvError("NOKV_INVALID_ARGUMENT", problem);
+    }
+    // Regions are divided while others are expanded: their children come with the peers that they had then.
+    const open = regions.filter(({ region }) => !expanded.has(region.id) || !hasVoters(region, order));
+    if (open.length === 0) return regions.flatMap(({ region }) => expanded.get(region.id) ?? []);
+    for (const { region } of open) {
+      const told = await new RegionExpansion(world, order, region.id).run();
+      if (told !== null) expanded.set(region.id, told);
+    }
   }
-  const expanded: ExpandedRegion[] = [];
-  for (const { region } of regions) expanded.push(await new RegionExpansion(world, order, region.id).run());
-  return expanded;
+}
+
+function hasVoters(region: RegionMeta, { stores }: ExpandWish): boolean {
+  return stores.every((storeId) => peerOnStore(region, storeId)?.role === "voter");
 }
 
 /** The regions that are asked for, once somebody leads each of them. */
@@ -128,12 +139,14 @@ class RegionExpansion {
     this.#regionId = regionId;
   }
 
-  async run(): Promise<ExpandedRegion> {
+  /** Null: the region is there no more, another one has its keys. */
+  async run(): Promise<ExpandedRegion | null> {
     const { env, admin, pace } = this.#world;
     this.#movedUs = env.clock.monotonicUs();
     for (;;) {
       const view = await viewCluster(admin, this.#wish.stores);
       const led = leaderOf(view, this.#regionId);
+      if (led === null && tilingProblem(regionsOf(view)) === null) return null;
       if (led === null) {
         this.#wait(["nobody leads it", ...silentStores(view)].join("; "));
       } else {

@@ -109,6 +109,15 @@ export const migrateExpandMutants: readonly Mutant[] = [
     why: "It is told as over while the Coordinator sends clients to one store alone.",
   },
   {
+    name: "expand-forgets-children",
+    file: expand,
+    find: `    const open = regions.filter(({ region }) => !expanded.has(region.id) || !hasVoters(region, order));`,
+    replace: `    const open = expanded.size > 0 ? [] : regions;`,
+    oracles: ["done-early"],
+    scenario,
+    why: "Regions that were divided meanwhile keep one voter: where that store dies, their keys are gone.",
+  },
+  {
     name: "expand-compares-followers-that-lag",
     file: check,
     find: `{ readTs, appliedMin: led.applied });`,
