@@ -165,6 +165,18 @@ export const mergeAfterCommit: Failpoint = { name: "raft/store/merge-after-commi
 /** The freeze is taken back in the engine, nobody was told. */
 export const mergeAfterRollback: Failpoint = { name: "raft/store/merge-after-rollback", allows: ["crash"] };
 
+/** It is proven that nothing was written since the seed, and MODE says that it is being undone. */
+export const rollbackAfterMode: Failpoint = { name: "node/migrate/rollback-after-mode", allows: ["crash"] };
+
+/** The regions are gone from the engine, their logs are still there. */
+export const rollbackAfterCatalog: Failpoint = { name: "node/migrate/rollback-after-catalog", allows: ["crash"] };
+
+/** Regions and logs are gone, the manifest still says what the directory was. */
+export const rollbackAfterRaftLog: Failpoint = { name: "node/migrate/rollback-after-raft-log", allows: ["crash"] };
+
+/** The manifest says standalone, MODE still keeps everybody away. */
+export const rollbackAfterGate: Failpoint = { name: "node/migrate/rollback-after-gate", allows: ["crash"] };
+
 export const failpoints: readonly Failpoint[] = [
   walBeforeSync,
   walAfterSync,
@@ -204,4 +216,8 @@ export const failpoints: readonly Failpoint[] = [
   initAfterRaftSeed,
   initAfterCheck,
   initAfterSeededGate,
+  rollbackAfterMode,
+  rollbackAfterCatalog,
+  rollbackAfterRaftLog,
+  rollbackAfterGate,
 ];

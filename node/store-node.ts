@@ -222,12 +222,14 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
   const first = new FirstRegions({
     clock: env.clock, client, store, regions: config.topology.regions, promotion, isNew: parts.isNew,
     retryMs: heartbeatMs,
-    begun: () => reporter.start(),
+    begun: () => {
+      reporter.start();
+      parts.splits.start();
+    },
     failed: (error) => fatal.tell(asNokv(error, config.workDir)),
   });
   const garbage = new StoreGarbage(env.clock, new GcDriver(store, engine, env.clock), garbageMs);
   garbage.start();
-  parts.splits.start();
   const { clock } = env;
   const watch = new ClusterWatch({
     clock, coordinator: client, caller: parts.transport, stores: storesOf(config.topology),

@@ -6,6 +6,10 @@ import { didYouMean } from "../options.ts";
 const steps: readonly CommandEntry[] = [
   { name: "plan", summary: "what a migration would do, without doing it", load: loadPlan },
   { name: "init", summary: "make a stopped database the seed of a cluster", load: loadInit },
+  { name: "status", summary: "how far a directory is", load: loadStatus },
+  { name: "report", summary: "the same, with what it means and what comes next", load: loadReport },
+  { name: "verify", summary: "compare what a seed shows with what it showed before", load: loadVerify },
+  { name: "rollback", summary: "make a seed that was never served standalone again", load: loadRollback },
   { name: "expand", summary: "bring the regions of a running cluster to more stores", load: loadExpand },
   { name: "transfer-leader", summary: "hand a region's leadership to another store", load: loadTransferLeader },
   { name: "remove-peer", summary: "remove a region's replica from a store", load: loadRemovePeer },
@@ -91,4 +95,24 @@ async function loadClusterStatus(): Promise<Command> {
 async function loadClusterVerify(): Promise<Command> {
   const { clusterVerifyCommand } = await import("./migrate/online.ts");
   return clusterVerifyCommand;
+}
+
+async function loadStatus(): Promise<Command> {
+  const { statusCommand } = await import("./migrate/status.ts");
+  return statusCommand;
+}
+
+async function loadReport(): Promise<Command> {
+  const { reportCommand } = await import("./migrate/status.ts");
+  return reportCommand;
+}
+
+async function loadVerify(): Promise<Command> {
+  const { verifyCommand } = await import("./migrate/verify.ts");
+  return verifyCommand;
+}
+
+async function loadRollback(): Promise<Command> {
+  const { rollbackCommand } = await import("./migrate/rollback.ts");
+  return rollbackCommand;
 }

@@ -8,6 +8,7 @@ import { identChange, readIdent } from "../../raft/store/ident.ts";
 import { putApplyState, putRegionState, readRegionStates } from "../../raft/store/local-records.ts";
 import type { LogChange } from "../../raft/store/log-change.ts";
 import type { RaftLog } from "../../raft/store/raft-log.ts";
+import { readEntries } from "../../raft/store/restored.ts";
 import { bootstrapIndex, bootstrapTerm } from "../../raft/store/tombstone.ts";
 import { putGcState } from "../../txn/server/region-state.ts";
 import type { ModeFile } from "../mode/mode-file.ts";
@@ -82,8 +83,8 @@ function seedChanges({ clusterId, storeId, regions }: ModeFile): readonly LogCha
   ];
 }
 
-/** What a log holds beyond a seed that nobody has served; null: nothing. */
-export function seedProblem(log: RaftLog, { clusterId, storeId, regions }: ModeFile): string | null {
+/** What a log holds beyond a seed that nobody has started; null: nothing. */
+function seedProblem(log: RaftLog, { clusterId, storeId, regions }: ModeFile): string | null {
   const ident = readIdent(log);
   if (ident === null) return "the log is nobody's";
   if (ident.clusterId !== clusterId || ident.storeId !== storeId) {
@@ -102,3 +103,21 @@ export function seedProblem(log: RaftLog, { clusterId, storeId, regions }: ModeF
   }
   return null;
 }
+
+/** What was written through a region since the seed was made; null: elections only. */
+export function writtenSince(log: RaftLog, { regions }: Pick<ModeFile, "regions">): string | null {
+  for (const { regionId: id } of regions) {
+    const group = log.group(id);
+    if (group === null) continue;
+    if (group.start.index > bootstrapIndex) return `the log of region ${id} was cut at ${group.start.index}`;
+    for (let next = bootstrapIndex + 1; next <= group.last;) {
+      const entries = readEntries(log, id, next, group.last + 1, scanBytesMax);
+      const written = entries.find(({ kind }) => kind !== "noop");
+      if (written !== undefined) return `entry ${written.index} of region ${id} is of kind ${written.kind}`;
+      next += entries.length;
+    }
+  }
+  return null;
+}
+
+const scanBytesMax = 1024 * 1024;
