@@ -22,6 +22,7 @@ import { regionStorm } from "./region-storm.ts";
 import { cluster } from "./cluster.ts";
 import { migrateExpand } from "./migrate-expand.ts";
 import { storeLoss } from "./store-loss.ts";
+import { migrateInit } from "./migrate-init.ts";
 
 /** What we promise to survive. A mixed batch of seeds draws from these by weight. */
 export const scenarios: readonly Scenario[] = [
@@ -52,6 +53,7 @@ export const scenarios: readonly Scenario[] = [
   raftStoreRoom,
   regionStorm,
   cluster,
+  migrateInit,
   migrateExpand,
   storeLoss,
 ];

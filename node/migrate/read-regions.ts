@@ -3,6 +3,7 @@ import { ByteWriter } from "../../core/bytes/byte-writer.ts";
 import type { Env } from "../../core/env/env.ts";
 import { OverlayDisk } from "../../core/env/overlay-disk.ts";
 import { raftDirectoryName } from "../../core/engine/file-names.ts";
+import { openReadOnlyEngine } from "../../core/engine/read-only.ts";
 import { NokvError } from "../../core/errors.ts";
 import { CoordinatorError } from "../../coordinator/coordinator-error.ts";
 import type { RpcError } from "../../net/rpc/rpc-error.ts";
@@ -18,7 +19,7 @@ import { type Answer, readAnswers } from "../../txn/server/response-codec.ts";
 import { txnRegionOptions } from "../../txn/server/region-options.ts";
 import { RegionService } from "../../txn/server/region-service.ts";
 import { TxnRegion } from "../../txn/server/txn-region.ts";
-import { withEngine, withRaftLog } from "./sessions.ts";
+import { closing, withRaftLog } from "./sessions.ts";
 
 /** Counts as it goes; both grow. */
 export type Progress = (entries: number, bytes: number) => void;
@@ -44,8 +45,9 @@ export async function readRegions(env: Env, directory: string, readTs: number, p
   const { clock, network, random, jobs, trace, failpoints } = env;
   const disk = new OverlayDisk(env.disk, clock);
   const looking: Env = { clock, network, random, jobs, trace, failpoints, disk };
-  const options = { createIfMissing: false, durability: "none", versions: "given" } as const;
-  return await withEngine(looking, directory, options, (engine) =>
+  // It neither flushes nor merges: jobs of others would work on the disk itself.
+  const { engine } = await openReadOnlyEngine(env, directory, { durability: "none", versions: "given" });
+  return await closing(
     withRaftLog(looking, `${directory}/${raftDirectoryName}`, async (log) => {
       const ident = readIdent(log);
       if (ident === null) throw new NokvError("NOKV_CORRUPTION", `the Raft log in ${directory} is nobody's`);
@@ -73,6 +75,8 @@ export async function readRegions(env: Env, directory: string, readTs: number, p
       transport.close();
       return { content: hash.sum, regions };
     }),
+    () => engine.close(),
+    `reading ${directory} failed`,
   );
 }
 

@@ -42,7 +42,7 @@ export async function withRaftLog<T>(
 }
 
 /** Only what is known to leave the process alive is tidied up for: a crash leaves what it leaves. */
-async function closing<T>(act: Promise<T>, close: () => Promise<void>, what: string): Promise<T> {
+export async function closing<T>(act: Promise<T>, close: () => Promise<void>, what: string): Promise<T> {
   let result: T;
   try {
     result = await act;

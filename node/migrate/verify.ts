@@ -26,7 +26,7 @@ export interface SeedVerdict {
 export async function verifySeed(env: Env, directory: string, progress: Progress): Promise<SeedVerdict> {
   const { mode, gate, state } = lookAt(env, directory);
   if (mode === null || mode.baseTs === 0) {
-    throw invalidArgument(`${directory} is ${state}: no migration was begun on it, so there is nothing to compare with`);
+    throw invalidArgument(`${directory} is ${state}: no migration was begun on it, there is nothing to compare with`);
   }
   if (gate.mode === "cluster") {
     throw invalidArgument(`${directory} is served: a cluster is compared while it runs, with --config`);

@@ -31,7 +31,7 @@ export const statusCommand: Command = {
 };
 
 export const reportCommand: Command = {
-  usage: usageOf("report", "Says how far a directory is on its way into a cluster, what that means and what comes next."),
+  usage: usageOf("report", "Says how far a directory is on its way into a cluster, and what comes next."),
   run: (argv, context) => report(parseOptions(argv, directoryOptions), context),
 };
 
