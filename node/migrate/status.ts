@@ -54,7 +54,7 @@ export async function migrationReport(env: Env, directory: string): Promise<Migr
   const [stage, summary] = stageOf(status);
   const nextSteps = next === "" ? [] : [next];
   if (state === "seeded" || state === "cluster") {
-    nextSteps.push("after boot, nokv migrate expand --config FILE --to 2,3 brings it to more stores");
+    nextSteps.push("after boot: nokv migrate expand --config FILE --to 2,3 brings it to more stores");
   }
   if (state === "seeded") nextSteps.push(`or back again: nokv migrate rollback --workdir ${directory}`);
   return {
