@@ -128,8 +128,9 @@ test("writes at once: they share entries and syncs", async () => {
     const costs = await costOf(world, cluster, async () => {
       await Promise.all(Array.from({ length: operations }, (_, i) => put(client, `key-${i}`)));
     });
+    // One greeting of a store more or less falls into the time of the work: ten thousandths.
     const most = {
-      logSyncs: 60, logFrames: 80, logBytes: 420_000, engineSyncs: 0, framesIn: 150, bytesOut: 300_000, entries: 20,
+      logSyncs: 60, logFrames: 80, logBytes: 420_000, engineSyncs: 0, framesIn: 170, bytesOut: 300_000, entries: 20,
     };
     expectWithin(costs, most);
   });

@@ -12,11 +12,18 @@ import { drawStorePlan } from "./raft-store-plan.ts";
 export const clusterPort = 7_000;
 export const redisPort = 6_379;
 
+/** Storms and lulls together: two minutes. */
+const lengthMs = 120_000;
+
 /** What one seed's cluster is like, and what is done to it. */
 export interface ClusterPlan extends DeedPlan {
   readonly topology: Topology;
   readonly gateways: number;
+  /** In all; so much of it falls into each of the storms. */
   readonly faultsMs: number;
+  readonly storms: number;
+  /** Between two storms. */
+  readonly lullMs: number;
   /** To so many stores the world is hostile beyond the deeds; to the Coordinator and a gateway, too, on some seeds. */
   readonly swarm: number;
   readonly swarmOnOthers: boolean;
@@ -43,11 +50,15 @@ export function drawClusterPlan(world: World): ClusterPlan {
   const topology = drawTopology(dice, Math.max(3, stores.stores));
   const { faultFree } = world.options;
   const { electionMs } = stores;
+  const faultsMs = Math.min(90_000, electionMs * dice.between(10, 40));
+  const storms = dice.between(2, 4);
   return {
     topology,
     regions: topology.regions.length,
     gateways: dice.between(1, 2),
-    faultsMs: Math.min(90_000, electionMs * dice.between(10, 40)),
+    faultsMs,
+    storms,
+    lullMs: Math.ceil((lengthMs - faultsMs) / (storms - 1)),
     swarm: Math.min(stores.swarm, 2),
     swarmOnOthers: dice.chance(1, 3),
     outageMsMax: faultFree ? 0 : dice.pick([0, 0, electionMs, electionMs * 8]),

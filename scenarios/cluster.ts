@@ -94,6 +94,10 @@ class ClusterRun {
       this.#setUp ||= await this.#workload.setUp(this.#users[0] as ClusterUser);
       return this.#setUp;
     });
+    for (let storm = 1; storm < this.#plan.storms; storm++) {
+      await this.#harm();
+      await this.#lull();
+    }
     await this.#harm();
     this.#stage.calm = true;
     await this.#recover();
@@ -119,8 +123,10 @@ class ClusterRun {
     if (exposed.length > 0) world.startFaults(...exposed);
     this.#makeLinks();
     this.#nemesis.start();
+    this.#over = false;
+    this.#redis.over = false;
     const outages = this.#outages();
-    const untilUs = world.nowUs + plan.faultsMs * 1_000;
+    const untilUs = world.nowUs + Math.ceil(plan.faultsMs / plan.storms) * 1_000;
     const isOver = (): boolean => world.nowUs >= untilUs;
     const users = this.#users.slice(1).map((user) => this.#work(user, isOver));
     const redis = this.#redisUsers.slice(1).map((user) => user.run());
@@ -136,6 +142,22 @@ class ClusterRun {
     this.#coordinator.held = false;
     this.#makeLinks();
     await Promise.all([...users, ...redis, ...lists, outages]);
+  }
+
+  /** Nobody works, so groups sleep; whom they lose meanwhile they have to miss by themselves. */
+  async #lull(): Promise<void> {
+    const { lullMs, electionMs, deeds } = this.#plan;
+    const world = this.#world;
+    const dice = world.dice("lulls");
+    const untilUs = world.nowUs + lullMs * 1_000;
+    await world.sleep(dice.between(0, lullMs));
+    if (deeds.length > 0 && dice.chance(2, 3)) this.#nemesis.once(dice.pick(["crash-leader", "lag", "isolate-leader"]));
+    while (world.nowUs < untilUs) {
+      await world.sleep(Math.min(electionMs, Math.ceil((untilUs - world.nowUs) / 1_000)));
+      this.#judge.look();
+    }
+    this.#nemesis.stop();
+    await this.#until("regions that slept have leaders", () => Promise.resolve(this.#judge.upToDate()));
   }
 
   async #work(user: ClusterUser, isOver: () => boolean): Promise<void> {

@@ -85,6 +85,7 @@ export class StoreNemesis {
   readonly #seats: readonly RegionSeat[];
   readonly #dice: Dice;
   #stopped = false;
+  #starts = 0;
   #lastId = 1_000_000;
   changes = 0;
   transfers = 0;
@@ -105,8 +106,16 @@ export class StoreNemesis {
     return ++this.#lastId;
   }
 
+  /** Again after `stop`. */
   start(): void {
-    if (this.#plan.deeds.length > 0) this.#later();
+    this.#starts++;
+    this.#stopped = false;
+    if (this.#plan.deeds.length > 0) this.#later(this.#starts);
+  }
+
+  /** One deed and no more; it ends by itself, or with `stop`. */
+  once(deed: DeedName): void {
+    this.#do(deed);
   }
 
   stop(): void {
@@ -120,12 +129,12 @@ export class StoreNemesis {
     this.#heal();
   }
 
-  #later(): void {
+  #later(start: number): void {
     const { deeds, deedGapMsMax } = this.#plan;
     this.#world.after(this.#dice.between(Math.ceil(deedGapMsMax / 8), Math.ceil(deedGapMsMax)) * 1_000, () => {
-      if (this.#stopped) return;
+      if (this.#stopped || start !== this.#starts) return;
       this.#do(this.#dice.pick(deeds));
-      this.#later();
+      this.#later(start);
     });
   }
 

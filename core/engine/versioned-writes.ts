@@ -58,10 +58,9 @@ export class VersionedWrites {
   whenRoom(run: () => void): void {
     this.#roomWaiters.push(run);
     if (!this.#parts.write.isIdle) return;
-    if (!this.#parts.write.wal.outOfSpace) this.#tellRoom();
-    // An empty log that waits for the disk tells nobody when it is through: asked at once, again and again, it would
-    // be all that this thread does.
-    else this.#roomTimer ??= this.#parts.clock.after(roomRetryUs, () => {
+    // What makes room now (merges, the disk) may tell nobody when it is through. Asked at once, again and again, it
+    // would be all that this thread does.
+    this.#roomTimer ??= this.#parts.clock.after(roomRetryUs, () => {
       this.#roomTimer = null;
       this.#tellRoom();
     });
