@@ -47,7 +47,7 @@ const bounds = ["a2", "counter:2", "g02", "mixed:2", "n1", "plain:2", "r3", "s1"
 export function drawClusterPlan(world: World): ClusterPlan {
   const stores = drawStorePlan(world);
   const dice = world.dice("cluster-plan");
-  const topology = drawTopology(dice, Math.max(3, stores.stores));
+  const topology = drawTopology(world, dice, Math.max(3, stores.stores));
   const { faultFree } = world.options;
   const { electionMs } = stores;
   const faultsMs = Math.min(90_000, electionMs * dice.between(10, 40));
@@ -85,11 +85,12 @@ export function drawClusterPlan(world: World): ClusterPlan {
   };
 }
 
-function drawTopology(dice: Dice, stores: number): Topology {
+function drawTopology(world: World, dice: Dice, stores: number): Topology {
   const place = (host: string): ProcessPlace => {
     const address = { host, port: clusterPort };
     return { address, listen: address, workDir: "/data", metrics: null };
   };
+  const memberIds = world.dice("coordinators").chance(1, 4) ? [1, 2, 3] : [0];
   const count = dice.between(0, 3);
   const chosen = new Set<string>();
   while (chosen.size < count) chosen.add(dice.pick(bounds));
@@ -114,7 +115,9 @@ function drawTopology(dice: Dice, stores: number): Topology {
   return {
     clusterId: "sim",
     maxRetries: 8,
-    coordinators: [{ memberId: 0, ...place("coordinator") }],
+    coordinators: memberIds.map((memberId) => ({
+      memberId, ...place(memberId === 0 ? "coordinator" : `coordinator-${memberId}`),
+    })),
     redis: null,
     redisMetrics: null,
     stores: Array.from({ length: stores }, (_, at) => ({ storeId: at + 1, ...place(`store-${at + 1}`) })),

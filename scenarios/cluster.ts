@@ -2,6 +2,7 @@ import type { GatewayNode } from "../node/gateway-node.ts";
 import { openGatewayNode } from "../node/gateway-node.ts";
 import { type CoordinatorNode, openCoordinatorNode } from "../node/coordinator-node.ts";
 import { type StoreNode, openStoreNode } from "../node/store-node.ts";
+import type { CoordinatorPlace } from "../node/topology.ts";
 import { SequenceLedger } from "../sim/checkers/sequence.ts";
 import { TimestampModel, type TxnLog } from "../sim/checkers/timestamp-model.ts";
 import type { Scenario } from "../sim/scenario.ts";
@@ -9,6 +10,7 @@ import type { World } from "../sim/world.ts";
 import { ClusterJudge } from "./cluster-judge.ts";
 import { type ClusterPlan, clusterPort, drawClusterPlan, redisPort } from "./cluster-plan.ts";
 import { ClusterRedisUser, type RedisStage } from "./cluster-redis.ts";
+import { raftLimitsDefault } from "../raft/raft-options.ts";
 import { NodeSeat, type SeatStage } from "./cluster-seat.ts";
 import { ClusterUser } from "./cluster-user.ts";
 import { GatewayHistory } from "./gateway-history.ts";
@@ -37,7 +39,7 @@ class ClusterRun {
   readonly #world: World;
   readonly #plan: ClusterPlan;
   readonly #stage: SeatStage;
-  readonly #coordinator: NodeSeat<CoordinatorNode>;
+  readonly #coordinators: readonly NodeSeat<CoordinatorNode>[];
   readonly #stores: readonly NodeSeat<StoreNode>[];
   readonly #gateways: readonly NodeSeat<GatewayNode>[];
   readonly #users: readonly ClusterUser[];
@@ -57,7 +59,7 @@ class ClusterRun {
     this.#world = world;
     this.#plan = plan;
     this.#stage = { world, closing: false, calm: false };
-    this.#coordinator = this.#seatCoordinator();
+    this.#coordinators = plan.topology.coordinators.map((place) => this.#seatCoordinator(place));
     this.#stores = plan.topology.stores.map(({ storeId }) => this.#seatStore(storeId));
     this.#gateways = Array.from({ length: plan.gateways }, (_, at) => this.#seatGateway(at + 1));
     const stage = { world, txns: this.#txns, timestamps: this.#timestamps };
@@ -86,7 +88,7 @@ class ClusterRun {
   }
 
   async run(): Promise<void> {
-    const seats = [this.#coordinator, ...this.#stores, ...this.#gateways];
+    const seats = [...this.#coordinators, ...this.#stores, ...this.#gateways];
     this.#makeLinks();
     const running = Promise.all(seats.map((seat) => seat.keepRunning()));
     await this.#until("the cluster begins", () => Promise.resolve(this.#judge.upToDate()));
@@ -118,7 +120,8 @@ class ClusterRun {
     const plan = this.#plan;
     const exposed = this.#stores.slice(0, plan.swarm).map(({ machine }) => machine);
     if (plan.swarmOnOthers) {
-      exposed.push(this.#coordinator.machine, ...this.#gateways.slice(0, 1).map(({ machine }) => machine));
+      const others = [...this.#coordinators.slice(0, 1), ...this.#gateways.slice(0, 1)];
+      exposed.push(...others.map(({ machine }) => machine));
     }
     if (exposed.length > 0) world.startFaults(...exposed);
     this.#makeLinks();
@@ -139,7 +142,7 @@ class ClusterRun {
     this.#redis.over = true;
     this.#nemesis.stop();
     world.stopFaults();
-    this.#coordinator.held = false;
+    for (const seat of this.#coordinators) seat.held = false;
     this.#makeLinks();
     await Promise.all([...users, ...redis, ...lists, outages]);
   }
@@ -175,7 +178,7 @@ class ClusterRun {
     }
   }
 
-  /** The Coordinator goes, and comes back with what its journal has. */
+  /** The Coordinator goes, or a member of its group, or all of them, and comes back with what its journal has. */
   async #outages(): Promise<void> {
     const { outageMsMax, electionMs } = this.#plan;
     const dice = this.#world.dice("outages");
@@ -183,11 +186,12 @@ class ClusterRun {
       await this.#world.sleep(dice.between(electionMs, electionMs * 10));
       if (this.#over) return;
       const lengthMs = dice.skewed(1, Math.ceil(outageMsMax));
-      this.#world.story(`no Coordinator for ${lengthMs} ms`);
-      this.#coordinator.held = true;
-      this.#coordinator.machine.crash(dice.pick(["process", "power"]));
+      const gone = dice.chance(1, 3) ? this.#coordinators : [dice.pick(this.#coordinators)];
+      this.#world.story(`without ${gone.map(({ machine }) => machine.name).join(", ")} for ${lengthMs} ms`);
+      for (const seat of gone) seat.held = true;
+      for (const seat of gone) seat.machine.crash(dice.pick(["process", "power"]));
       await this.#world.sleep(lengthMs);
-      this.#coordinator.held = false;
+      for (const seat of gone) seat.held = false;
     }
   }
 
@@ -248,11 +252,15 @@ class ClusterRun {
     Object.assign(this.#world.network.faults, this.#plan.links);
   }
 
-  #seatCoordinator(): NodeSeat<CoordinatorNode> {
+  #seatCoordinator({ memberId, address }: CoordinatorPlace): NodeSeat<CoordinatorNode> {
     const { topology, net } = this.#plan;
     const { clusterId, regions } = topology;
-    return new NodeSeat(this.#stage, "coordinator", 0, (env, onFatal) =>
+    const { store } = this.#plan;
+    const members = topology.coordinators;
+    const limits = { tickUs: store.tickUs, raft: { ...raftLimitsDefault, electionTicks: store.raft.electionTicks } };
+    return new NodeSeat(this.#stage, address.host, 0, (env, onFatal) =>
       openCoordinatorNode(env, {
+        group: memberId === 0 ? null : { memberId, members, limits },
         workDir: "/data",
         listen: { host: "0.0.0.0", port: clusterPort },
         clusterId,
