@@ -274,7 +274,7 @@ export class Coordinator {
       leaders: this.#leaders,
       reports: this.#reports,
       stores: this.#stores,
-      limits: this.#options.scheduler,
+      limits: { ...this.#options.scheduler, downMs: this.#options.liveness.downAfterMs },
     });
   }
 

@@ -30,6 +30,8 @@ export interface PlanLimits {
   readonly replicas: number;
   /** A voter is given up when its store is down and the leader has not heard of it for so long either. */
   readonly silentMs: number;
+  /** The same, where the Coordinator began later than the silence: by the leader's word alone. */
+  readonly downMs: number;
   /** Replicas on their way to a store, and from the stores that lead them, at most. */
   readonly incomingMax: number;
   readonly outgoingMax: number;
@@ -42,6 +44,7 @@ export const planDefaults: PlanLimits = {
   slowScoreMax: 80,
   replicas: 0,
   silentMs: 30_000,
+  downMs: 30 * 60_000,
   incomingMax: 2,
   outgoingMax: 2,
   balancingMax: 2,

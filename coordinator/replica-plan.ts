@@ -38,13 +38,16 @@ export function nextOf(standing: Standing, surroundings: Surroundings): Next {
   const leaver = voterTooMany(standing, surroundings);
   const next: Next = { operator: null, decision: null, wants: false, moves: move !== null };
   if (rests || leader === null) return next;
-  const useless = uselessLearner(standing, move);
+  // As long as a voter's store is silent, nobody knows whether the newcomer is of use.
+  const isCertain = standing.kept.every(({ storeId }) => surroundings.roles.answers(storeId));
+  const useless = uselessLearner(standing, isCertain, move);
   if (useless !== null) return { ...next, operator: removal(standing, leader, useless) };
   if (addition !== null && !hasPeer(standing, addition.peer.peerId)) {
     const { transitionId, peer } = addition;
     const { peerId, storeId } = peer;
     const wanted = [...standing.needed, ...(move === null ? [] : [move.to])];
     if (!wanted.some((newcomer) => newcomer.peerId === peerId)) {
+      if (!isCertain && standing.spare.some((newcomer) => newcomer.peerId === peerId)) return next;
       return { ...next, decision: { kind: "cancel", transitionId } };
     }
     const place = { target: { peerId, storeId }, epoch: region.epoch };
@@ -78,8 +81,9 @@ function voterTooMany({ gone, kept, report }: Standing, { loads, limits }: Surro
   return leaver;
 }
 
-function uselessLearner({ lost, spare }: Standing, move: Move | null): RegionPeer | Newcomer | null {
-  const unused = spare.find(({ isThere, peerId }) => isThere && peerId !== move?.to.peerId);
+function uselessLearner(standing: Standing, isCertain: boolean, move: Move | null): RegionPeer | Newcomer | null {
+  const { lost, spare } = standing;
+  const unused = isCertain ? spare.find(({ isThere, peerId }) => isThere && peerId !== move?.to.peerId) : null;
   return lost[0] ?? unused ?? null;
 }
 

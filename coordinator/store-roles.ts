@@ -30,6 +30,12 @@ export class StoreRoles {
     return this.takes(storeId) && this.#byId.get(storeId)?.heartbeat !== null;
   }
 
+  /** It is heard of: what it holds is not in doubt. */
+  answers(storeId: number): boolean {
+    const store = this.#byId.get(storeId);
+    return store?.liveness === "up" && store.heartbeat !== null;
+  }
+
   /** Its replicas are to live elsewhere, whether it answers or not. */
   isLeaving(storeId: number): boolean {
     const store = this.#byId.get(storeId);
@@ -38,14 +44,16 @@ export class StoreRoles {
 
   /**
    * The replica is to be replaced: its store leaves, or has been silent for long, and the region's leader has not heard
-   * of it either. A store that only the Coordinator cannot reach serves all the same.
+   * of it either. A store that only the Coordinator cannot reach serves all the same. A Coordinator that began anew has
+   * not waited so long itself: it takes the leader's word for what was before.
    */
   isGone(region: RegionMeta, { peerId, storeId }: RegionPeer): boolean {
     if (this.isLeaving(storeId)) return true;
     const store = this.#byId.get(storeId);
     // One that never joined is still on its way here.
-    if (store?.liveness !== "down") return false;
+    if (store === undefined || store.liveness === "up") return false;
     const report = reportOfPeer(this.#view.reportOf(region.id), peerId);
-    return report !== null && report.silentMs >= this.#limits.silentMs;
+    if (store.liveness === "down") return report !== null && report.silentMs >= this.#limits.silentMs;
+    return report !== null && store.heartbeat === null && report.silentMs >= this.#limits.downMs;
   }
 }

@@ -51,7 +51,8 @@ export function drawLossPlan(world: World): LossPlan {
     chapter,
     topology: lossTopology(stores, dice.between(1, 4)),
     victim: dice.between(1, stores),
-    awayMs: chapter === "short" ? dice.between(100, 4_000) : dice.between(downAfterMs, downAfterMs + 6_000),
+    // Short of being given up, but so that everybody has noticed.
+    awayMs: chapter === "short" ? dice.pick([dice.between(100, 4_800), 4_800]) : dice.between(downAfterMs, downAfterMs + 6_000),
     crashKind: dice.pick(["process", "power"]),
     restarts: hostile ? dice.pick([0, 1, 3]) : 0,
     leaderCrashes: hostile && chapter !== "short" && chapter !== "unheard" ? dice.pick([0, 1, 3]) : 0,

@@ -8,6 +8,7 @@ import { injectDefaults, injectRounds } from "./inject.ts";
 import { isInside, mountObstacle, runInside, straceObstacle } from "./mounts.ts";
 import { powercutDefaults, powercutRounds } from "./powercut.ts";
 import { migrateDemo, migrateDemoDefaults } from "./migrate-demo.ts";
+import { storeLoss, storeLossDefaults } from "./store-loss.ts";
 import { mutateDefaults, type MutateOptions, mutateRounds } from "./mutate.ts";
 import { runWriter, type WriterOrder } from "./writer.ts";
 
@@ -20,6 +21,7 @@ const usage = `usage: pnpm rig kill [--rounds N] [--clients N] [--seed N]
        pnpm rig mutate [--variants N] [--only G7] [--seed N]
        pnpm rig flip [--variants N] [--seed N]
        pnpm rig migrate-demo [--bytes 1GiB] [--regions N] [--seed N] [--keep]
+       pnpm rig store-loss
        pnpm rig live-page [--picture FILE]
 
 kill            SIGKILLs a real gateway under load, restarts it on the same directory and reads every key back.
@@ -32,6 +34,7 @@ inject          fails, shortens or kills single system calls of a process that u
 mutate          damages every file of a directory in the sixteen ways of the catalogue and reads everything back.
 flip            only single bits, at least 20,000 of them.
 migrate-demo    fills a directory, makes it a cluster of three in place, kills its first store, and reads everything.
+store-loss      kills a store of four for good, with its directory, under load: how long until all have three replicas.
 live-page       looks at the page of a playground under load with a headless Chromium, also when a store dies.
 
 Exit code 0: every acknowledged write was there and no answer was wrong; 1: otherwise; 3: skipped, with the reason.`;
@@ -80,6 +83,8 @@ async function main(): Promise<void> {
       return await mutate({ ...mutateDefaults, seed, only: "G4", variants: Number(values.variants ?? flipVariants) });
     case "live-page":
       return await livePage();
+    case "store-loss":
+      return await storeLoss({ ...storeLossDefaults, ...given("clients", values.clients) });
     case "migrate-demo":
       return await migrateDemo({
         ...migrateDemoDefaults,
