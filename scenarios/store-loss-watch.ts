@@ -57,6 +57,9 @@ export class LossWatch {
     this.changedUs = this.#world.nowUs;
     const text = peers.map(({ peerId, storeId, role }) => `${peerId}@${storeId} ${role}`).join(", ");
     this.#world.story(`region ${describeRegion(region)}: ${text}`);
+    if (peers.length > wantedReplicas + 1) {
+      this.#world.fail("economy", `region ${describeRegion(region)} has ${peers.length} replicas: ${text}`);
+    }
     for (const { peerId, role } of peers) {
       if (this.#peers.has(peerId)) continue;
       this.#peers.add(peerId);
