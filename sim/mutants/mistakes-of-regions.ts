@@ -114,7 +114,7 @@ export const regionMistakes: readonly ClassicMistake[] = [
   {
     id: 61,
     what: "A new replica begins as a learner.",
-    planted: ["expand-adds-a-voter", "planner-voter-first", "planner-promotes-the-empty"],
+    planted: ["expand-adds-a-voter", "planner-voter-first"],
     note: "The leader's store refuses it too, whoever asks.",
   },
   {
