@@ -3,6 +3,7 @@ import { planDefaults } from "../coordinator/plan-view.ts";
 import type { ProcessPlace, Topology } from "../node/topology.ts";
 import { raftLimitsDefault } from "../raft/raft-options.ts";
 import type { StoreOptions } from "../raft/store/store-options.ts";
+import type { Dice } from "../sim/dice.ts";
 import type { World } from "../sim/world.ts";
 
 export const lossPort = 7_000;
@@ -51,8 +52,7 @@ export function drawLossPlan(world: World): LossPlan {
     chapter,
     topology: lossTopology(stores, dice.between(1, 4)),
     victim: dice.between(1, stores),
-    // Short of being given up, but so that everybody has noticed.
-    awayMs: chapter === "short" ? dice.pick([dice.between(100, 4_800), 4_800]) : dice.between(downAfterMs, downAfterMs + 6_000),
+    awayMs: drawAwayMs(dice, chapter),
     crashKind: dice.pick(["process", "power"]),
     restarts: hostile ? dice.pick([0, 1, 3]) : 0,
     leaderCrashes: hostile && chapter !== "short" && chapter !== "unheard" ? dice.pick([0, 1, 3]) : 0,
@@ -80,6 +80,12 @@ export function drawLossPlan(world: World): LossPlan {
       ...dice.pick([{ logKeepEntries: 1, logEntriesMax: 8 }, { logKeepEntries: 1_000, logEntriesMax: 20_000 }]),
     },
   };
+}
+
+/** A short absence is short of being given up, and on half of the seeds so long that everybody has noticed. */
+function drawAwayMs(dice: Dice, chapter: LossChapter): number {
+  if (chapter !== "short") return dice.between(downAfterMs, downAfterMs + 6_000);
+  return dice.chance(1, 2) ? 4_800 : dice.between(100, 4_800);
 }
 
 export function lossPlace(host: string): ProcessPlace {
