@@ -1,7 +1,7 @@
 import { CoordinatorClient } from "../coordinator/service/client.ts";
 import { openHostEnv } from "../host/env.ts";
 import { Transport } from "../net/rpc/transport.ts";
-import { AddressBook } from "../node/address-book.ts";
+import { AddressBook, coordinatorIds } from "../node/address-book.ts";
 import type { ClusterView } from "../node/cluster-view.ts";
 import { ClusterWatch, storesOf } from "../node/cluster-watch.ts";
 import type { Topology } from "../node/topology.ts";
@@ -17,7 +17,7 @@ export async function lookAtCluster(topology: Topology): Promise<ClusterView> {
     hooks: { onMessage: () => {}, onUnreachable: () => {} },
     streams: null,
   });
-  const coordinator = new CoordinatorClient(env.clock, transport);
+  const coordinator = new CoordinatorClient(env.clock, transport, coordinatorIds(topology));
   book.askWith(coordinator);
   const watch = new ClusterWatch({ clock: env.clock, coordinator, caller: transport, stores: storesOf(topology) });
   const view = await new Promise<ClusterView>((resolve) => watch.ask(resolve));
