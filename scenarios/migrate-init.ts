@@ -1,7 +1,12 @@
 import type { Env } from "../core/env/env.ts";
+import { syncDirectory } from "../core/engine/directory.ts";
+import { modeName } from "../core/engine/file-names.ts";
 import type { EngineOptions } from "../core/engine/options.ts";
+import { openReadOnlyEngine } from "../core/engine/read-only.ts";
 import { NokvError } from "../core/errors.ts";
 import { type InitOrder, initSeed } from "../node/migrate/init.ts";
+import { lookAt } from "../node/migrate/look.ts";
+import { readMigrationRecord } from "../node/migrate/migration-record.ts";
 import { rollbackSeed } from "../node/migrate/rollback.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { DiskSnapshot } from "../sim/disk/disk-snapshot.ts";
@@ -29,7 +34,9 @@ export const migrateInit: Scenario = {
 };
 
 /** How whoever comes after a crash goes on. */
-const endings = ["same", "recorded", "others-first", "rollback", "crash-again", "rollback-crash"] as const;
+const endings = [
+  "same", "recorded", "others-first", "rollback", "crash-again", "rollback-crash", "mode-lost",
+] as const;
 type Ending = (typeof endings)[number];
 
 export interface MigrateInitCounts {
@@ -166,6 +173,9 @@ export class MigrateInitRun {
       case "others-first":
         if (hasBegun) await this.#must((env) => this.#refusesOthers(env));
         return this.#must((env) => this.#init(env));
+      case "mode-lost":
+        if (hasBegun) await this.#loseMode();
+        return this.#must((env) => this.#init(env));
       case "crash-again":
         if (await this.#until(calls, (env) => this.#init(env))) return;
         await this.#must((env) => judgeTuple(this.#world, env, directory, `${this.#where} at call ${calls}`));
@@ -179,6 +189,25 @@ export class MigrateInitRun {
         await this.#must((env) => judgeTuple(this.#world, env, directory, `${this.#where} at call ${calls}`));
         await this.#must((env) => this.#rollback(env));
     }
+  }
+
+  /** The gate keeps everybody away; a migration finds in the database what MODE said, unless nothing was done yet. */
+  async #loseMode(): Promise<void> {
+    const look = await this.#must(async (env) => {
+      env.disk.remove(`${directory}/${modeName}`);
+      await syncDirectory(env, directory);
+      const left = lookAt(env, directory);
+      await judgeOpening(this.#world, env, directory, left, this.#where);
+      return left;
+    });
+    if (look.gate.mode !== "preparing") return;
+    const isRecorded = await this.#must(async (env) => {
+      const { engine } = await openReadOnlyEngine(env, directory);
+      const record = readMigrationRecord(engine);
+      await engine.close();
+      return record !== null;
+    });
+    if (!isRecorded) await this.#must((env) => this.#rollback(env));
   }
 
   #rollback(env: Env): Promise<boolean> {

@@ -15,6 +15,7 @@ import { kvMutants } from "./kv.ts";
 import { manifestMutants } from "./manifest.ts";
 import { metamorphicMutants } from "./metamorphic.ts";
 import { migrateExpandMutants } from "./migrate-expand.ts";
+import { migrateInitMutants } from "./migrate-init.ts";
 import type { Mutant } from "./mutant.ts";
 import { raftElectionMutants, raftReplicationMutants } from "./raft.ts";
 import { raftLogMutants } from "./raft-log.ts";
@@ -94,6 +95,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "the Coordinator over the network", mutants: coordinatorServiceMutants },
   { topic: "a Coordinator of three", mutants: coordinatorGroupMutants },
   { topic: "a store that becomes three", mutants: migrateExpandMutants },
+  { topic: "a directory that becomes a seed", mutants: migrateInitMutants },
   { topic: "replicas that come and go by plan", mutants: plannerMutants },
   { topic: "determinism", mutants: ambientMutants },
 ];

@@ -84,17 +84,23 @@ export const nodeMistakes: readonly ClassicMistake[] = [
   {
     id: 99,
     what: "Neither the mode of a directory nor its manifest is believed alone.",
-    absent: "no migration",
+    planted: [
+      "gate-not-looked-at", "mode-not-looked-at", "init-gate-before-mode", "init-mode-before-its-gate",
+      "rollback-mode-before-its-gate",
+    ],
   },
   {
     id: 100,
     what: "A move that was cut short goes on as the same one.",
-    absent: "no migration",
+    planted: [
+      "init-trusts-its-arguments", "init-raft-seed-before-catalog", "init-catalog-not-awaited",
+      "init-raft-seed-not-durable",
+    ],
   },
   {
     id: 101,
     what: "Timestamps of a cluster begin above what was moved into it.",
-    absent: "no migration",
+    planted: ["seed-served-without-a-fence", "base-below-what-was-written"],
   },
   {
     id: 102,
