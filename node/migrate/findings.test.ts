@@ -141,7 +141,7 @@ test("D27: a store that lost MODE, or its Raft log too, is no database that anyb
   });
 });
 
-test("a checkpoint of before is a standalone database; so is what a rollback leaves, and both have everything", async () => {
+test("a checkpoint of before, and what a rollback leaves, are standalone databases with everything", async () => {
   await simulated(async (world) => {
     const machine = world.machine("one");
     await done(machine, fill);
