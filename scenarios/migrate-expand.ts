@@ -23,6 +23,8 @@ import { ExpandWriter } from "./migrate-expand-writer.ts";
 import { StoreNemesis, leaderOf } from "./raft-store-nemesis.ts";
 
 const recoveryElections = 120;
+/** So long the world is hostile at most. */
+const hostileElections = 60;
 const recoveryMsMin = 90_000;
 const order = { regionId: null, stores: [2, 3], allowTwo: false };
 const untroubled: OperatorLife = { does: "expand", crashAtCall: 0, crashAt: null, kind: "process" };
@@ -119,6 +121,7 @@ class MigrateExpandRun {
       if (machine?.up === true) machine.crashAtCall(call, kind);
     }
     this.#nemesis.start();
+    world.after(this.#plan.electionMs * hostileElections * 1_000, () => this.#relent());
     const outage = this.#outage();
     const writing = this.#writer.work();
     const dividing = this.#divide();
@@ -126,11 +129,16 @@ class MigrateExpandRun {
     if (rots) await this.#rot();
     if (lives.length === 0) await this.#operate(untroubled);
     this.#writer.over = true;
-    this.#nemesis.stop();
-    world.stopFaults();
-    Object.assign(world.network.faults, this.#plan.links);
-    this.#coordinator.held = false;
+    this.#relent();
     await Promise.all([outage, writing, dividing]);
+  }
+
+  /** May come again: an operator is patient for as long as anything moves, and what fails for ever moves too. */
+  #relent(): void {
+    this.#nemesis.stop();
+    this.#world.stopFaults();
+    Object.assign(this.#world.network.faults, this.#plan.links);
+    this.#coordinator.held = false;
   }
 
   async #outage(): Promise<void> {
