@@ -17,9 +17,14 @@ export class StormDeeds {
   readonly #map: StormMap;
   readonly #ids: Pick<StoreNemesis, "newId">;
   readonly #dice: Dice;
+  readonly #merges: Dice;
   #stopped = false;
   asked = 0;
   done = 0;
+  /** Merges, and how many of them are known to have happened, or to have been taken back. */
+  merges = 0;
+  merged = 0;
+  takenBack = 0;
 
   // oxlint-disable-next-line max-params -- what it works with
   constructor(
@@ -35,13 +40,16 @@ export class StormDeeds {
     this.#map = map;
     this.#ids = ids;
     this.#dice = world.dice("storm");
+    this.#merges = world.dice("storm-merge");
   }
 
   start(): void {
     const gapMs = this.#dice.between(1, this.#plan.stormGapMsMax);
     this.#world.after(gapMs * 1_000, () => {
-      if (this.#stopped || this.asked >= this.#plan.splitsMax) return;
-      this.#do();
+      const isOver = this.asked >= this.#plan.splitsMax && this.merges >= this.#plan.mergesMax;
+      if (this.#stopped || isOver) return;
+      if (this.merges < this.#plan.mergesMax && this.#merges.chance(1, 2)) this.#merge();
+      else if (this.asked < this.#plan.splitsMax) this.#do();
       this.start();
     });
   }
@@ -61,6 +69,26 @@ export class StormDeeds {
     this.#split(office, [...chosen].toSorted());
     // Two who want the same, or not quite: one of them comes too late.
     if (this.#dice.chance(1, 6)) this.#split(office, [this.#dice.pick(keys)]);
+  }
+
+  /** Into its right neighbour, or, now and then, into whatever comes to mind. */
+  #merge(): void {
+    const ids = this.#map.ids();
+    const at = this.#merges.between(0, ids.length - 1);
+    const source = ids[at] ?? 0;
+    const isSound = !this.#merges.chance(1, 10);
+    const target = isSound ? (ids[at + 1] ?? 0) : this.#merges.pick(ids);
+    const office = leaderOf(this.#seats, source);
+    if (office === null || target === 0) return;
+    this.merges++;
+    void office.seat.enter(({ store }) => {
+      this.#world.story(`region ${source} is to be merged into ${target}`);
+      store.admin.merge(source, target, (outcome) => {
+        this.#world.story(`region ${source} into ${target}: ${outcome.kind === "done" ? "merged" : outcome.reason}`);
+        if (outcome.kind === "done") this.merged++;
+        else if (outcome.reason.startsWith("the freeze was taken back")) this.takenBack++;
+      });
+    });
   }
 
   #split({ seat, region: { id } }: Office, keys: readonly string[]): void {

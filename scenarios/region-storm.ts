@@ -19,7 +19,7 @@ const recoveryMsMin = 60_000;
 
 export const regionStorm: Scenario = {
   name: "region-storm",
-  why: "Regions are divided at any moment, whatever else happens: every key has one owner, and nothing is lost.",
+  why: "Regions are divided and merged at any moment, whatever else happens: a key has one owner, nothing is lost.",
   weight: 2,
   run: (world) => new RegionStormRun(world, drawStormPlan(world)).run(),
 };
@@ -109,9 +109,10 @@ class RegionStormRun {
     const { observers, witness } = this.#stage;
     const { answered, unknown } = this.#history;
     const { changes, transfers } = this.#nemesis;
-    const { asked, done } = this.#deeds;
+    const { asked, done, merges, merged, takenBack } = this.#deeds;
     this.#world.story(
-      `${this.#map.ids().length} regions, ${done} of ${asked} splits, ${observers.elections} elections, ` +
+      `${this.#map.ids().length} regions, ${done} of ${asked} splits, ${merged} of ${merges} merges, ${takenBack} ` +
+        `taken back, ${observers.elections} elections, ` +
         `${observers.committed} committed, ${witness.appliedCount} operations applied, ${answered} answers, ` +
         `${unknown} without, ${changes} changes of peers, ${transfers} transfers`,
     );
@@ -153,7 +154,8 @@ class RegionStormRun {
   /** A joint configuration is left by whoever leads. */
   #isSettled(region: number): boolean {
     const office = leaderOf(this.#seats, region);
-    return office !== null && office.region.peers.every(({ role }) => role === "voter" || role === "learner");
+    if (office === null || office.store.region(region)?.isMerging === true) return false;
+    return office.region.peers.every(({ role }) => role === "voter" || role === "learner");
   }
 }
 

@@ -22,6 +22,7 @@ import { raftLogMutants } from "./raft-log.ts";
 import { raftPeerMutants } from "./raft-peers.ts";
 import { raftRuntimeMutants } from "./raft-runtime.ts";
 import { splitMutants } from "./splits.ts";
+import { mergeMutants } from "./merges.ts";
 import { storeApplyMutants, storeLogMutants } from "./raft-store.ts";
 import { netMutants } from "./net.ts";
 import { netStreamMutants } from "./net-streams.ts";
@@ -84,6 +85,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "the runtime of a store", mutants: raftRuntimeMutants },
   { topic: "the replicas of a store", mutants: raftPeerMutants },
   { topic: "regions that are divided", mutants: splitMutants },
+  { topic: "regions that are merged", mutants: mergeMutants },
   { topic: "transactions in a region", mutants: txnMutants },
   { topic: "transactions between clients and leaders", mutants: txnMachineMutants },
   { topic: "transactions on a store", mutants: txnServerMutants },

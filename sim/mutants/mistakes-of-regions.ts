@@ -88,28 +88,30 @@ export const regionMistakes: readonly ClassicMistake[] = [
   {
     id: 56,
     what: "A merge waits for every replica.",
-    absent: "no merges",
+    planted: ["merge-waits-for-a-majority-only", "merge-freeze-is-reported-before-it-is-durable"],
   },
   {
     id: 57,
     subtle: true,
     what: "A merge is taken back only where its target has certainly gone on.",
-    absent: "no merges",
+    planted: [
+      "merge-is-taken-back-because-it-is-late", "merge-is-committed-at-any-epoch", "merge-evidence-does-not-look-why",
+    ],
   },
   {
     id: 58,
     what: "A region about to be merged takes no reads and no changes.",
-    absent: "no merges",
+    planted: ["merge-frozen-region-is-read", "merge-frozen-region-is-written", "merge-restart-forgets-the-freeze"],
   },
   {
     id: 59,
     what: "A merged region's replica goes after its neighbour has it.",
-    absent: "no merges",
+    planted: ["merge-source-goes-before-its-target-has-it", "merge-snapshot-leaves-the-source"],
   },
   {
     id: 60,
     what: "An empty end of a range is behind all keys.",
-    planted: ["split-last-range-has-an-end"],
+    planted: ["split-last-range-has-an-end", "merge-of-the-last-region-into-the-first"],
   },
   {
     id: 61,
