@@ -7,7 +7,7 @@ const wrong = [
   "durability", "lead", "liveness", "definite", "twice", "proposal",
 ];
 
-/** Regions that are merged. Each of the first seven is found by `nokv explore` too, among all states of a small world. */
+/** Regions that are merged. The first six are found by `nokv explore` too, among all states of a small world. */
 export const mergeMutants: readonly Mutant[] = [
   {
     name: "merge-waits-for-a-majority-only",
