@@ -34,6 +34,8 @@ function checkLeader(state: RaftState): void {
   for (const progress of tracker.members) {
     checkProgress(progress);
     assert(progress.match <= log.last, "nobody has more of this leader's log than the leader");
+    const isAwaited = state.quiesced && !state.absent.includes(progress.id);
+    assert(!isAwaited || progress.match === log.last, "nobody is behind a leader that sleeps");
     if (progress.id === state.id) assert(progress.match <= log.stable, "the leader counts what is durable");
   }
 }

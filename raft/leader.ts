@@ -149,6 +149,7 @@ export function quiesce(state: RaftState, absent: readonly PeerId[]): void {
     message.commit = log.committed;
     state.sendNow.push(message);
   }
+  state.absent = absent;
   state.quiesced = true;
 }
 

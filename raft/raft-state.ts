@@ -26,6 +26,8 @@ export class RaftState {
   transferee: PeerId = nobody;
   /** No ticks count until something happens. */
   quiesced = false;
+  /** Of a leader that sleeps: who was not waited for. */
+  absent: readonly PeerId[] = [];
   /** A leader proposes no configuration before it has applied this: the last one, or its own first entry. */
   pendingConf: LogIndex = 0;
 

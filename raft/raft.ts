@@ -233,6 +233,11 @@ export class Raft {
     return this.#state.quiesced;
   }
 
+  /** Of a leader that sleeps: those for whom it did not wait. */
+  get absent(): readonly PeerId[] {
+    return this.#state.absent;
+  }
+
   /** Whom it follows at this moment; nobody: it knows of none. */
   get leader(): PeerId {
     return this.#state.leader;

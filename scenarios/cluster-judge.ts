@@ -32,6 +32,8 @@ export class ClusterJudge {
     for (const { node, machine } of this.#seats) {
       if (node === null || !machine.up) continue;
       for (const view of node.store.regions()) this.#views.look(machine.name, node, view);
+      const overslept = node.store.overslept();
+      if (overslept !== null) this.#world.fail("asleep", `${machine.name}: ${overslept}`);
     }
   }
 

@@ -45,6 +45,8 @@ export class StoreJudge {
       for (const view of node.store.regions()) {
         this.#views.look(machine.name, node, view);
       }
+      const overslept = node.store.overslept();
+      if (overslept !== null) this.#stage.world.fail("asleep", `${machine.name}: ${overslept}`);
       this.#bounds(machine.name, node);
       this.#patience(machine.name, node);
     }

@@ -36,6 +36,8 @@ export class Hibernation {
   #inOrder: readonly Peer[] | null = null;
   /** Who sleeps behind a leader that is lost, and the tick at which it stands. */
   readonly #orphans = new Map<Peer, number>();
+  /** Who sleeps behind a leader elsewhere, and the process there that it relies on. */
+  readonly #relied = new Map<Peer, number>();
   /** Stores with which this one shares a region; null: regions have changed. */
   #neighbours: readonly number[] | null = null;
   #nowTick = 0;
@@ -63,6 +65,7 @@ export class Hibernation {
 
   gone(peer: Peer): void {
     this.#orphans.delete(peer);
+    this.#relied.delete(peer);
     this.#neighbours = null;
     if (this.#awake.delete(peer)) this.#inOrder = null;
   }
@@ -80,6 +83,23 @@ export class Hibernation {
   /** A frame came from there. */
   heard(storeId: number, incarnation: number): void {
     if (this.#liveness.heard(storeId, incarnation, this.#parts.passedTicks())) this.#epochEnded(storeId);
+  }
+
+  /** For the simulator: who sleeps on although the epoch that it relies on is over; null: nobody. */
+  overslept(): string | null {
+    for (const peer of this.#parts.peers()) {
+      if (!peer.initialised || this.#awake.has(peer) || this.#orphans.has(peer)) continue;
+      const { leaderStore, regionId } = peer;
+      const absent = this.#absentOf(peer).join();
+      if (peer.isLeader) {
+        const known = peer.raft.absent.join();
+        if (absent !== known) return `region ${regionId} leads without ${known}, and [${absent}] are absent`;
+        continue;
+      }
+      const isSame = this.#relied.get(peer) === this.#liveness.incarnationOf(leaderStore);
+      if (!isSame || !this.#liveness.isAlive(leaderStore)) return `region ${regionId} relies on store ${leaderStore}`;
+    }
+    return null;
   }
 
   /** So many ticks on there is something to do; 1 while anybody is awake. */
@@ -110,6 +130,7 @@ export class Hibernation {
     if (!peer.asleep) return;
     this.#awake.delete(peer);
     this.#inOrder = null;
+    if (!peer.isLeader) this.#relied.set(peer, this.#liveness.incarnationOf(peer.leaderStore));
   }
 
   /** Nobody waits for those; when their store is there again, the leader wakes. */

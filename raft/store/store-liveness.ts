@@ -26,6 +26,11 @@ export class StoreLiveness {
     return this.#known.get(storeId)?.isAlive ?? false;
   }
 
+  /** Of the newest process that was heard of; 0: none was. */
+  incarnationOf(storeId: number): number {
+    return this.#known.get(storeId)?.incarnation ?? 0;
+  }
+
   /** Something came from there, so many ticks after `pass`. True: an epoch of that store has begun. */
   heard(storeId: number, incarnation: number, passedTicks: number): boolean {
     const heardTick = this.#nowTick + passedTicks;

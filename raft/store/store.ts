@@ -191,12 +191,17 @@ export class Store implements PeerContext {
     });
   }
 
-  /** What was sent there lately may be lost. */
+  /** For the simulator: which replica sleeps on although what it relies on is over; null: none. */
+  overslept(): string | null {
+    return this.#hibernation.overslept();
+  }
+
   /** Replicas here that do not sleep. */
   get awakePeers(): number {
     return this.#hibernation.awakeCount;
   }
 
+  /** What was sent there lately may be lost. */
   unreachable(storeId: number): void {
     if (this.#stopped) return;
     for (const peer of this.#table.sorted()) peer.unreachable(storeId);

@@ -10,6 +10,7 @@ import { engineVersionsMutants } from "./engine-versions.ts";
 import { facadeMutants } from "./facade.ts";
 import { gatewayTransactionMutants } from "./gateway-transactions.ts";
 import { gatewayMutants } from "./gateway.ts";
+import { hibernationMutants } from "./hibernation.ts";
 import { isolationMutants } from "./isolation.ts";
 import { kvMutants } from "./kv.ts";
 import { manifestMutants } from "./manifest.ts";
@@ -86,6 +87,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "the replicas of a store", mutants: raftPeerMutants },
   { topic: "regions that are divided", mutants: splitMutants },
   { topic: "regions that are merged", mutants: mergeMutants },
+  { topic: "groups that sleep", mutants: hibernationMutants },
   { topic: "transactions in a region", mutants: txnMutants },
   { topic: "transactions between clients and leaders", mutants: txnMachineMutants },
   { topic: "transactions on a store", mutants: txnServerMutants },

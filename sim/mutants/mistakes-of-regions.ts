@@ -123,11 +123,11 @@ export const regionMistakes: readonly ClassicMistake[] = [
     id: 62,
     subtle: true,
     what: "A sleeping group wakes when a store that it relies on starts over.",
-    absent: "no hibernation",
+    planted: ["asleep-over-a-restart", "asleep-behind-the-dead", "asleep-before-the-laggard"],
   },
   {
     id: 63,
     what: "A group sleeps only where all is applied everywhere.",
-    absent: "no hibernation",
+    planted: ["asleep-with-work-to-apply", "asleep-before-a-learner"],
   },
 ];
