@@ -36,6 +36,16 @@ export class LossWatch {
     return [...this.#newest.values()].toSorted((a, b) => a.id - b.id);
   }
 
+  /** Where a learner is, with its records; 0: there is none. */
+  learnerStore(): number {
+    for (const { id, peers } of this.#newest.values()) {
+      const learner = peers.find(({ role }) => role === "learner");
+      const held = learner === undefined ? null : this.#seat(learner.storeId)?.node?.store.region(id);
+      if (learner !== undefined && held?.peerId === learner.peerId) return learner.storeId;
+    }
+    return 0;
+  }
+
   look(): void {
     for (const { node, machine } of this.#seats) {
       if (node === null || !machine.up) continue;

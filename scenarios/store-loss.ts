@@ -99,6 +99,9 @@ class LossRun {
         this.#lose(victim);
         await this.#rest(downAfterMs);
         return;
+      case "newcomer":
+        await this.#loseNewcomer(victim);
+        return;
       case "forced":
         this.#lose(victim);
         await this.#tellToLeave(victim);
@@ -110,9 +113,7 @@ class LossRun {
       case "short":
         this.#lose(victim);
         await this.#rest(awayMs);
-        this.#seat(victim).held = false;
-        this.#watch.away.delete(victim);
-        this.#world.story(`store ${victim} returns`);
+        this.#return(victim);
         return;
       case "joins": {
         const seat = this.#seatStore(this.#newcomerId);
@@ -133,6 +134,23 @@ class LossRun {
     this.#watch.away.add(victim);
     seat.held = true;
     seat.machine.crash(this.#plan.crashKind);
+  }
+
+  #return(storeId: number): void {
+    this.#world.story(`store ${storeId} returns`);
+    this.#watch.away.delete(storeId);
+    this.#seat(storeId).held = false;
+  }
+
+  /** Its learner is removed while it is away: nobody tells it, and a learner asks nobody for votes. */
+  async #loseNewcomer(victim: number): Promise<void> {
+    this.#lose(victim);
+    await this.#until("a learner comes", repairMsMax, () => this.#watch.learnerStore() !== 0);
+    const storeId = this.#watch.learnerStore();
+    if (storeId === victim) return;
+    this.#lose(storeId);
+    await this.#rest(downAfterMs + this.#plan.awayMs / 2);
+    this.#return(storeId);
   }
 
   async #tellToLeave(victim: number): Promise<void> {
@@ -212,9 +230,10 @@ class LossRun {
 
   #wanting(): string | null {
     const { chapter, victim } = this.#plan;
-    const isGone = this.#began && (chapter === "lost" || chapter === "forced" || chapter === "leaves");
+    const isLost = chapter === "lost" || chapter === "newcomer";
+    const isGone = this.#began && (isLost || chapter === "forced" || chapter === "leaves");
     const wanting = this.#watch.wanting((storeId) => !isGone || storeId !== victim);
-    if (wanting !== null || chapter === "lost" || !isGone) return wanting;
+    if (wanting !== null || isLost || !isGone) return wanting;
     const stores = this.#coordinator.node?.coordinator.state.stores ?? [];
     const left = stores.find(({ storeId }) => storeId === victim)?.membership === "left";
     return left ? null : `store ${victim} has not left`;

@@ -17,7 +17,7 @@ export class PeerSnapshot {
   #offer: SnapshotIntent | null = null;
   /** While it is installed: it, and append tasks that wait behind it. */
   #installing: { readonly intent: SnapshotIntent; readonly tasks: AppendTask[]; isDone: boolean } | null = null;
-  /** Under this name came what was installed last. */
+  /** Under this name came what is installed, and not published yet; "": nothing. */
   #installed = "";
 
   constructor(context: PeerContext, peer: Peer) {
@@ -35,9 +35,17 @@ export class PeerSnapshot {
     return this.#offer !== null || this.#installing !== null;
   }
 
-  /** Whose files came under this name was installed last. */
-  get installedName(): string {
-    return this.#installed;
+  /** Records and log are its. The name under which its files came. */
+  published(): string {
+    const name = this.#installed;
+    this.#installed = "";
+    return name;
+  }
+
+  /** The peer ends: a snapshot that it did not come to publish must not keep its successor's out. */
+  abandon(): void {
+    this.decline();
+    if (this.#installed !== "") this.#context.snapshotSettled(this.#peer, this.published());
   }
 
   offer(intent: SnapshotIntent): void {

@@ -305,7 +305,7 @@ export class Peer implements RegionHost, ApplierOwner {
     this.#closed = true;
     this.#context.watch?.ended(this.regionId, this.peerId);
     this.#office.end();
-    this.#snapshot.decline();
+    this.#snapshot.abandon();
     this.#requests.close();
     this.#machine?.close();
   }
@@ -446,7 +446,7 @@ export class Peer implements RegionHost, ApplierOwner {
     world.trace.emit("store/snapshot-installed", { storeId, regionId: this.regionId, index: snapshot.index });
     this.#freeze.thaw();
     this.#host(region, { index: snapshot.index, term: snapshot.term, high, low });
-    this.#context.snapshotSettled(this, this.#snapshot.installedName);
+    this.#context.snapshotSettled(this, this.#snapshot.published());
     this.#context.changed(this);
   }
 }
