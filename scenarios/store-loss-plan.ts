@@ -11,7 +11,7 @@ export const lossPort = 7_000;
 /**
  * What befalls the cluster: a store is `lost` for good; `returns` while its replicas are being replaced, or is away for
  * too `short` a time for that; it `leaves` because somebody said so, or it is lost and somebody said so (`forced`); a
- * new one `joins`; a store is lost, and the one that was to take its place is away as well, for a while (`newcomer`); or
+ * new one `joins`; a store is lost, and the one that was to take its place is away too, for a while (`newcomer`); or
  * the Coordinator alone does not hear of one that serves (`unheard`).
  */
 export const lossChapters = [
