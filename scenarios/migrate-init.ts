@@ -4,6 +4,20 @@ import { modeName } from "../core/engine/file-names.ts";
 import type { EngineOptions } from "../core/engine/options.ts";
 import { openReadOnlyEngine } from "../core/engine/read-only.ts";
 import { NokvError } from "../core/errors.ts";
+import {
+  initAfterCatalog,
+  initAfterCheck,
+  initAfterGate,
+  initAfterMode,
+  initAfterRaftSeed,
+  initAfterSeededGate,
+  initBeforeMode,
+  rollbackAfterCatalog,
+  rollbackAfterGate,
+  rollbackAfterMode,
+  rollbackAfterRaftLog,
+} from "../failpoints/catalog.ts";
+import type { Failpoint } from "../failpoints/failpoints.ts";
 import { type InitOrder, initSeed } from "../node/migrate/init.ts";
 import { lookAt } from "../node/migrate/look.ts";
 import { readMigrationRecord } from "../node/migrate/migration-record.ts";
@@ -23,6 +37,11 @@ const silent = { step: () => {}, progress: () => {} };
 /** Crash points of one seed; the exhaustive test takes all. */
 const pointsUsual = 3;
 const powerImages = 2;
+const initArrows = [
+  initBeforeMode, initAfterMode, initAfterGate, initAfterCatalog, initAfterRaftSeed, initAfterCheck,
+  initAfterSeededGate,
+];
+const rollbackArrows = [rollbackAfterMode, rollbackAfterCatalog, rollbackAfterRaftLog, rollbackAfterGate];
 
 export const migrateInit: Scenario = {
   name: "migrate-init",
@@ -74,6 +93,8 @@ export class MigrateInitRun {
     if (plan.chance(1, 2)) this.#machine.clock.jumpWall(plan.pick([2_000, 3_600_000]));
     await this.#must((env) => this.#writer.fill(env, plan.between(10, 60)));
     const filled = this.#machine.disk.snapshot();
+    // Set right before the migration: its present is then within the last millisecond that was written.
+    if (plan.chance(1, 2)) this.#machine.clock.setWall(this.#world.nowUs, 0);
     await this.#must((env) => this.#init(env));
     const calls = this.#machine.callCount;
     const seeded = this.#machine.disk.snapshot();
@@ -113,10 +134,11 @@ export class MigrateInitRun {
     }
   }
 
-  /** True: it came to its end before. */
-  async #until(call: number, work: (env: Env) => Promise<unknown>): Promise<boolean> {
+  /** Inside call `end`, or at that failpoint. True: it came to its end before. */
+  async #until(end: number | Failpoint, work: (env: Env) => Promise<unknown>): Promise<boolean> {
     this.#machine.boot();
-    this.#machine.crashAtCall(call, "process");
+    if (typeof end === "number") this.#machine.crashAtCall(end, "process");
+    else this.#machine.failpoints.arm(end, { kind: "crash", percent: 100, count: 1 });
     const outcome = await this.#machine.run(work);
     if (outcome.kind === "crashed") return false;
     if (outcome.kind === "failed") {
@@ -164,7 +186,10 @@ export class MigrateInitRun {
   }
 
   async #end(ending: Ending, hasBegun: boolean): Promise<void> {
-    const calls = this.#dice.between(1, 160);
+    const call = this.#dice.between(1, 160);
+    const arrows = ending === "crash-again" ? initArrows : rollbackArrows;
+    const end = this.#dice.chance(1, 2) ? call : this.#dice.pick(arrows);
+    const where = `${this.#where} at ${typeof end === "number" ? `call ${end}` : end.name}`;
     switch (ending) {
       case "same":
         return this.#must((env) => this.#init(env));
@@ -177,16 +202,16 @@ export class MigrateInitRun {
         if (hasBegun) await this.#loseMode();
         return this.#must((env) => this.#init(env));
       case "crash-again":
-        if (await this.#until(calls, (env) => this.#init(env))) return;
-        await this.#must((env) => judgeTuple(this.#world, env, directory, `${this.#where} at call ${calls}`));
+        if (await this.#until(end, (env) => this.#init(env))) return;
+        await this.#must((env) => judgeTuple(this.#world, env, directory, where));
         return this.#must((env) => this.#init(env));
       case "rollback":
         await this.#must((env) => this.#rollback(env));
         return;
       case "rollback-crash":
-        if (await this.#until(calls, (env) => this.#rollback(env))) return;
+        if (await this.#until(end, (env) => this.#rollback(env))) return;
         if (this.#dice.chance(1, 2)) this.#machine.crash("power");
-        await this.#must((env) => judgeTuple(this.#world, env, directory, `${this.#where} at call ${calls}`));
+        await this.#must((env) => judgeTuple(this.#world, env, directory, where));
         await this.#must((env) => this.#rollback(env));
     }
   }
