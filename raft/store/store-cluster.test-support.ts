@@ -1,6 +1,6 @@
 /**
- * Stores over real transports and logs in a simulated world, each with an engine in memory. Their ticks are 20 ms: with a
- * seed whose network takes hundreds of milliseconds there and back, an election outlasts its own time, as it must.
+ * Stores over real transports and logs in a simulated world, each with an engine in memory. Their ticks are 20 ms: with
+ * a seed whose network takes hundreds of milliseconds there and back, an election outlasts its own time, as it must.
  */
 import { DiskError } from "../../core/env/disk.ts";
 import type { Env } from "../../core/env/env.ts";
