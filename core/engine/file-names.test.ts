@@ -13,12 +13,14 @@ describe("file names", () => {
     ["wal-4294967295.log", "wal", 0xffff_ffff],
     ["table-123456.sst", "table", 123456],
     ["CURRENT.tmp", "temp", 0],
+    ["MODE.tmp", "mode", 0],
+    ["MODE.prev", "mode", 0],
   ])("%s is ours", (name, kind, number) => {
     expect(ownFile(name)).toEqual({ name, kind, number });
   });
 
   test.each([
-    "", "current", "CURRENT~", "CURRENT.bak", "LOCK.tmp", "MODE.tmp", "MANIFEST-1", "MANIFEST-0000001",
+    "", "current", "CURRENT~", "CURRENT.bak", "LOCK.tmp", "MODE.tmp~", "MANIFEST-1", "MANIFEST-0000001",
     "MANIFEST-000000",
     "wal-000001.log~", "wal-1.log", "wal-000001", "wal-000001.sst", "wal-4294967296.log", "table-000001.log",
     "table-000001.sst.tmp", "CURRENT.tmp.tmp", "table-000001.sst.bak", ".tmp", "notes.tmp", "core",
