@@ -44,11 +44,12 @@ function summary(here: readonly ClassicMistake[], all: number, measured: Measure
     return some.filter((mistake) => mistake.subtle === true).length;
   });
   const unmeasured = planted.length - found.length - missed.length;
+  const empty = gaps.length === 0 ? "" : ` Nothing is planted for ${gaps.join(", ")}.`;
   return [
     `Of ${all} mistakes that clusters are known for, ${here.length} can be made here. ${planted.length} of these are`,
     `planted, and of ${found.length} a planted bug was found. Of those that are known to hide well (★), ${subtle}`,
     `can be made, ${subtlePlanted} are planted, ${subtleFound} found. For ${missed.length} every planted bug that was`,
-    `measured was missed; for ${unmeasured} no measurement is kept. Nothing is planted for ${gaps.join(", ")}.`,
+    `measured was missed; for ${unmeasured} no measurement is kept.${empty}`,
     "",
     "Behind a planted bug stand the seeds to the first that failed, or how many found nothing. What is not in",
     "`sim/mutants/results.jsonl` was measured by itself on the tree of its day (`sim/mutants/findings.ts`).",
