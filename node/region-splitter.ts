@@ -43,6 +43,8 @@ export class RegionSplitter {
   readonly #parts: SplitterParts;
   readonly #underWay = new Set<number>();
   #dues: RootEvent[] = [];
+  /** Plans of others that were found at the last look. */
+  #orphans: ReadonlySet<string> = new Set();
   #timer: Timer | null = null;
   #stopped = false;
 
@@ -75,6 +77,26 @@ export class RegionSplitter {
       const items = keys.map((key, at) => itemOf(region, key, range.first, at));
       // Never the same twice: what an earlier plan came to says nothing of this one.
       this.#plan({ region, keys, items, transitionId: `split-${regionId}-${range.first}` }, true, end);
+    });
+  }
+
+  /**
+   * Plans for regions that this store leads and that nobody here is about to carry out: they are taken back when they
+   * are found twice. Whoever led the region before may still be at the first one.
+   */
+  takeBack(): void {
+    const { client, store } = this.#parts;
+    client.transitions((_, found) => {
+      if (this.#stopped || found === null) return;
+      const before = this.#orphans;
+      const orphans = new Set<string>();
+      this.#orphans = orphans;
+      for (const { change, regionId, transitionId } of found.rangeChanges) {
+        const leads = (store.region(regionId)?.leadingTerm ?? 0) > 0;
+        if (change !== "split" || !leads || this.#underWay.has(regionId)) continue;
+        orphans.add(transitionId);
+        if (before.has(transitionId)) this.#tell({ kind: "RegionSplitCancelled", transitionId });
+      }
     });
   }
 

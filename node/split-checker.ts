@@ -26,7 +26,7 @@ export interface SplitCheckerParts {
   readonly clock: Clock;
   readonly engine: SizedEngine;
   readonly store: { regions(): readonly Pick<PeerView, "region" | "leadingTerm">[] };
-  readonly splitter: Pick<RegionSplitter, "split" | "isBusy">;
+  readonly splitter: Pick<RegionSplitter, "split" | "isBusy" | "takeBack">;
   readonly loads: RegionLoads;
   readonly limits: SplitLimits;
 }
@@ -84,6 +84,7 @@ export class SplitChecker {
     this.#bytes = new Map(led.map(({ id }) => [id, this.bytesOf(id)]));
     for (const region of due) if (!splitter.isBusy(region.id)) this.#checkSize(region);
     this.#last = due.at(-1)?.id ?? 0;
+    if (led.length > 0) splitter.takeBack();
   }
 
   #checkSize(region: RegionMeta): void {

@@ -5,9 +5,9 @@ import type { RegionMeta } from "../raft/region.ts";
 import type { TimestampModel } from "../sim/checkers/timestamp-model.ts";
 import type { World } from "../sim/world.ts";
 import { decodeLock } from "../txn/percolator/lock.ts";
-import type { ClusterPlan } from "./cluster-plan.ts";
 import type { NodeSeat } from "./cluster-seat.ts";
 import { leaderOf } from "./raft-store-nemesis.ts";
+import { StormMap } from "./region-storm-map.ts";
 import { RegionViews } from "./region-views.ts";
 import { isOfGateways } from "./cluster-user.ts";
 import { textOf } from "./txn-user.ts";
@@ -17,18 +17,30 @@ const recordsMax = 100_000;
 /** What the stores of a cluster hold, now and in the end. */
 export class ClusterJudge {
   readonly #world: World;
-  readonly #plan: Pick<ClusterPlan, "regions">;
   readonly #seats: readonly NodeSeat<StoreNode>[];
   readonly #views: RegionViews;
+  readonly #map: StormMap;
 
-  constructor(world: World, plan: Pick<ClusterPlan, "regions">, seats: readonly NodeSeat<StoreNode>[]) {
+  constructor(world: World, seats: readonly NodeSeat<StoreNode>[]) {
     this.#world = world;
-    this.#plan = plan;
     this.#seats = seats;
+    this.#map = new StormMap(world, seats, []);
     this.#views = new RegionViews((oracle, message) => world.fail(oracle, message));
   }
 
+  /** The regions that there are, by start key. */
+  regions(): readonly RegionMeta[] {
+    return this.#map.current();
+  }
+
+  /** Of the regions that there are, in no order that matters. */
+  regionIds(): readonly number[] {
+    this.#map.look();
+    return this.#map.ids();
+  }
+
   look(): void {
+    this.#map.look();
     for (const { node, machine } of this.#seats) {
       if (node === null || !machine.up) continue;
       for (const view of node.store.regions()) this.#views.look(machine.name, node, view);
@@ -37,16 +49,11 @@ export class ClusterJudge {
     }
   }
 
-  /** Those of the first day, and those that came from them, ascending. */
-  regionIds(): number[] {
-    const ids = new Set(Array.from({ length: this.#plan.regions }, (_, at) => at + 1));
-    for (const { node } of this.#seats) for (const { region } of node?.store.regions() ?? []) ids.add(region.id);
-    return [...ids].toSorted((a, b) => a - b);
-  }
-
   /** Every member of every region has applied what its leader has. */
   upToDate(): boolean {
-    for (const region of this.regionIds()) {
+    this.#map.look();
+    if (this.#map.gap() !== null) return false;
+    for (const region of this.#map.ids()) {
       const office = leaderOf(this.#seats, region);
       if (office === null) return false;
       if (!office.region.peers.every(({ role }) => role === "voter" || role === "learner")) return false;
@@ -91,7 +98,7 @@ export class ClusterJudge {
 
   /** The newest records of all replicas, byte for byte. */
   async compare(): Promise<void> {
-    for (const region of this.regionIds()) {
+    for (const region of this.#map.ids()) {
       const meta = leaderOf(this.#seats, region)?.region;
       if (meta === undefined) continue;
       let first: { name: string; records: string } | null = null;
@@ -125,7 +132,7 @@ export class ClusterJudge {
   }
 
   async #eachLeader(look: (engine: Engine, region: RegionMeta) => void): Promise<void> {
-    for (const region of this.regionIds()) {
+    for (const region of this.#map.ids()) {
       const office = leaderOf(this.#seats, region);
       const seat = this.#seats.find(({ storeId }) => storeId === office?.seat.storeId);
       if (office === null || seat === undefined) continue;

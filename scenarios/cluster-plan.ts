@@ -1,6 +1,7 @@
 import type { EngineOptions } from "../core/engine/options.ts";
 import type { NetOptions } from "../net/rpc/options.ts";
 import type { ProcessPlace, Topology } from "../node/topology.ts";
+import type { SplitLimits } from "../node/split-checker.ts";
 import type { StoreOptions } from "../raft/store/store-options.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { NetworkFaults } from "../sim/network/network-faults.ts";
@@ -36,6 +37,7 @@ export interface ClusterPlan extends DeedPlan {
   readonly gapMsMax: number;
   readonly engine: Partial<EngineOptions>;
   readonly store: StoreOptions;
+  readonly splits: SplitLimits;
   readonly net: Partial<NetOptions>;
   readonly client: Partial<TxnClientOptions>;
   readonly links: Partial<NetworkFaults>;
@@ -47,6 +49,7 @@ const bounds = ["a2", "counter:2", "g02", "mixed:2", "n1", "plain:2", "r3", "s1"
 export function drawClusterPlan(world: World): ClusterPlan {
   const stores = drawStorePlan(world);
   const dice = world.dice("cluster-plan");
+  const splits = world.dice("split-plan");
   const topology = drawTopology(world, dice, Math.max(3, stores.stores));
   const { faultFree } = world.options;
   const { electionMs } = stores;
@@ -73,6 +76,11 @@ export function drawClusterPlan(world: World): ClusterPlan {
     electionMs,
     engine: stores.engine,
     store: { ...stores.store, proposalsMax: Math.max(stores.store.proposalsMax, 16), readsMax: 4_096 },
+    splits: {
+      regionSplitBytes: splits.pick([0, 2_000, 4_000, 16_000]),
+      regionSplitCommandsPerSecond: splits.pick([0, 0, 2, 20]),
+      checkMs: Math.ceil(electionMs * splits.pick([1, 4, 16])),
+    },
     net: stores.net,
     client: {
       operationMs: electionMs * dice.pick([4, 10]),

@@ -5,6 +5,7 @@ import { type StoreNode, openStoreNode } from "../node/store-node.ts";
 import type { CoordinatorPlace } from "../node/topology.ts";
 import { SequenceLedger } from "../sim/checkers/sequence.ts";
 import { TimestampModel, type TxnLog } from "../sim/checkers/timestamp-model.ts";
+import { describeRegion } from "../raft/region.ts";
 import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
 import { ClusterJudge } from "./cluster-judge.ts";
@@ -84,8 +85,9 @@ class ClusterRun {
       large: dice.chance(1, 3),
       fail: (message) => world.fail("bank", message),
     });
-    this.#judge = new ClusterJudge(world, plan, this.#stores);
-    this.#nemesis = new StoreNemesis(world, plan, this.#stores);
+    this.#judge = new ClusterJudge(world, this.#stores);
+    const deeds = { ...plan, regionIds: () => this.#judge.regions().map(({ id }) => id) };
+    this.#nemesis = new StoreNemesis(world, deeds, this.#stores);
     world.story(JSON.stringify({ ...plan, topology: plan.topology.regions.length }));
   }
 
@@ -217,6 +219,16 @@ class ClusterRun {
       return (await this.#judge.locksLeft(false)) === 0;
     });
     await this.#until("every replica has all of it", () => Promise.resolve(this.#judge.upToDate()));
+    await this.#until("the Coordinator knows the regions", () => Promise.resolve(this.#isToldOfRegions()));
+  }
+
+  /** What the Coordinator knows of regions is what they are, and nothing is under way there that nobody ends. */
+  #isToldOfRegions(): boolean {
+    const leading = this.#coordinators.find(({ node }) => node?.journal.status.role === "leader");
+    const state = leading?.node?.coordinator.state;
+    if (state === undefined || state.pendingRangeChanges.length > 0) return false;
+    const told = state.regions.map(describeRegion).join();
+    return told === this.#judge.regions().map(describeRegion).join();
   }
 
   async #judgeAll(): Promise<void> {
@@ -245,8 +257,8 @@ class ClusterRun {
     const ended = (outcome: string): number => this.#txns.filter((txn) => txn.outcome === outcome).length;
     this.#world.story(
       `${ended("committed")} committed, ${ended("aborted")} aborted, ${ended("unknown")} unknown; ` +
-        `${this.#redis.history.summary()}; ${this.#nemesis.changes} changes of peers, ` +
-        `${this.#nemesis.transfers} transfers, ${this.#timestamps.count} timestamps`,
+        `${this.#redis.history.summary()}; ${this.#judge.regions().length} regions, ` +
+        `${this.#nemesis.changes} changes of peers, ${this.#nemesis.transfers} transfers, ${this.#timestamps.count} timestamps`,
     );
   }
 
@@ -276,7 +288,7 @@ class ClusterRun {
   }
 
   #seatStore(storeId: number): NodeSeat<StoreNode> {
-    const { topology, net, engine, store, electionMs } = this.#plan;
+    const { topology, net, engine, store, electionMs, splits } = this.#plan;
     let incarnation = 0;
     return new NodeSeat(this.#stage, `store-${storeId}`, storeId, async (env, onFatal) => {
       const node = await openStoreNode(env, {
@@ -290,6 +302,7 @@ class ClusterRun {
         store,
         network: net,
         heartbeatMs: Math.max(200, Math.ceil(electionMs / 2)),
+        splits,
         onFatal,
       });
       const text = `store ${storeId} is ${node.incarnation} after ${incarnation}`;

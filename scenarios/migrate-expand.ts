@@ -61,7 +61,7 @@ class MigrateExpandRun {
     this.#operator = world.machine("operator");
     this.#writer = new ExpandWriter(world, plan);
     this.#judge = new ExpandJudge(world, this.#stores);
-    this.#cluster = new ClusterJudge(world, plan, this.#stores);
+    this.#cluster = new ClusterJudge(world, this.#stores);
     this.#nemesis = new StoreNemesis(world, plan, this.#stores);
     world.story(JSON.stringify({ ...plan, topology: plan.topology.regions.length }));
   }

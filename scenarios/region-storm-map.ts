@@ -9,7 +9,7 @@ import {
   sameRange,
 } from "../raft/region.ts";
 import type { World } from "../sim/world.ts";
-import type { StoreSeat } from "./raft-store-seat.ts";
+import type { RegionSeat } from "./raft-store-nemesis.ts";
 
 const encoder = new TextEncoder();
 
@@ -20,11 +20,11 @@ const encoder = new TextEncoder();
  */
 export class StormMap {
   readonly #world: Pick<World, "fail">;
-  readonly #seats: readonly StoreSeat[];
+  readonly #seats: readonly RegionSeat[];
   readonly #seen = new Map<string, RegionMeta>();
   readonly #newest = new Map<number, RegionMeta>();
 
-  constructor(world: Pick<World, "fail">, seats: readonly StoreSeat[], first: readonly RegionMeta[]) {
+  constructor(world: Pick<World, "fail">, seats: readonly RegionSeat[], first: readonly RegionMeta[]) {
     this.#world = world;
     this.#seats = seats;
     for (const region of first) this.#see("the topology", region);
