@@ -102,4 +102,9 @@ export const regressions: readonly Regression[] = [
     seed: 6_020_195,
     why: "A table that opening wrote, and the disk put elsewhere, was held against whoever had looked before.",
   },
+  {
+    scenario: "cluster",
+    seed: 100_030,
+    why: "A store whose opening failed half way had peers that went on with the log that was closed behind them.",
+  },
 ];

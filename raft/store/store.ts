@@ -175,9 +175,15 @@ export class Store implements PeerContext {
    */
   static async open(parts: StoreParts): Promise<Store> {
     const store = new Store(parts);
-    await finishSnapshots(store, parts.transfer);
-    await finishBirths(store);
-    store.#table.recover();
+    try {
+      await finishSnapshots(store, parts.transfer);
+      await finishBirths(store);
+      store.#table.recover();
+    } catch (error) {
+      // Peers that have come back already would go on, with a log that whoever opens this closes now.
+      if (error instanceof DiskError || error instanceof NokvError) await store.close();
+      throw error;
+    }
     store.#ticker.wait(1);
     return store;
   }
