@@ -258,7 +258,8 @@ class ClusterRun {
     this.#world.story(
       `${ended("committed")} committed, ${ended("aborted")} aborted, ${ended("unknown")} unknown; ` +
         `${this.#redis.history.summary()}; ${this.#judge.regions().length} regions, ` +
-        `${this.#nemesis.changes} changes of peers, ${this.#nemesis.transfers} transfers, ${this.#timestamps.count} timestamps`,
+        `${this.#nemesis.changes} changes of peers, ${this.#nemesis.transfers} transfers, ` +
+        `${this.#timestamps.count} timestamps`,
     );
   }
 
