@@ -86,7 +86,7 @@ export const splitMutants: readonly Mutant[] = [
     find: `    if (!ticket.proposed && ticket.version !== this.#host.region.epoch.version) {`,
     replace: `    if (!ticket.proposed && ticket.version > this.#host.region.epoch.version) {`,
     oracles: ["any"],
-    scenario: "txn-model",
+    scenario: "cluster",
     why: "A read that waited is answered from a range that the region does not have any more (D6).",
   },
   {
@@ -95,7 +95,7 @@ export const splitMutants: readonly Mutant[] = [
     find: `    for (const { id } of children) putGcState(batch,`,
     replace: `    for (const { id } of children) if (floor < 0) putGcState(batch,`,
     oracles: ["any"],
-    scenario: "txn-model",
+    scenario: "cluster",
     why: "A child does not know up to where versions were collected.",
   },
   {
