@@ -38,6 +38,8 @@ export interface StorePlan {
   readonly links: Partial<NetworkFaults>;
 }
 
+const paceMin = 64 * 1024;
+
 export const deedNames = [
   "transfer",
   "change-peers",
@@ -97,7 +99,7 @@ export function drawStorePlan(world: World, focus: StoreFocus = "any"): StorePla
     deedLengthMsMax: electionMs * dice.pick([1, 3, 8]),
     crampedStartMs: 0,
     // As stores open it: the Raft log is what makes an apply durable.
-    engine: { ...drawEngineOptions(world, dice), durability: dice.pick(["none", "none", "none", "sync"] as const) },
+    engine: { ...paced(drawEngineOptions(world, dice)), durability: dice.pick(["none", "none", "none", "sync"] as const) },
     log: {
       segmentBytes: dice.pick([2_048, 16_384, mebibyte]),
       groupBytesMax: dice.pick([1, 1_024, 65_536]),
@@ -241,4 +243,12 @@ function drawNet(dice: Dice, roundTripUs: number): Partial<NetOptions> {
     streamStallMs: 2_000 + 20 * roundTripMs,
     streamIdleMs: 20_000 + 100 * roundTripMs,
   };
+}
+
+/** At 1 KiB/s an engine is not stuck, but slower than anybody waits for a cluster. */
+function paced(options: Partial<EngineOptions>): Partial<EngineOptions> {
+  const { slowestBytesPerSecond } = options;
+  return slowestBytesPerSecond === undefined
+    ? options
+    : { ...options, slowestBytesPerSecond: Math.max(slowestBytesPerSecond, paceMin) };
 }

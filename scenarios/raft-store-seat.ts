@@ -116,15 +116,21 @@ export class StoreSeat {
   cramp(ms: number): void {
     const { world } = this.#stage;
     this.#crampedUntilUs = Math.max(this.#crampedUntilUs, world.nowUs + ms * 1_000);
-    void this.enter(({ room }) => room.shut());
-    world.after(ms * 1_000, () => {
-      if (world.nowUs >= this.#crampedUntilUs) this.loosen();
-    });
+    this.#fit();
+    world.after(ms * 1_000, () => this.#fit());
   }
 
   loosen(): void {
     this.#crampedUntilUs = 0;
-    void this.enter(({ room }) => room.open());
+    this.#fit();
+  }
+
+  /** By what is true when the process has its turn, which it may not have for a while. */
+  #fit(): void {
+    void this.enter(({ room }) => {
+      if (this.#stage.world.nowUs < this.#crampedUntilUs) room.shut();
+      else room.open();
+    });
   }
 
   /** One process after the other, until the run ends. */
@@ -150,6 +156,7 @@ export class StoreSeat {
     if (opened === null || life.fatal) return;
     const { node, watch } = opened;
     this.node = node;
+    this.#fit();
     if (this.#dice.chance(1, 4)) {
       env.clock.after(this.#dice.skewed(10_000, 20_000_000), () => {
         if (!this.#stage.calm) life.stop();

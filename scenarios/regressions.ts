@@ -107,4 +107,14 @@ export const regressions: readonly Regression[] = [
     seed: 100_030,
     why: "A store whose opening failed half way had peers that went on with the log that was closed behind them.",
   },
+  {
+    scenario: "region-storm",
+    seed: 300_104,
+    why: "A store without regions greeted nobody, so a leader that slept never sent it the region it was to have.",
+  },
+  {
+    scenario: "region-storm",
+    seed: 300_432,
+    why: "Sections of another table came once, with good checksums, and a store was given up for them.",
+  },
 ];

@@ -3,7 +3,7 @@ import { assert } from "../assert.ts";
 import { codecOf } from "../bytes/codec.ts";
 import { compareKeys, readVersion, recordBytesAt, recordHeaderBytes } from "../bytes/record.ts";
 import type { Disk } from "../env/disk.ts";
-import { corruption } from "../errors.ts";
+import { NokvError, corruption } from "../errors.ts";
 import type { ValueRef } from "../vlog/value-file.ts";
 import type { BlockCache } from "./block-cache.ts";
 import { bloomHas, bloomLineBytes } from "./bloom.ts";
@@ -95,7 +95,7 @@ export class TableReader {
   ): TableReader {
     const file = TableFile.open(disk, path, number);
     try {
-      return TableReader.#read(file, cache, points);
+      return TableReader.#readTwice(file, cache, points);
     } catch (error) {
       file.close();
       throw error;
@@ -221,6 +221,19 @@ export class TableReader {
     this.blocks.close();
     this.#points?.drop();
     this.#file.close();
+  }
+
+  /**
+   * A read that came from another file, once, brings sections with good checksums that do not fit each other. What is
+   * so on the disk is so the second time.
+   */
+  static #readTwice(file: TableFile, cache: BlockCache, points: PointBudget | null): TableReader {
+    try {
+      return TableReader.#read(file, cache, points);
+    } catch (error) {
+      if (!(error instanceof NokvError) || error.code !== "NOKV_CORRUPTION") throw error;
+      return TableReader.#read(file, cache, points);
+    }
   }
 
   static #read(file: TableFile, cache: BlockCache, points: PointBudget | null): TableReader {

@@ -90,3 +90,22 @@ test("a leader's store that is back before anybody missed it leads no more, and 
     await untilAsleep(cluster);
   });
 });
+
+test("a store that was away when it got a replica gets its records when it is back", async () => {
+  await inSimulation({
+    seed: 12,
+    run: async (world) => {
+      const cluster = new StoreCluster(world, 3, options);
+      await cluster.start([regionOf(1, [1, 2], "r1", "r2")]);
+      await cluster.say(1, "r1=hello");
+      const leader = await cluster.leaderOf(1);
+      const away = cluster.node(3);
+      away.crash();
+      await cluster.change(leader, [{ op: "addLearner", peerId: 103, storeId: 3 }]);
+      await cluster.until("the others sleep", () => [1, 2].every((id) => asleepOn(cluster.node(id)) === 1));
+      await away.boot();
+      await cluster.until("it has what they have", () => away.words("r1") === "hello,");
+      await cluster.until("all sleep", () => cluster.nodes.every((node) => asleepOn(node) === 1));
+    },
+  });
+});

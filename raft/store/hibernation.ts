@@ -14,7 +14,7 @@ export interface HibernationParts {
   /** All of them, ascending by region. */
   readonly peers: () => readonly Peer[];
   /** Tells another store that this one is there. */
-  readonly greet: (storeId: number) => void;
+  readonly greet: (storeId: number, isAnswer: boolean) => void;
   /** Since the last call of `tick`. */
   readonly passedTicks: () => number;
 }
@@ -197,7 +197,16 @@ export class Hibernation {
   #greet(): void {
     this.#greetTick = this.#nowTick + this.#greetTicks;
     this.#neighbours ??= this.#findNeighbours();
-    for (const storeId of this.#neighbours) this.#parts.greet(storeId);
+    for (const storeId of this.#neighbours) this.#parts.greet(storeId, false);
+  }
+
+  /**
+   * A store that has nothing of a region yet does not know whom it shares it with. It says that it is there to whoever
+   * greets it, or a leader that sleeps would never send it anything.
+   */
+  greeted(storeId: number, isAnswer: boolean): void {
+    this.#neighbours ??= this.#findNeighbours();
+    if (!isAnswer && !this.#neighbours.includes(storeId)) this.#parts.greet(storeId, true);
   }
 
   #findNeighbours(): readonly number[] {

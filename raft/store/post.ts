@@ -14,6 +14,9 @@ import type { Peer } from "./peer.ts";
 import type { StoreStats } from "./store-stats.ts";
 import type { Tombstone } from "./tombstone.ts";
 
+/** Nobody answers an answer: two stores without a region in common would never stop. */
+const answerBody = Uint8Array.of(1);
+
 /** Who gets what comes. */
 export interface PostOffice {
   peer(regionId: number): Peer | null;
@@ -54,10 +57,12 @@ export class Post {
   }
 
   /** This store is there. */
-  greet(storeId: number): void {
+  /** `isAnswer`: to a store that greets this one, and that this one has no reason of its own to greet. */
+  greet(storeId: number, isAnswer: boolean): void {
     this.#stats.messagesOut++;
     const { greeting } = storeMessage;
-    this.#transport.send(storeId, { cls: messageClass.control, type: greeting, region: 0, body: noBytes });
+    const body = isAnswer ? answerBody : noBytes;
+    this.#transport.send(storeId, { cls: messageClass.control, type: greeting, region: 0, body });
   }
 
   receive(fromStore: number, type: number, body: Uint8Array): void {

@@ -140,7 +140,7 @@ export class Store implements PeerContext {
       random: this.world.random,
       stats: this.stats,
       peers: () => this.#table.sorted(),
-      greet: (storeId) => this.#post.greet(storeId),
+      greet: (storeId, isAnswer) => this.#post.greet(storeId, isAnswer),
       passedTicks: () => this.#ticker.passed(),
     });
     this.#ticker = new StoreTicker(this.world.clock, this.options.tickUs, (ticks) => this.#tick(ticks));
@@ -192,7 +192,8 @@ export class Store implements PeerContext {
   receive(from: Hello, type: number, body: Uint8Array): void {
     this.#guard(() => {
       this.#hibernation.heard(from.storeId, from.incarnation);
-      if (type === storeMessage.greeting || this.#merges.receive(from.storeId, type, body)) return;
+      if (type === storeMessage.greeting) return this.#hibernation.greeted(from.storeId, body.length > 0);
+      if (this.#merges.receive(from.storeId, type, body)) return;
       this.#post.receive(from.storeId, type, body);
     });
   }

@@ -30,6 +30,15 @@ export const hibernationMutants: readonly Mutant[] = [
     why: "A member that was not waited for is there again, and nobody catches it up.",
   },
   {
+    name: "asleep-before-the-newcomer",
+    file: "raft/store/hibernation.ts",
+    find: `    if (!isAnswer && !this.#neighbours.includes(storeId)) this.#parts.greet(storeId, true);`,
+    replace: `    if (isAnswer && !this.#neighbours.includes(storeId)) this.#parts.greet(storeId, true);`,
+    oracles: ["liveness"],
+    scenario: "region-storm",
+    why: "A store that has nothing yet says nothing, and nobody sends it what it is to have.",
+  },
+  {
     name: "asleep-with-work-to-apply",
     file: "raft/follower.ts",
     find: `  if (log.applied === log.last) state.quiesced = true;`,
