@@ -99,7 +99,9 @@ export function drawStorePlan(world: World, focus: StoreFocus = "any"): StorePla
     deedLengthMsMax: electionMs * dice.pick([1, 3, 8]),
     crampedStartMs: 0,
     // As stores open it: the Raft log is what makes an apply durable.
-    engine: { ...paced(drawEngineOptions(world, dice)), durability: dice.pick(["none", "none", "none", "sync"] as const) },
+    engine: {
+      ...paced(drawEngineOptions(world, dice)), durability: dice.pick(["none", "none", "none", "sync"] as const),
+    },
     log: {
       segmentBytes: dice.pick([2_048, 16_384, mebibyte]),
       groupBytesMax: dice.pick([1, 1_024, 65_536]),
