@@ -131,13 +131,26 @@ export class ClusterJudge {
       .join("\n");
   }
 
+  /** Leaders, and where there is none just now who has applied the most: all are up to date when this is asked. */
   async #eachLeader(look: (engine: Engine, region: RegionMeta) => void): Promise<void> {
     for (const region of this.#map.ids()) {
-      const office = leaderOf(this.#seats, region);
-      const seat = this.#seats.find(({ storeId }) => storeId === office?.seat.storeId);
-      if (office === null || seat === undefined) continue;
-      await seat.enter(({ engine }) => look(engine, office.region));
+      const storeId = leaderOf(this.#seats, region)?.seat.storeId ?? this.#furthest(region);
+      const seat = this.#seats.find((candidate) => candidate.storeId === storeId);
+      await seat?.enter(({ engine, store }) => {
+        const view = store.region(region);
+        if (view !== null) look(engine, view.region);
+      });
     }
+  }
+
+  /** 0: no store has the region. */
+  #furthest(region: number): number {
+    let best = { storeId: 0, index: -1 };
+    for (const { node, storeId } of this.#seats) {
+      const index = node?.store.region(region)?.applyState.index ?? -1;
+      if (index > best.index) best = { storeId, index };
+    }
+    return best.storeId;
   }
 }
 

@@ -117,4 +117,9 @@ export const regressions: readonly Regression[] = [
     seed: 300_432,
     why: "Sections of another table came once, with good checksums, and a store was given up for them.",
   },
+  {
+    scenario: "cluster",
+    seed: 400_082,
+    why: "A table that could not be read while a snapshot was installed ended in nobody's hands.",
+  },
 ];

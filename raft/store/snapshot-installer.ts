@@ -1,5 +1,6 @@
 import { assert } from "../../core/assert.ts";
 import { DiskError } from "../../core/env/disk.ts";
+import { NokvError } from "../../core/errors.ts";
 import { snapshotAfterIntent, snapshotAfterReplace, snapshotBeforeIntent } from "../../failpoints/catalog.ts";
 import { noteKey } from "./log-notes.ts";
 import type { Peer } from "./peer.ts";
@@ -35,7 +36,7 @@ export class SnapshotInstaller {
     const value = encodeIntent(intent);
     world.failpoints.hit(snapshotBeforeIntent);
     log.submit([{ op: "note", group: peer.regionId, key: noteKey.snapshotIntent, value }], true, () => {
-      if (!this.#stopped()) this.#replaceRecords(peer, intent);
+      if (!this.#stopped()) this.#tryReplace(peer, intent);
     });
   }
 
@@ -46,6 +47,16 @@ export class SnapshotInstaller {
     } catch (error) {
       // They take room until the next start, and nobody takes them for anything.
       if (!(error instanceof DiskError)) throw error;
+    }
+  }
+
+  /** On the log's turn: what the engine refuses there ends the store, as it does on the store's own. */
+  #tryReplace(peer: Peer, intent: SnapshotIntent): void {
+    try {
+      this.#replaceRecords(peer, intent);
+    } catch (error) {
+      if (!(error instanceof DiskError) && !(error instanceof NokvError)) throw error;
+      this.#context.fail(error);
     }
   }
 
