@@ -29,6 +29,7 @@ const storePoints: readonly Failpoint[] = [
   tombstoneBeforeLog,
 ];
 
+const idGap = 1_000_000;
 const splitPoints: readonly Failpoint[] = [splitAfterApply, splitAfterLog, splitBeforePublish];
 
 /** A machine with a store, as far as deeds go. */
@@ -101,9 +102,13 @@ export class StoreNemesis {
     this.#dice = world.dice("deeds");
   }
 
-  /** Given out once. */
+  /** Given out once. Where a Coordinator gives out ids too, far above those that it has given. */
   newId(): number {
-    return ++this.#lastId;
+    const regions = this.#seats.flatMap(({ node }) => node?.store.regions() ?? []);
+    const ids = regions.flatMap(({ region }) => [region.id, ...region.peers.map(({ peerId }) => peerId)]);
+    const highest = Math.max(0, ...ids);
+    this.#lastId = highest > this.#lastId ? highest + idGap : this.#lastId + 1;
+    return this.#lastId;
   }
 
   /** Again after `stop`. */

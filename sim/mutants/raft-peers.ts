@@ -248,7 +248,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     name: "store-snapshot-without-intent",
     file: "raft/store/snapshot-installer.ts",
     find: `    log.submit([{ op: "note", group: peer.regionId, key: noteKey.snapshotIntent, value }], true, () => {
-      if (!this.#stopped()) this.#replaceRecords(peer, intent);
+      if (!this.#stopped()) this.#tryReplace(peer, intent);
     });`,
     replace: `    if (value.length > 0) this.#replaceRecords(peer, intent);`,
     oracles: lost,
