@@ -2,19 +2,19 @@ import type { Timer } from "../core/env/clock.ts";
 import type { Env } from "../core/env/env.ts";
 import type { Address, NetworkError } from "../core/env/network.ts";
 import { NokvError } from "../core/errors.ts";
-import { CoordinatorClient } from "../coordinator/service/client.ts";
+import type { CoordinatorClient } from "../coordinator/service/client.ts";
 import { checkGatewayOptions, type GatewayOptions } from "../net/redis/options.ts";
 import { RedisServer } from "../net/redis/server.ts";
 import type { NetOptions } from "../net/rpc/options.ts";
-import { Transport } from "../net/rpc/transport.ts";
+import type { Transport } from "../net/rpc/transport.ts";
 import type { TxnClientOptions } from "../txn/remote/client-options.ts";
 import { GarbageKeeper, type GarbageKeeperOptions, garbageKeeperOptionsDefault } from "../txn/remote/garbage-keeper.ts";
 import { ClusterKv } from "../txn/remote/cluster-kv.ts";
 import { TxnClient } from "../txn/remote/txn-client.ts";
-import { AddressBook, coordinatorIds } from "./address-book.ts";
 import { ClusterWatch, clusterSource, storesOf } from "./cluster-watch.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { gatewayVars } from "./gateway-vars.ts";
+import { reachCluster } from "./reach-cluster.ts";
 import type { Topology } from "./topology.ts";
 
 export interface GatewayNodeConfig {
@@ -111,23 +111,14 @@ export async function openGatewayNode(env: Env, config: GatewayNodeConfig): Prom
 }
 
 function compose(env: Env, config: GatewayNodeConfig, options: GatewayOptions): GatewayParts {
-  const book = new AddressBook(config.topology);
-  const { clusterId } = config.topology;
-  const transport = new Transport(env, {
-    identity: { clusterId, storeId: 0, incarnation: 1, role: "gateway", features: 0 },
-    options: config.network ?? {},
-    resolve: (storeId, done) => book.resolve(storeId, done),
-    hooks: { onMessage: () => {}, onUnreachable: () => {} },
-    streams: null,
-  });
-  const coordinator = new CoordinatorClient(env.clock, transport, coordinatorIds(config.topology));
-  book.askWith(coordinator);
+  const { topology, network = {} } = config;
+  const { transport, coordinator } = reachCluster(env, topology, "gateway", network);
   const { clock, random } = env;
   const client = new TxnClient({ clock, random, caller: transport, coordinator, options: config.client ?? {} });
   const server = new RedisServer(env, new ClusterKv(client, clock), options);
   const garbage = new GarbageKeeper(client, clock, { ...garbageKeeperOptionsDefault, ...config.garbage });
   const probe = new CoordinatorProbe(env, coordinator);
-  const watch = new ClusterWatch({ clock, coordinator, caller: transport, stores: storesOf(config.topology) });
+  const watch = new ClusterWatch({ clock, coordinator, caller: transport, stores: storesOf(topology) });
   return { transport, coordinator, client, server, probe, garbage, watch };
 }
 

@@ -1,11 +1,9 @@
 import type { Env } from "../core/env/env.ts";
-import { CoordinatorClient } from "../coordinator/service/client.ts";
 import type { NetOptions } from "../net/rpc/options.ts";
-import { Transport } from "../net/rpc/transport.ts";
 import type { TxnClientOptions } from "../txn/remote/client-options.ts";
 import { TxnClient } from "../txn/remote/txn-client.ts";
-import { AddressBook, coordinatorIds } from "./address-book.ts";
 import { ClusterClient } from "./cluster-client.ts";
+import { reachCluster } from "./reach-cluster.ts";
 import type { Topology } from "./topology.ts";
 
 export interface ClusterClientConfig {
@@ -17,20 +15,7 @@ export interface ClusterClientConfig {
 /** A client of the cluster in this process. Connects when it is asked something. */
 export function openClusterClient(env: Env, config: ClusterClientConfig): ClusterClient {
   const { topology, client = {}, network = {} } = config;
-  const book = new AddressBook(topology);
-  const transport = new Transport(env, {
-    identity: { clusterId: topology.clusterId, storeId: 0, incarnation: 1, role: "gateway", features: 0 },
-    options: network,
-    resolve: (storeId, done) => book.resolve(storeId, done),
-    hooks: { onMessage: () => {}, onUnreachable: () => {} },
-    streams: null,
-  });
-  const coordinator = new CoordinatorClient(env.clock, transport, coordinatorIds(topology));
-  book.askWith(coordinator);
+  const { transport, coordinator, close } = reachCluster(env, topology, "gateway", network);
   const { clock, random } = env;
-  const txnClient = new TxnClient({ clock, random, caller: transport, coordinator, options: client });
-  return new ClusterClient(txnClient, () => {
-    coordinator.close();
-    transport.close();
-  });
+  return new ClusterClient(new TxnClient({ clock, random, caller: transport, coordinator, options: client }), close);
 }

@@ -92,8 +92,7 @@ export class EngineDriver {
       engine = await enter(recorded, directory, { ...options, compression });
     } catch (error) {
       if (!(error instanceof NokvError)) throw error;
-      // What the disk did meanwhile, to a file that opening wrote, nobody could see before.
-      const isNews = error.code === "NOKV_CORRUPTION" && this.#damages() > damages;
+      const isNews = this.#isNews(error, damages);
       if (!isNews) this.#judgeLook(looked, error);
       const missed = report !== null && damage === null && error.code === "NOKV_CORRUPTION" && !isNews;
       if (missed) this.world.fail("verify", `called sound, and opening is refused: ${error.message}`);
@@ -101,8 +100,7 @@ export class EngineDriver {
     }
     if (looked !== null) {
       const opened = entriesOrError(engine);
-      const isNews = opened instanceof NokvError && opened.code === "NOKV_CORRUPTION" && this.#damages() > damages;
-      if (!isNews) this.#judgeLook(looked, opened);
+      if (!this.#isNews(opened, damages)) this.#judgeLook(looked, opened);
     }
     const problem = this.#judgeRecovery(engine);
     if (problem instanceof NokvError) {
@@ -281,6 +279,12 @@ export class EngineDriver {
         failed(error);
       },
     );
+  }
+
+  /** What the disk did meanwhile, to a file that opening wrote, nobody could see before. */
+  #isNews(opened: Looked, damagesBefore: number): boolean {
+    const isDamaged = opened instanceof NokvError && opened.code === "NOKV_CORRUPTION";
+    return isDamaged && this.#damages() > damagesBefore;
   }
 
   /** How often the disk spoiled what lies on it. */

@@ -1,14 +1,13 @@
 import { type Layout, decode, encode } from "../../core/bytes/layout.ts";
 import type { Env } from "../../core/env/env.ts";
 import { CoordinatorError } from "../../coordinator/coordinator-error.ts";
-import { type Answer, CoordinatorClient } from "../../coordinator/service/client.ts";
+import type { Answer } from "../../coordinator/service/client.ts";
 import type { Published } from "../../coordinator/coordinator.ts";
 import type { RootEvent } from "../../coordinator/root-event.ts";
 import type { RouteAnswer } from "../../coordinator/route.ts";
 import type { StoreStatus } from "../../coordinator/store-view.ts";
 import type { NetOptions } from "../../net/rpc/options.ts";
 import type { RpcError } from "../../net/rpc/rpc-error.ts";
-import { Transport } from "../../net/rpc/transport.ts";
 import { messageClass } from "../../net/rpc/wire.ts";
 import type { RegionMeta } from "../../raft/region.ts";
 import {
@@ -31,7 +30,7 @@ import {
 } from "../../raft/store/admin-messages.ts";
 import type { PeerChange } from "../../raft/store/peer-change.ts";
 import { TxnClient } from "../../txn/remote/txn-client.ts";
-import { AddressBook, coordinatorIds } from "../address-book.ts";
+import { type ClusterReach, reachCluster } from "../reach-cluster.ts";
 import type { Topology } from "../topology.ts";
 
 /** What an answer was: the one, or why there is none. */
@@ -58,57 +57,48 @@ interface Asking<Q, A> {
 export class ClusterAdmin {
   readonly topology: Topology;
   readonly client: TxnClient;
-  readonly #coordinator: CoordinatorClient;
-  readonly #transport: Transport;
+  readonly #reach: ClusterReach;
 
   constructor(env: Env, topology: Topology, network: Partial<NetOptions> = {}) {
     this.topology = topology;
-    const book = new AddressBook(topology);
-    this.#transport = new Transport(env, {
-      identity: { clusterId: topology.clusterId, storeId: 0, incarnation: 1, role: "tool", features: 0 },
-      options: network,
-      resolve: (storeId, done) => book.resolve(storeId, done),
-      hooks: { onMessage: () => {}, onUnreachable: () => {} },
-      streams: null,
-    });
-    this.#coordinator = new CoordinatorClient(env.clock, this.#transport, coordinatorIds(topology));
-    book.askWith(this.#coordinator);
+    this.#reach = reachCluster(env, topology, "tool", network);
+    const { transport: caller, coordinator } = this.#reach;
     const { clock, random } = env;
-    const parts = { clock, random, caller: this.#transport, coordinator: this.#coordinator };
-    this.client = new TxnClient({ ...parts, options: {} });
+    this.client = new TxnClient({ clock, random, caller, coordinator, options: {} });
   }
 
   /** Whoever waits is told. */
   close(): void {
     this.client.close();
-    this.#coordinator.close();
-    this.#transport.close();
+    this.#reach.close();
   }
 
   // The Coordinator.
 
   stores(): Promise<ToldByCoordinator<readonly StoreStatus[]>> {
-    return this.#told((done) => this.#coordinator.stores(done));
+    return this.#told((done) => this.#reach.coordinator.stores(done));
   }
 
   publish(event: RootEvent): Promise<ToldByCoordinator<Published>> {
-    return this.#told((done) => this.#coordinator.publish(event, 0, done));
+    return this.#told((done) => this.#reach.coordinator.publish(event, 0, done));
   }
 
   route(key: Uint8Array): Promise<ToldByCoordinator<RouteAnswer>> {
-    return this.#told((done) => this.#coordinator.route({ key, timeoutMs: routeMs }, done));
+    return this.#told((done) => this.#reach.coordinator.route({ key, timeoutMs: routeMs }, done));
   }
 
   /** The first of `count` ids that nobody else has or will have. */
   async allocateIds(count: number): Promise<ToldByCoordinator<number>> {
     const told = await this.#told<{ readonly first: number }>((done) => {
-      this.#coordinator.allocateIds(count, callMs, done);
+      this.#reach.coordinator.allocateIds(count, callMs, done);
     });
     return told.error === null ? { value: told.value.first, error: null } : told;
   }
 
   async timestamp(): Promise<ToldByCoordinator<number>> {
-    const told = await this.#told<{ readonly first: number }>((done) => this.#coordinator.timestamps(1, callMs, done));
+    const told = await this.#told<{ readonly first: number }>((done) => {
+      this.#reach.coordinator.timestamps(1, callMs, done);
+    });
     return told.error === null ? { value: told.value.first, error: null } : told;
   }
 
@@ -170,7 +160,7 @@ export class ClusterAdmin {
       method, payload: encode(ask, q), timeoutMs, cls: messageClass.client, traceId: 0, region: header,
     } as const;
     return new Promise((resolve) => {
-      this.#transport.call(storeId, order, (error, payload) => {
+      this.#reach.transport.call(storeId, order, (error, payload) => {
         if (error !== null) return resolve({ value: null, error });
         const decoded = decode(answer, payload);
         if (typeof decoded !== "string") resolve({ value: decoded.value, error: null });
