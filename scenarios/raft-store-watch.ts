@@ -146,6 +146,7 @@ export class StoreWatch implements PeerWatch {
       return;
     }
     const { hard, start, last } = group;
+    if (last > 0 && peer.raft?.status().last === 0) return observer.unborn(peer, hard, last);
     const entries = last > start.index ? readEntries(this.#log, region, start.index + 1, last + 1, Infinity) : [];
     this.#compare(region, peer, start.index, entries);
     if (start.index > image.base) {

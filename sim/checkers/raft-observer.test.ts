@@ -16,6 +16,7 @@ class Fake implements ObservedPeer {
   incarnation = 1;
   readonly image = new RaftImage();
   term: Term = 0;
+  vote: PeerId = 0;
   leads = false;
   committed = 0;
   terms: Term[] = [];
@@ -25,12 +26,12 @@ class Fake implements ObservedPeer {
   }
 
   get raft(): ObservedPeer["raft"] {
-    const { id, term, committed, terms } = this;
+    const { id, term, vote, committed, terms } = this;
     const last = terms.length;
     const status: Status = {
       id,
       term,
-      vote: 0,
+      vote,
       role: this.leads ? "leader" : "follower",
       leader: 0,
       transferee: 0,
@@ -193,6 +194,52 @@ test("terms and votes survive a restart", () => {
   expect(() => observer.restarted(a)).toThrow(/^term: 1 has forgotten its vote/);
   a.image.hard = { term: 1, vote: 0, commit: 0 };
   expect(() => observer.restarted(a)).toThrow(/^term: 1 is back in term 1 after 2/);
+});
+
+test("a peer that starts without the vote that its disk has", () => {
+  const { observer, peers } = group();
+  const [a] = peers;
+  a.image.hard = { term: 2, vote: 3, commit: 0 };
+  a.term = 2;
+  expect(() => observer.restarted(a)).toThrow(/^term: 1 starts in term 2 with a vote for 0/);
+  a.vote = 3;
+  observer.restarted(a);
+});
+
+// The log of a child begins behind 5 here, as those of regions do.
+function child(): { observer: RaftObserver; peer: Fake } {
+  const observer = new RaftObserver(5, (oracle, message) => {
+    throw new Error(`${oracle}: ${message}`);
+  });
+  const peer = new Fake(1);
+  observer.join(peer);
+  return { observer, peer };
+}
+
+test("a child whose log began and whose parent's batch is lost goes back to its term and vote", () => {
+  const { observer, peer } = child();
+  write(observer, peer, task(2, 3));
+  [peer.term, peer.vote] = [2, 3];
+  peer.incarnation++;
+  observer.unborn(peer, { term: 2, vote: 3, commit: 5 }, 5);
+  observer.restarted(peer);
+  write(observer, peer, task(3, 0));
+});
+
+test("a child that is not born yet keeps its vote", () => {
+  const { observer, peer } = child();
+  write(observer, peer, task(2, 3));
+  observer.unborn(peer, { term: 2, vote: 0, commit: 5 }, 5);
+  expect(() => observer.restarted(peer)).toThrow(/^term: 1 has forgotten its vote in term 2/);
+});
+
+test("a child that is born, or has something in its log, does not go back", () => {
+  const { observer, peer } = child();
+  const hard = { term: 1, vote: 0, commit: 5 };
+  expect(() => observer.unborn(peer, hard, 6)).toThrow(/^durability: 1 starts with nothing, and its log ends at 6/);
+  const snapshot = { index: 5, term: 1, conf, historyHash: [0, 0] as const, context: noBytes };
+  write(observer, peer, { ...task(1, 0), snapshot, first: 6 });
+  expect(() => observer.unborn(peer, hard, 5)).toThrow(/^durability: 1 starts with nothing, and had a log up to 5/);
 });
 
 test("reads, handovers and failed snapshots", () => {

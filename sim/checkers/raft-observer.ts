@@ -143,16 +143,31 @@ export class RaftObserver {
   }
 
   /** A peer starts with what its disk holds. */
-  restarted({ id, image }: ObservedPeer): void {
-    const known = this.#hards.get(id);
-    if (known === undefined) return;
+  restarted({ id, image, raft }: ObservedPeer): void {
     const { hard } = image;
+    const known = this.#hards.get(id) ?? hard;
     if (hard.term < known.term) this.#fail("term", `${id} is back in term ${hard.term} after ${known.term}`);
     if (hard.term === known.term && known.vote !== 0 && hard.vote !== known.vote) {
       this.#fail("term", `${id} has forgotten its vote in term ${hard.term}`);
     }
+    const own = raft?.status() ?? hard;
+    if (own.term !== hard.term || own.vote !== hard.vote) {
+      const disk = `its disk says ${hard.term} and ${hard.vote}`;
+      this.#fail("term", `${id} starts in term ${own.term} with a vote for ${own.vote}, where ${disk}`);
+    }
     // The commit is a hint that needs no sync: a crash may take it back.
     this.#hards.set(id, hard);
+  }
+
+  /**
+   * A peer is about to start with nothing but term and vote, where its log ends at `last` and says `hard`: that of a
+   * child began, and a power loss took the batch that divides its parent. It had said nothing since, so such a
+   * beginning does not count; whoever was seen with a log, or has anything in it, may not go back to this.
+   */
+  unborn({ id, image }: ObservedPeer, { term, vote }: HardState, last: LogIndex): void {
+    if (image.last > 0) this.#fail("durability", `${id} starts with nothing, and had a log up to ${image.last}`);
+    if (last > this.#origin) this.#fail("durability", `${id} starts with nothing, and its log ends at ${last}`);
+    image.hard = { term, vote, commit: 0 };
   }
 
   /** Whoever begins to stand has applied all changes of members that it knows to be committed. */

@@ -45,6 +45,15 @@ export const splitMutants: readonly Mutant[] = [
     why: "The vote of a child whose parent is to be divided again after a crash is forgotten.",
   },
   {
+    name: "split-unborn-child-forgets-its-vote",
+    file: "raft/store/restored.ts",
+    find: `  return { ...blank, hard: { term, vote, commit: 0 } };`,
+    replace: `  return { ...blank, hard: { term, vote: 0, commit: 0 } };`,
+    oracles: forgotten,
+    scenario,
+    why: "A child that waits for its parent's split votes again after a crash in a term in which it has voted.",
+  },
+  {
     name: "split-takes-a-vote-back",
     file: "raft/store/births.ts",
     find: `    const vow = known?.peerId === peerId ? known.status() : { term: 0, vote: 0 };`,
