@@ -398,7 +398,9 @@ export class RaftJournal implements RootJournal {
 
   #sendSnapshot(to: PeerId): void {
     if (this.#token === noToken) return;
-    const snapshot = this.#snapshotsOut.begin(to, { state: this.#state, token: this.#token }, this.#conf);
+    const checkpoint = { state: this.#state, token: this.#token };
+    const { base } = this.#raft.status();
+    const snapshot = this.#snapshotsOut.begin(to, { checkpoint, conf: this.#conf, base });
     this.#step({ kind: "snapshot", to, snapshot });
   }
 

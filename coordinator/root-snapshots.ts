@@ -7,6 +7,7 @@ import type { Message } from "../raft/message.ts";
 import type { SnapshotMeta } from "../raft/snapshot-meta.ts";
 import type { ConfState } from "../raft/conf-state.ts";
 import { CoordinatorError } from "./coordinator-error.ts";
+import { noToken, type RootToken } from "./journal.ts";
 import { checkpointLayout, type RootCheckpoint } from "./root-checkpoint.ts";
 import { toRpcError } from "./service/errors.ts";
 import type { Caller } from "./service/group-caller.ts";
@@ -31,6 +32,13 @@ interface Wanted {
   ticksLeft: number;
 }
 
+/** What a snapshot is made of, and behind which index the leader's log begins. */
+export interface SnapshotSource {
+  readonly checkpoint: RootCheckpoint;
+  readonly conf: ConfState;
+  readonly base: LogIndex;
+}
+
 /**
  * What a leader gives to members whose next entry its log no longer holds: the state as it is applied, encoded once
  * for all who want it just now. A member is told that there is one, and fetches it in parts.
@@ -38,7 +46,7 @@ interface Wanted {
 export class SnapshotsOut {
   readonly #partBytesMax: number;
   readonly #ticks: number;
-  #index: LogIndex = 0;
+  #token: RootToken = noToken;
   #bytes: Uint8Array = new Uint8Array(0);
   #wanted: Wanted[] = [];
 
@@ -47,20 +55,25 @@ export class SnapshotsOut {
     this.#ticks = ticks;
   }
 
-  /** For the machine: a snapshot for `to` as of `checkpoint`. */
-  begin(to: PeerId, checkpoint: RootCheckpoint, conf: ConfState): SnapshotMeta {
-    const { index, term } = checkpoint.token;
-    if (this.#index !== index) {
-      this.#index = index;
+  /**
+   * For the machine: a snapshot for `to`. While another member fetches one, it is that one, if the log goes on from
+   * there: to make another would void what the other has fetched.
+   */
+  begin(to: PeerId, { checkpoint, conf, base }: SnapshotSource): SnapshotMeta {
+    const others = this.#wanted.filter((other) => other.to !== to);
+    const isShared = others.length > 0 && this.#token.index >= base;
+    if (!isShared && this.#token.index !== checkpoint.token.index) {
+      this.#token = checkpoint.token;
       this.#bytes = encode(checkpointLayout, checkpoint);
     }
-    this.#wanted = [...this.#wanted.filter((other) => other.to !== to), { to, ticksLeft: this.#ticks }];
+    this.#wanted = [...others, { to, ticksLeft: this.#ticks }];
+    const { index, term } = this.#token;
     return { index, term, conf, historyHash: [0, 0], context: new Uint8Array(0) };
   }
 
-  answer({ index, offset }: PartRequest, to: PeerId, request: IncomingRequest): void {
+  answer({ index, offset }: PartRequest, to: PeerId, request: Pick<IncomingRequest, "respond" | "fail">): void {
     const wanted = this.#wanted.find((other) => other.to === to);
-    if (index !== this.#index || offset > this.#bytes.length || wanted === undefined) {
+    if (index !== this.#token.index || offset > this.#bytes.length || wanted === undefined) {
       request.fail(toRpcError(new CoordinatorError("INVALID", `there is no snapshot as of ${index} any more`)));
       return;
     }
@@ -74,12 +87,12 @@ export class SnapshotsOut {
     const late: PeerId[] = [];
     for (const wanted of this.#wanted) if (--wanted.ticksLeft <= 0 && isWaiting(wanted.to)) late.push(wanted.to);
     this.#wanted = this.#wanted.filter(({ to, ticksLeft }) => ticksLeft > 0 && isWaiting(to));
-    if (this.#wanted.length === 0 && this.#index > 0) this.clear();
+    if (this.#wanted.length === 0 && this.#token !== noToken) this.clear();
     return late;
   }
 
   clear(): void {
-    this.#index = 0;
+    this.#token = noToken;
     this.#bytes = new Uint8Array(0);
     this.#wanted = [];
   }

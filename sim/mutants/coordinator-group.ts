@@ -150,8 +150,8 @@ export const coordinatorGroupMutants: readonly Mutant[] = [
   {
     name: "snapshot-as-of-what-is-not-applied",
     file: "coordinator/root-snapshots.ts",
-    find: `    if (this.#index !== index) {`,
-    replace: `    if (this.#index === 0) {`,
+    find: `      this.#bytes = encode(checkpointLayout, checkpoint);`,
+    replace: `      if (this.#bytes.length === 0) this.#bytes = encode(checkpointLayout, checkpoint);`,
     oracles: lost,
     scenario,
     why: "A member gets an old state under the place of a new one.",
