@@ -37,9 +37,7 @@ export async function beginBirth(log: RaftLog, drawn: number): Promise<number> {
   const known = bytes === undefined ? null : decode(birthLayout, bytes);
   if (known !== null && typeof known !== "string") return known.value.birth;
   const value = encode(birthLayout, { birth: drawn });
-  await new Promise<void>((resolve) => {
-    log.submit([{ op: "note", group: storeGroup, key: foundingNote.birth, value }], true, resolve);
-  });
+  await log.submitted([{ op: "note", group: storeGroup, key: foundingNote.birth, value }]);
   return drawn;
 }
 

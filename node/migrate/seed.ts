@@ -59,11 +59,11 @@ export async function putRaftSeed(env: Env, directory: string, mode: ModeFile): 
   const path = `${directory}/${raftDirectoryName}`;
   if (env.disk.kind(path) === null) env.disk.mkdir(path);
   await syncDirectory(env, directory);
-  await withRaftLog(env, path, async (log, submit) => {
+  await withRaftLog(env, path, async (log) => {
     const ident = readIdent(log);
     if (ident === null) {
       if (log.groups().length > 0) throw corruption(path, 0, "the log is nobody's, and not empty", undo);
-      await submit(seedChanges(mode));
+      await log.submitted(seedChanges(mode));
       return;
     }
     const problem = seedProblem(log, mode);

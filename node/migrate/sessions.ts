@@ -4,7 +4,6 @@ import { type Engine, openEngine } from "../../core/engine/engine.ts";
 import { refusal } from "../../core/engine/failure.ts";
 import type { EngineOptions } from "../../core/engine/options.ts";
 import { NokvError } from "../../core/errors.ts";
-import type { LogChange } from "../../raft/store/log-change.ts";
 import { RaftLog, raftLogOptionsDefault } from "../../raft/store/raft-log.ts";
 
 /** Opens the database in `directory` for one act, and closes it whatever the act came to. Rejects with `NokvError`. */
@@ -19,26 +18,10 @@ export async function withEngine<T>(
   return await closing(act(engine), () => engine.close(), `the database in ${directory} failed`);
 }
 
-type Submit = (changes: readonly LogChange[]) => Promise<void>;
-
-/** As `withEngine`, for a store's log. What the disk refuses meanwhile rejects it. */
-export async function withRaftLog<T>(
-  env: Env,
-  path: string,
-  act: (log: RaftLog, submit: Submit) => Promise<T>,
-): Promise<T> {
-  let fail: (error: NokvError) => void = () => {};
-  const failed = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
-  // It may fail while nobody waits for it.
-  failed.catch(() => {});
-  const log = await RaftLog.open(env, path, raftLogOptionsDefault, (error: DiskError) => {
-    fail(refusal(error, `the Raft log in ${path} failed`));
-  });
-  const submit: Submit = (changes) =>
-    Promise.race([failed, new Promise<void>((resolve) => log.submit(changes, true, resolve))]);
-  return await closing(act(log, submit), () => log.close(), `the Raft log in ${path} failed`);
+/** As `withEngine`, for a store's log. */
+export async function withRaftLog<T>(env: Env, path: string, act: (log: RaftLog) => Promise<T>): Promise<T> {
+  const log = await RaftLog.open(env, path, raftLogOptionsDefault, () => {});
+  return await closing(act(log), () => log.close(), `the Raft log in ${path} failed`);
 }
 
 /** Only what is known to leave the process alive is tidied up for: a crash leaves what it leaves. */

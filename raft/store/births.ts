@@ -110,7 +110,7 @@ export async function finishBirths({ engine, log }: Pick<PeerContext, "engine" |
       changes.push(...beginningOfLog(regionId, peerId, log.group(regionId)?.hard ?? { term: 0, vote: 0 }));
     }
   }
-  if (changes.length > 0) await new Promise<void>((resolve) => log.submit(changes, true, resolve));
+  if (changes.length > 0) await log.submitted(changes);
 }
 
 function hasBegun(log: RaftLog, regionId: number): boolean {

@@ -25,7 +25,7 @@ export function readIdent(log: RaftLog): StoreIdent | null {
 
 /**
  * Begins another life of a store: resolves when its incarnation is durable, so that nothing is said under it before
- * (R16). Rejects with `NOKV_FOREIGN_DIRECTORY` when the log is another store's.
+ * (R16). Rejects with `NOKV_FOREIGN_DIRECTORY` when the log is another store's, and as `RaftLog.submitted`.
  */
 export async function beginIncarnation(log: RaftLog, clusterId: string, storeId: number): Promise<StoreIdent> {
   const known = readIdent(log);
@@ -35,9 +35,7 @@ export async function beginIncarnation(log: RaftLog, clusterId: string, storeId:
     throw new NokvError("NOKV_FOREIGN_DIRECTORY", `this directory belongs to ${is}, not to ${asked}`);
   }
   const ident = { clusterId, storeId, incarnation: (known?.incarnation ?? 0) + 1 };
-  await new Promise<void>((resolve) => {
-    log.submit([identChange(ident)], true, resolve);
-  });
+  await log.submitted([identChange(ident)]);
   return ident;
 }
 

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { flip, paths, read } from "../../core/engine/damaged.test-support.ts";
 import { bytesOf, TestWorld, textOf } from "../../core/engine/test-world.test-support.ts";
 import { NokvError } from "../../core/errors.ts";
+import { beginIncarnation } from "./ident.ts";
 import type { LogChange } from "./log-change.ts";
 import { RaftLog, raftLogOptionsDefault } from "./raft-log.ts";
 
@@ -106,5 +107,29 @@ describe("a store's log", () => {
     expect(segmentsRemoved).toBeGreaterThan(5);
     expect(segments).toBeLessThan(8);
     expect(contentOf(log)).toMatch(/^2: 8\/3 1@3=only$/m);
+  });
+
+  test("tells who awaits a submit that the disk refused it, and whoever comes later", async () => {
+    const world = new TestWorld();
+    const env = world.boot();
+    env.disk.mkdir(directory);
+    let failures = 0;
+    const log = await world.run(RaftLog.open(env, directory, options, () => failures++));
+    await world.run(log.submitted([entries(1, 1, ["first"])]));
+    env.refuse = (operation) => (operation === "write" ? "EIO" : null);
+    await expect(world.run(log.submitted([entries(1, 2, ["second"])]))).rejects.toThrow(/^the Raft log failed/);
+    await expect(world.run(log.submitted([entries(1, 3, ["third"])]))).rejects.toThrow(/^the Raft log failed/);
+    expect(failures).toBe(1);
+    await world.run(log.close());
+  });
+
+  test("an incarnation that the disk refuses is an error, not an opening that never ends", async () => {
+    const world = new TestWorld();
+    const env = world.boot();
+    env.disk.mkdir(directory);
+    const log = await world.run(RaftLog.open(env, directory, options, () => {}));
+    env.refuse = (operation) => (operation === "write" ? "EIO" : null);
+    await expect(world.run(beginIncarnation(log, "c", 1))).rejects.toThrow(/^the Raft log failed/);
+    await world.run(log.close());
   });
 });

@@ -35,7 +35,7 @@ export interface RaftLogStats {
  * The one log of a store, for all of its groups: what is submitted while a sync is in flight shares the next one.
  *
  * Reads give what was written; what is submitted and not yet told may be among it or not. A failure of the disk is
- * final: `failed` hears of it, and nothing is told any more.
+ * final: `failed` hears of it, and nothing is told any more, except by `submitted`.
  */
 export class RaftLog {
   readonly #index: LogIndex;
@@ -96,6 +96,21 @@ export class RaftLog {
     this.#writer.submit(changes, mustSync, () => {
       if (frees) this.#reclaimer.kick();
       done();
+    });
+  }
+
+  /**
+   * The same, durable when it resolves, for who awaits it: an opening. Rejects with `NOKV_IO` or `NOKV_NO_SPACE` when
+   * the log has failed or fails first.
+   */
+  submitted(changes: readonly LogChange[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.submit(changes, true, resolve);
+      // Not before it is told, unless the log failed.
+      this.#writer.whenIdle(() => {
+        const { failure } = this.#writer;
+        if (failure !== null) reject(refusal(failure, "the Raft log failed"));
+      });
     });
   }
 

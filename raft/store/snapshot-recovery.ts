@@ -93,5 +93,5 @@ async function finish(
     changes.push({ op: "hard", group: regionId, hard: { ...kept, commit: Math.max(commit, snapshot.index) } });
     changes.push({ op: "note", group: regionId, key: noteKey.peer, value: null });
   }
-  await new Promise<void>((resolve) => log.submit(changes, true, resolve));
+  await log.submitted(changes);
 }

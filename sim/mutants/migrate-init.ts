@@ -61,9 +61,9 @@ export const migrateInitMutants: readonly Mutant[] = [
   },
   {
     name: "init-raft-seed-not-durable",
-    file: "node/migrate/sessions.ts",
-    find: `new Promise<void>((resolve) => log.submit(changes, true, resolve))]);`,
-    replace: `new Promise<void>((resolve) => log.submit(changes, false, resolve))]);`,
+    file: "node/migrate/seed.ts",
+    find: `      await log.submitted(seedChanges(mode));`,
+    replace: `      await new Promise<void>((resolve) => log.submit(seedChanges(mode), false, resolve));`,
     oracles: ["legal-mode", "migration"],
     scenario,
     why: "MODE says seeded after a power loss, and the log that it rests on is gone (D2).",

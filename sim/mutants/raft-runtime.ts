@@ -122,8 +122,8 @@ export const raftRuntimeMutants: readonly Mutant[] = [
   {
     name: "store-incarnation-not-durable",
     file: "raft/store/ident.ts",
-    find: `log.submit([identChange(ident)], true, resolve);`,
-    replace: `log.submit([identChange(ident)], false, resolve);`,
+    find: `  await log.submitted([identChange(ident)]);`,
+    replace: `  await new Promise<void>((resolve) => log.submit([identChange(ident)], false, resolve));`,
     oracles: ["incarnation"],
     scenario,
     why: "After a power loss a process is taken for an earlier one, whose messages are taken for its own (R16).",
