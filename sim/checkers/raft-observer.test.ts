@@ -224,6 +224,7 @@ test("a child whose log began and whose parent's batch is lost goes back to its 
   observer.unborn(peer, { term: 2, vote: 3, commit: 5 }, 5);
   observer.restarted(peer);
   write(observer, peer, task(3, 0));
+  expect(peer.image.hard).toEqual({ term: 3, vote: 0, commit: 0 });
 });
 
 test("a child that is not born yet keeps its vote", () => {
