@@ -46,7 +46,7 @@ export function installPeers(): void {
   const headers = join(nodeDirectory, "..");
   const env: NodeJS.ProcessEnv = { ...process.env, PATH: `${nodeDirectory}${delimiter}${process.env["PATH"] ?? ""}` };
   if (existsSync(join(headers, "include/node/node.h"))) env["npm_config_nodedir"] = headers;
-  // Not `npm ci`: it refuses a lockfile that names optional packages of platforms for which a registry's mirror has none.
+  // Not `npm ci`: it refuses a lockfile with optional packages of platforms for which a registry's mirror has none.
   const words = ["install", "--no-save", "--no-audit", "--no-fund"];
   const { status, error } = spawnSync("npm", words, { cwd: directory, env, stdio: "inherit" });
   if (error !== undefined) throw new Error("npm is needed to install the peers", { cause: error });
