@@ -43,6 +43,11 @@ export interface ClusterPlan extends DeedPlan {
   readonly links: Partial<NetworkFaults>;
 }
 
+/** What the longest transaction of the users is for an engine: six keys, each value as a prewrite and as data. */
+const transactionBytes = 12 * 1_024;
+/** Of a flush: its table, the table's entry in the directory, the manifest. */
+const flushSyncs = 3;
+
 /** Where regions may meet: among the keys of the transactions, and those of the gateways' clients. */
 const bounds = ["a2", "counter:2", "g02", "mixed:2", "n1", "plain:2", "r3", "s1", "twin:b"];
 
@@ -55,7 +60,7 @@ export function drawClusterPlan(world: World): ClusterPlan {
   const { electionMs } = stores;
   const faultsMs = Math.min(90_000, electionMs * dice.between(10, 40));
   const storms = dice.between(2, 4);
-  return {
+  const plan = {
     topology,
     regions: topology.regions.length,
     gateways: dice.between(1, 2),
@@ -90,6 +95,23 @@ export function drawClusterPlan(world: World): ClusterPlan {
       pageEntriesMax: dice.pick([1, 3, 256]),
     },
     links: stores.links,
+  };
+  return { ...plan, engine: keepingUp(plan.engine, plan.client.operationMs, world.options.disk.faults.syncUsMax) };
+}
+
+/**
+ * The longest transaction passes through an engine in half of the time that an operation has. Where memtables are full
+ * of less, each with its flush, and tables hold less, each with its sync, it is not over in time however often it is
+ * tried again.
+ */
+function keepingUp(engine: Partial<EngineOptions>, operationMs: number, syncUsMax: number): Partial<EngineOptions> {
+  const flushMs = Math.ceil((flushSyncs * syncUsMax) / 1_000);
+  const leastBytes = Math.ceil((2 * transactionBytes * flushMs) / operationMs);
+  const { memtableBytes, tableBytes } = engine;
+  return {
+    ...engine,
+    ...(memtableBytes === undefined ? {} : { memtableBytes: Math.max(memtableBytes, leastBytes) }),
+    ...(tableBytes === undefined ? {} : { tableBytes: Math.max(tableBytes, leastBytes) }),
   };
 }
 

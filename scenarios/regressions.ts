@@ -122,4 +122,14 @@ export const regressions: readonly Regression[] = [
     seed: 400_082,
     why: "A table that could not be read while a snapshot was installed ended in nobody's hands.",
   },
+  {
+    scenario: "region-storm",
+    seed: 310_327,
+    why: "A child that waited for its split again, with its vote, was taken for one whose commit had gone back.",
+  },
+  {
+    scenario: "cluster",
+    seed: 400_085,
+    why: "Memtables of 512 bytes behind syncs of 250 ms: no operation had the time that its writes take.",
+  },
 ];
