@@ -2,15 +2,11 @@ import { compareKeys } from "../core/bytes/record.ts";
 import type { RegionMeta } from "../raft/region.ts";
 import type { RegionStatus, StoreStatusAnswer } from "../raft/store/status-messages.ts";
 import type { StoreLiveness, StoreStatus } from "../coordinator/store-view.ts";
+import { type MemberStatus, type ToldReplica, leaderAmong, membersOf, replicasByRegion } from "./survey.ts";
 
 /** A region's replica on one store, seen from its leader where there is one. */
-export interface ReplicaView {
-  readonly storeId: number;
-  readonly peerId: number;
-  readonly role: string;
+export interface ReplicaView extends MemberStatus {
   readonly isLeader: boolean;
-  /** As its own store says; null: the store did not answer. */
-  readonly applied: number | null;
   /** Entries of the leader's log that it does not have, as far as the leader knows; null: nobody knows. */
   readonly lag: number | null;
   /** What its leader does about it: probe, replicate, snapshot; null: nobody knows. */
@@ -47,63 +43,43 @@ export interface ClusterView {
   readonly silent: readonly { readonly who: string; readonly why: string }[];
 }
 
-/** A replica and the store that told of it. */
-interface Told {
-  readonly storeId: number;
-  readonly status: RegionStatus;
-}
-
 export function clusterView(
   stores: readonly StoreStatus[],
   answers: ReadonlyMap<number, StoreStatusAnswer>,
   silent: ClusterView["silent"],
 ): ClusterView {
-  const told = new Map<number, Told[]>();
-  for (const [storeId, { regions }] of [...answers].toSorted(([a], [b]) => a - b)) {
-    for (const status of regions) {
-      const others = told.get(status.region.id);
-      if (others === undefined) told.set(status.region.id, [{ storeId, status }]);
-      else others.push({ storeId, status });
-    }
-  }
-  const regions = [...told.values()].map(regionView).toSorted(byStart);
+  const told = replicasByRegion(new Map([...answers].map(([storeId, { regions }]) => [storeId, regions])));
   return {
     stores: stores.map(({ storeId, address, liveness }) => {
       return { storeId, address, liveness, status: answers.get(storeId) ?? null };
     }),
-    regions,
+    regions: [...told.values()].map(regionView).toSorted(byStart),
     silent,
   };
 }
 
-function regionView(told: readonly Told[]): RegionView {
-  const newest = told.reduce((best, other) => (isNewer(other.status.region, best.status.region) ? other : best));
-  const { region } = newest.status;
-  const leaders = told.filter(({ status }) => status.leadingTerm > 0);
-  // Who was deposed and has not heard of it leads in an earlier term.
-  const leader = leaders.toSorted((a, b) => b.status.leadingTerm - a.status.leadingTerm)[0] ?? null;
-  const source = leader ?? newest;
+function regionView(told: readonly ToldReplica<RegionStatus>[]): RegionView {
+  const newest = told.reduce((best, other) => (isNewer(other.replica.region, best.replica.region) ? other : best));
+  const { region } = newest.replica;
+  const leader = leaderAmong(told);
+  const { bytes, records } = (leader ?? newest).replica;
   return {
     region,
     leaderStore: leader?.storeId ?? 0,
-    term: Math.max(...told.map(({ status }) => status.term)),
-    bytes: source.status.bytes,
-    records: source.status.records,
+    term: Math.max(...told.map(({ replica }) => replica.term)),
+    bytes,
+    records,
     // Former leaders served some of them.
-    reads: told.reduce((sum, { status }) => sum + status.reads, 0),
-    writes: told.reduce((sum, { status }) => sum + status.writes, 0),
-    replicas: region.peers
-      .map(({ peerId, storeId, role }): ReplicaView => {
-        const own = told.find((other) => other.storeId === storeId && other.status.peerId === peerId);
-        const progress = leader?.status.progress.find((other) => other.peerId === peerId);
-        const lag = progress === undefined || leader === null ? null : Math.max(0, leader.status.last - progress.match);
-        const isLeader = storeId === leader?.storeId;
-        return {
-          storeId, peerId, role, isLeader, applied: own?.status.applied ?? null, lag, state: progress?.state ?? null,
-        };
-      })
-      .toSorted((a, b) => a.storeId - b.storeId),
+    reads: told.reduce((sum, { replica }) => sum + replica.reads, 0),
+    writes: told.reduce((sum, { replica }) => sum + replica.writes, 0),
+    replicas: membersOf(region, told).map((member) => replicaView(member, leader)),
   };
+}
+
+function replicaView(member: MemberStatus, leader: ToldReplica<RegionStatus> | null): ReplicaView {
+  const progress = leader?.replica.progress.find(({ peerId }) => peerId === member.peerId);
+  const lag = progress === undefined || leader === null ? null : Math.max(0, leader.replica.last - progress.match);
+  return { ...member, isLeader: member.storeId === leader?.storeId, lag, state: progress?.state ?? null };
 }
 
 function isNewer({ epoch: a }: RegionMeta, { epoch: b }: RegionMeta): boolean {

@@ -7,7 +7,7 @@ import type { RootEvent } from "../../coordinator/root-event.ts";
 import type { RouteAnswer } from "../../coordinator/route.ts";
 import type { StoreStatus } from "../../coordinator/store-view.ts";
 import type { NetOptions } from "../../net/rpc/options.ts";
-import type { RpcError } from "../../net/rpc/rpc-error.ts";
+import { type RpcError, describeRpcError } from "../../net/rpc/rpc-error.ts";
 import { messageClass } from "../../net/rpc/wire.ts";
 import type { RegionMeta } from "../../raft/region.ts";
 import {
@@ -31,6 +31,7 @@ import {
 import type { PeerChange } from "../../raft/store/peer-change.ts";
 import { TxnClient } from "../../txn/remote/txn-client.ts";
 import { type ClusterReach, reachCluster } from "../reach-cluster.ts";
+import type { Survey } from "../survey.ts";
 import type { Topology } from "../topology.ts";
 
 /** What an answer was: the one, or why there is none. */
@@ -116,6 +117,16 @@ export class ClusterAdmin {
       if (last === undefined) return { value: replicas, error: null };
       from = last.region.id + 1;
     }
+  }
+
+  /** What every store of the topology, and `others`, say of their replicas. */
+  async survey(others: readonly number[]): Promise<Survey> {
+    const ids = new Set([...this.topology.stores.map(({ storeId }) => storeId), ...others]);
+    const asked = [...ids].toSorted((a, b) => a - b).map(async (storeId) => {
+      const { value, error } = await this.replicas(storeId);
+      return [storeId, error === null ? value : describeRpcError(error)] as const;
+    });
+    return new Map(await Promise.all(asked));
   }
 
   progress(storeId: number, region: RegionMeta): Promise<Told<ReplicaProgress>> {

@@ -6,8 +6,8 @@ import { type RegionMeta, describeKey } from "../../raft/region.ts";
 import { behindCode } from "../../raft/store/admin-messages.ts";
 import type { ReadEntry } from "../../txn/percolator/command.ts";
 import { successor } from "../../txn/percolator/view.ts";
+import { ledRegion } from "../survey.ts";
 import type { ClusterAdmin } from "./cluster-admin.ts";
-import { leaderOf, viewCluster } from "./cluster-view.ts";
 
 /** What one way of reading a region came to. */
 export interface ContentReading {
@@ -61,7 +61,7 @@ export async function contentOfRegion(
   const readTs = given.value;
   const scanned = await scanRegion(admin, region, readTs);
   if (typeof scanned === "string") return scanned;
-  const led = leaderOf(await viewCluster(admin, stores), region.id);
+  const led = ledRegion(await admin.survey(stores), region.id);
   if (led === null) return `nobody leads region ${region.id}`;
   const readings: ContentReading[] = [{ by: "scan", content: scanned }];
   for (const storeId of stores) {

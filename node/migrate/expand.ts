@@ -15,17 +15,16 @@ import { describeRpcError } from "../../net/rpc/rpc-error.ts";
 import { type RegionMeta, describeRegion, peerById, peerOnStore, rangesOverlap } from "../../raft/region.ts";
 import type { PeerChange } from "../../raft/store/peer-change.ts";
 import type { SnapshotProgress } from "../../raft/store/snapshot-senders.ts";
-import type { ClusterAdmin } from "./cluster-admin.ts";
 import {
-  type ClusterView,
   type LedRegion,
-  leaderOf,
-  regionsOf,
+  type Survey,
+  ledProblem,
+  ledRegion,
+  ledRegions,
   replicaOn,
   silentStores,
-  tilingProblem,
-  viewCluster,
-} from "./cluster-view.ts";
+} from "../survey.ts";
+import type { ClusterAdmin } from "./cluster-admin.ts";
 import { contentOfRegion, differing, differingKeys, sleep } from "./content-check.ts";
 import type { ExpandJournal } from "./expand-journal.ts";
 import { type ExpandStep, type ExpandWish, nextExpandStep, votersProblem } from "./expand-step.ts";
@@ -108,14 +107,14 @@ export async function findRegions(
 ): Promise<LedRegion[]> {
   const untilUs = env.clock.monotonicUs() + pace.stallMs * 1_000;
   for (;;) {
-    const view = await viewCluster(admin, stores);
-    const regions = regionsOf(view);
-    const problem = tilingProblem(regions);
+    const survey = await admin.survey(stores);
+    const regions = ledRegions(survey);
+    const problem = ledProblem(regions);
     const chosen = regionId === null ? regions : regions.filter(({ region }) => region.id === regionId);
     if (chosen.length > 0 && (problem === null || regionId !== null)) return chosen;
     if (env.clock.monotonicUs() > untilUs) {
       const what = regionId !== null ? `nobody leads region ${regionId}` : (problem ?? "there are no regions");
-      throw new NokvError("NOKV_BUSY", [what, ...silentStores(view)].join("; "));
+      throw new NokvError("NOKV_BUSY", [what, ...silentStores(survey)].join("; "));
     }
     await sleep(env.clock, pace.pollMs);
   }
@@ -144,15 +143,15 @@ class RegionExpansion {
     const { env, admin, pace } = this.#world;
     this.#movedUs = env.clock.monotonicUs();
     for (;;) {
-      const view = await viewCluster(admin, this.#wish.stores);
-      const led = leaderOf(view, this.#regionId);
-      if (led === null && tilingProblem(regionsOf(view)) === null) return null;
+      const survey = await admin.survey(this.#wish.stores);
+      const led = ledRegion(survey, this.#regionId);
+      if (led === null && ledProblem(ledRegions(survey)) === null) return null;
       if (led === null) {
-        this.#wait(["nobody leads it", ...silentStores(view)].join("; "));
+        this.#wait(["nobody leads it", ...silentStores(survey)].join("; "));
       } else {
         const journal = this.#world.journal.targets;
         const step = nextExpandStep(led.region, this.#wish, { journal, verified: this.#verified });
-        if (await this.#perform(step, led, view)) {
+        if (await this.#perform(step, led, survey)) {
           const { region, leaderStore, applied } = led;
           return { region, leaderStore, applied, content: this.#content };
         }
@@ -163,7 +162,7 @@ class RegionExpansion {
   }
 
   /** True: there is nothing left to do. */
-  async #perform(step: ExpandStep, led: LedRegion, view: ClusterView): Promise<boolean> {
+  async #perform(step: ExpandStep, led: LedRegion, survey: Survey): Promise<boolean> {
     switch (step.kind) {
       case "refuse":
         throw new NokvError("NOKV_INVALID_ARGUMENT", step.why);
@@ -177,7 +176,7 @@ class RegionExpansion {
         await this.#reserve(step.stores);
         return false;
       case "add":
-        await this.#add(step.change, led, view);
+        await this.#add(step.change, led, survey);
         return false;
       case "verify":
         await this.#verify(step.peers, led);
@@ -186,7 +185,7 @@ class RegionExpansion {
         await this.#promote(step.changes, led);
         return false;
       case "settle":
-        return await this.#settle(led, view);
+        return await this.#settle(led, survey);
     }
   }
 
@@ -206,10 +205,10 @@ class RegionExpansion {
   }
 
   /** E2, E3. Whether it took effect, the region says: the answer may be lost. */
-  async #add(change: PeerChange, { region, leaderStore }: LedRegion, view: ClusterView): Promise<void> {
+  async #add(change: PeerChange, { region, leaderStore }: LedRegion, survey: Survey): Promise<void> {
     const { storeId, peerId } = change;
     const { admin, env } = this.#world;
-    const replicas = view.stores.get(storeId) ?? "it was not asked";
+    const replicas = survey.get(storeId) ?? "it was not asked";
     if (typeof replicas === "string") return this.#wait(`store ${storeId} does not answer: ${replicas}`);
     const other = replicas.find((at) => at.region.id !== region.id && rangesOverlap(at.region, region));
     if (other !== undefined) {
@@ -278,11 +277,11 @@ class RegionExpansion {
   }
 
   /** E7, E8. */
-  async #settle({ region, leaderStore, applied }: LedRegion, view: ClusterView): Promise<boolean> {
+  async #settle({ region, leaderStore, applied }: LedRegion, survey: Survey): Promise<boolean> {
     const { admin, env, journal } = this.#world;
     if (this.#settledAt === 0) this.#settledAt = applied;
     for (const storeId of [leaderStore, ...this.#wish.stores]) {
-      const replica = replicaOn(view, storeId, region.id);
+      const replica = replicaOn(survey, storeId, region.id);
       const isThere = replica !== null && replica.region.epoch.confVer >= region.epoch.confVer;
       if (!isThere || replica.applied < this.#settledAt) {
         this.#wait(`store ${storeId} applies the change`);

@@ -1,7 +1,7 @@
 import { describeRpcError } from "../../net/rpc/rpc-error.ts";
 import type { ReplicaProgress } from "../../raft/store/admin-messages.ts";
+import type { LedRegion } from "../survey.ts";
 import type { ClusterAdmin } from "./cluster-admin.ts";
-import type { LedRegion } from "./cluster-view.ts";
 
 interface Place {
   readonly peerId: number;

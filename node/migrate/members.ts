@@ -3,21 +3,21 @@ import { expandAfterAbort, expandAfterAbortMark } from "../../failpoints/catalog
 import { describeRpcError } from "../../net/rpc/rpc-error.ts";
 import { type RegionPeer, peerById, peerOnStore } from "../../raft/region.ts";
 import type { ConfOp } from "../../raft/conf-change.ts";
-import { type ClusterView, type LedRegion, leaderOf, replicaOn, silentStores, viewCluster } from "./cluster-view.ts";
+import { type LedRegion, type Survey, ledRegion, replicaOn, silentStores } from "../survey.ts";
 import { sleep } from "./content-check.ts";
 import { type ExpandOrder, type ExpandWorld, findRegions } from "./expand.ts";
 
 /** What there is now: true, or why it is not what was asked for yet. */
-type Look = (led: LedRegion, view: ClusterView) => Promise<string | null>;
+type Look = (led: LedRegion, survey: Survey) => Promise<string | null>;
 
 /** Looks again and again, and does what `look` does, until that says null. NOKV_BUSY: it takes too long. */
 async function until(world: ExpandWorld, regionId: number, stores: readonly number[], look: Look): Promise<LedRegion> {
   const { env, admin, pace } = world;
   const untilUs = env.clock.monotonicUs() + pace.stallMs * 1_000;
   for (;;) {
-    const view = await viewCluster(admin, stores);
-    const led = leaderOf(view, regionId);
-    const why = led === null ? ["nobody leads it", ...silentStores(view)].join("; ") : await look(led, view);
+    const survey = await admin.survey(stores);
+    const led = ledRegion(survey, regionId);
+    const why = led === null ? ["nobody leads it", ...silentStores(survey)].join("; ") : await look(led, survey);
     if (why === null && led !== null) return led;
     if (env.clock.monotonicUs() > untilUs) {
       throw new NokvError("NOKV_BUSY", `region ${regionId}: ${why} (the same command goes on where this one ended)`);
@@ -87,11 +87,12 @@ export interface TransferOrder {
 /** Hands leadership over. Resolves when the target leads, and says so itself. */
 export async function transferLeader(world: ExpandWorld, { regionId, storeId }: TransferOrder): Promise<LedRegion> {
   const { admin, report } = world;
-  const led = await until(world, regionId, [storeId], async ({ region, leaderStore }, view) => {
+  const led = await until(world, regionId, [storeId], async ({ region, leaderStore }, survey) => {
     const peer = peerOnStore(region, storeId);
     if (peer === null) return refuse(`store ${storeId} has no peer of region ${regionId}: expand brings one`);
     if (peer.role === "learner") return refuse(`peer ${peer.peerId} on store ${storeId} is a learner: it cannot lead`);
-    if (leaderStore === storeId) return (replicaOn(view, storeId, regionId)?.leadingTerm ?? 0) > 0 ? null : "it begins";
+    const own = replicaOn(survey, storeId, regionId);
+    if (leaderStore === storeId) return own !== null && own.leadingTerm > 0 ? null : "it begins";
     const told = await admin.transferLeader(leaderStore, region, storeId);
     return told.error === null ? "the target takes over" : describeRpcError(told.error);
   });
@@ -111,9 +112,9 @@ export interface RemoveOrder extends TransferOrder {
 export async function removePeer(world: ExpandWorld, order: RemoveOrder): Promise<LedRegion> {
   const { regionId, storeId } = order;
   const { admin, journal, report } = world;
-  const led = await until(world, regionId, [storeId], async ({ region, leaderStore }, view) => {
+  const led = await until(world, regionId, [storeId], async ({ region, leaderStore }, survey) => {
     const peer = peerOnStore(region, storeId);
-    if (peer === null) return replicaOn(view, storeId, regionId) === null ? null : `store ${storeId} hears of it`;
+    if (peer === null) return replicaOn(survey, storeId, regionId) === null ? null : `store ${storeId} hears of it`;
     if (peer.role === "learner") return await change(world, { region, leaderStore }, "remove", peer);
     if (peer.role !== "voter") return "the region leaves its joint configuration";
     const others = region.peers.filter((other) => other.role === "voter" && other.storeId !== storeId);

@@ -1,27 +1,20 @@
 import { ContentHash, type ContentSum } from "../../core/bytes/content-hash.ts";
 import { NokvError } from "../../core/errors.ts";
-import type { PeerRole, RegionMeta } from "../../raft/region.ts";
+import type { RegionMeta } from "../../raft/region.ts";
 import {
   type LedRegion,
-  leaderOf,
-  regionsOf,
-  replicaOn,
+  type MemberStatus,
+  ledProblem,
+  ledRegion,
+  ledRegions,
+  membersOf,
+  replicasByRegion,
   silentStores,
-  tilingProblem,
-  viewCluster,
-} from "./cluster-view.ts";
+} from "../survey.ts";
 import { type ContentReading, contentOfRegion, differing, differingKeys, sleep } from "./content-check.ts";
 import { type ExpandWorld, findRegions } from "./expand.ts";
 
-export interface MemberStatus {
-  readonly storeId: number;
-  readonly peerId: number;
-  readonly role: PeerRole;
-  /** Null: its store has no such replica, or does not answer. */
-  readonly applied: number | null;
-}
-
-export interface RegionStatus {
+export interface ExpandingRegion {
   readonly region: RegionMeta;
   readonly leaderStore: number;
   readonly term: number;
@@ -32,24 +25,21 @@ export interface RegionStatus {
 /** How far a cluster is on its way from one store to several. */
 export interface OnlineStatus {
   readonly stage: "seeded" | "expanding" | "expanded" | "unknown";
-  readonly regions: readonly RegionStatus[];
+  readonly regions: readonly ExpandingRegion[];
   /** Stores that do not answer, keys that nobody leads: one line each. */
   readonly problems: readonly string[];
 }
 
 export async function onlineStatus({ admin }: Pick<ExpandWorld, "admin">): Promise<OnlineStatus> {
-  const view = await viewCluster(admin, []);
-  const led = regionsOf(view);
-  const regions = led.map(({ region, leaderStore, term, applied }): RegionStatus => {
-    const members = region.peers.map(({ storeId, peerId, role }) => {
-      const replica = replicaOn(view, storeId, region.id);
-      return { storeId, peerId, role, applied: replica?.peerId === peerId ? replica.applied : null };
-    });
-    return { region, leaderStore, term, applied, members };
+  const survey = await admin.survey([]);
+  const told = replicasByRegion(survey);
+  const led = ledRegions(survey);
+  const regions = led.map(({ region, leaderStore, term, applied }): ExpandingRegion => {
+    return { region, leaderStore, term, applied, members: membersOf(region, told.get(region.id) ?? []) };
   });
-  const tiling = tilingProblem(led);
-  const problems = [...silentStores(view), ...(tiling === null ? [] : [tiling])];
-  return { stage: tiling === null ? stageOf(led) : "unknown", regions, problems };
+  const problem = ledProblem(led);
+  const problems = [...silentStores(survey), ...(problem === null ? [] : [problem])];
+  return { stage: problem === null ? stageOf(led) : "unknown", regions, problems };
 }
 
 function stageOf(regions: readonly LedRegion[]): OnlineStatus["stage"] {
@@ -102,7 +92,7 @@ async function verifyRegion(world: ExpandWorld, regionId: number, readTs: number
   const untilUs = env.clock.monotonicUs() + pace.stallMs * 1_000;
   const content = { admin, clock: env.clock, pollMs: pace.pollMs, waitMs: pace.stallMs };
   for (;;) {
-    const led = leaderOf(await viewCluster(admin, []), regionId);
+    const led = ledRegion(await admin.survey([]), regionId);
     const stores = led?.region.peers.map(({ storeId }) => storeId) ?? [];
     const found = led === null ? "nobody leads it" : await contentOfRegion(content, led.region, stores, readTs);
     if (led !== null && typeof found !== "string") {

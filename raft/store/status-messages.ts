@@ -2,8 +2,8 @@ import { type Layout, blob, list, oneOf, struct, text, u53 } from "../../core/by
 import { type ProgressState, progressStates } from "../progress.ts";
 import { type RegionMeta, regionLayout } from "../region.ts";
 
-/** How far a replica is, as its leader knows; the leader's own is among them. */
-export interface ReplicaProgress {
+/** How far a member is, as its leader knows; the leader itself is among them. */
+export interface MemberProgress {
   readonly peerId: number;
   readonly match: number;
   readonly state: ProgressState;
@@ -22,7 +22,7 @@ export interface RegionStatus {
   readonly committed: number;
   readonly last: number;
   /** Of a leader; else empty. */
-  readonly progress: readonly ReplicaProgress[];
+  readonly progress: readonly MemberProgress[];
   /** What its range takes in this store's engine, superseded records included; an estimate. */
   readonly bytes: number;
   readonly records: number;
@@ -65,7 +65,7 @@ export const storeStatusLayout: Layout<StoreStatusAnswer> = struct({
     struct<RegionStatus>({
       region: regionLayout, peerId: u53, term: u53, leadingTerm: u53, leaderStore: u53, applied: u53, committed: u53,
       last: u53,
-      progress: list(struct<ReplicaProgress>({ peerId: u53, match: u53, state: oneOf(progressStates) })),
+      progress: list(struct<MemberProgress>({ peerId: u53, match: u53, state: oneOf(progressStates) })),
       bytes: u53, records: u53, reads: u53, writes: u53,
     }),
   ),

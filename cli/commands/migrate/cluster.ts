@@ -1,9 +1,9 @@
 import { dirname, join, resolve } from "node:path";
 import { ownerText } from "../../../host/owner-text.ts";
 import { ClusterAdmin } from "../../../node/migrate/cluster-admin.ts";
-import type { LedRegion } from "../../../node/migrate/cluster-view.ts";
 import { type ExpandEvent, type ExpandWorld, expandPaceDefault } from "../../../node/migrate/expand.ts";
 import { ExpandJournal } from "../../../node/migrate/expand-journal.ts";
+import type { LedRegion } from "../../../node/survey.ts";
 import { describeKey } from "../../../raft/region.ts";
 import { UsageError } from "../../exit-code.ts";
 import type { OptionTable, Options } from "../../options.ts";

@@ -1,7 +1,7 @@
 import { contentText } from "../../../core/bytes/content-hash.ts";
-import type { LedRegion } from "../../../node/migrate/cluster-view.ts";
 import { type ExpandedRegion, expand } from "../../../node/migrate/expand.ts";
 import { abortExpansion } from "../../../node/migrate/members.ts";
+import type { LedRegion } from "../../../node/survey.ts";
 import type { Command, Context } from "../../command.ts";
 import { type ExitCode, exitCode } from "../../exit-code.ts";
 import { type OptionTable, type Options, parseOptions } from "../../options.ts";

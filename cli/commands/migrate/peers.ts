@@ -1,5 +1,5 @@
-import type { LedRegion } from "../../../node/migrate/cluster-view.ts";
 import { removePeer, transferLeader } from "../../../node/migrate/members.ts";
+import type { LedRegion } from "../../../node/survey.ts";
 import type { Command, Context } from "../../command.ts";
 import { type ExitCode, exitCode } from "../../exit-code.ts";
 import { type OptionTable, type Options, parseOptions } from "../../options.ts";
