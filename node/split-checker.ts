@@ -2,7 +2,7 @@ import { compareKeys } from "../core/bytes/record.ts";
 import type { Clock, Timer } from "../core/env/clock.ts";
 import { type RegionMeta, isBeforeEnd } from "../raft/region.ts";
 import type { PeerView } from "../raft/store/peer-view.ts";
-import type { RegionLoads } from "../txn/server/region-loads.ts";
+import type { RequestMeter } from "../txn/server/request-meter.ts";
 import { type SizedEngine, middleKeys, regionBytes } from "./region-size.ts";
 import type { RegionSplitter } from "./region-splitter.ts";
 
@@ -27,7 +27,7 @@ export interface SplitCheckerParts {
   readonly engine: SizedEngine;
   readonly store: { regions(): readonly Pick<PeerView, "region" | "leadingTerm">[] };
   readonly splitter: Pick<RegionSplitter, "split" | "isBusy" | "takeBack">;
-  readonly loads: RegionLoads;
+  readonly meter: Pick<RequestMeter, "beginRound" | "commandsOfRound" | "balancedKey">;
   readonly limits: SplitLimits;
 }
 
@@ -72,13 +72,13 @@ export class SplitChecker {
   }
 
   check(): void {
-    const { store, splitter, clock, loads } = this.#parts;
+    const { store, splitter, clock, meter } = this.#parts;
     const nowUs = clock.monotonicUs();
     const elapsedMs = Math.max(1, Math.floor((nowUs - this.#checkedUs) / 1_000));
     this.#checkedUs = nowUs;
     const led = store.regions().filter(({ leadingTerm }) => leadingTerm > 0).map(({ region }) => region);
     for (const region of led) this.#checkLoad(region, elapsedMs);
-    loads.reset();
+    meter.beginRound();
     const next = led.filter(({ id }) => id > this.#last);
     const due = [...next, ...led.filter(({ id }) => id <= this.#last)].slice(0, regionsPerRound);
     this.#bytes = new Map(led.map(({ id }) => [id, this.bytesOf(id)]));
@@ -98,10 +98,10 @@ export class SplitChecker {
   }
 
   #checkLoad(region: RegionMeta, elapsedMs: number): void {
-    const { limits, loads } = this.#parts;
+    const { limits, meter } = this.#parts;
     const { regionSplitCommandsPerSecond: limit } = limits;
-    if (limit === 0 || (loads.commandsOf(region.id) * 1_000) / elapsedMs <= limit) return;
-    const key = loads.balancedKey(region.id);
+    if (limit === 0 || (meter.commandsOfRound(region.id) * 1_000) / elapsedMs <= limit) return;
+    const key = meter.balancedKey(region.id);
     if (key !== null) this.#split(region, [key]);
   }
 

@@ -184,7 +184,7 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
     const service = new RegionService({ region, regions: () => takesPart()?.regions() ?? [] }, meter);
     service.register(transport);
     const { heartbeatMs: retryMs = heartbeatMsDefault } = config;
-    const splitParts = { client, store, engine: directory.engine, loads: service.loads, retryMs };
+    const splitParts = { client, store, engine: directory.engine, meter, retryMs };
     const splits = new StoreSplits(env, splitParts, topology, config.splits ?? {});
     serveRaftAdmin(transport, store, splits.splitter);
     serveReplicaHash(transport, store, directory.engine);

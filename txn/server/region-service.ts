@@ -13,7 +13,6 @@ import { type CommandLimits, commandLimitsDefault, commandProblem, keyOutside, l
 import { readCommands } from "./command-codec.ts";
 import { txnMethod } from "./methods.ts";
 import type { RequestMeter } from "./request-meter.ts";
-import { RegionLoads } from "./region-loads.ts";
 import { hintOf, notLeader, staleEpoch } from "./region-errors.ts";
 import { type Answer, writeAnswers } from "./response-codec.ts";
 import { TxnRegion } from "./txn-region.ts";
@@ -77,8 +76,6 @@ export class RegionService {
   readonly #options: TxnServiceOptions;
   readonly #meter: RequestMeter | null;
   readonly #writer = new ByteWriter();
-  /** How much is asked of which region. */
-  readonly loads = new RegionLoads();
   #commands = 0;
   #bytes = 0;
 
@@ -113,7 +110,6 @@ export class RegionService {
     if (!(found instanceof TxnRegion)) return request.fail(found);
     if (commands.length === 0) return request.respond(this.#encode([]));
     this.#meter?.note(request.region?.regionId ?? 0, commands);
-    this.loads.count(request.region?.regionId ?? 0, commands);
     this.#commands += commands.length;
     this.#bytes += body.length;
     found.execute(this.#open(request, commands, body.length));

@@ -5,11 +5,13 @@ import { hotRingDefault } from "../../core/hot/hot-ring.ts";
 import { RotatingHotRing } from "../../core/hot/rotating-hot-ring.ts";
 import { keysOf } from "../percolator/atomic.ts";
 import type { Command } from "../percolator/command.ts";
+import { readsOf } from "../percolator/reads.ts";
+import { KeySample, spread } from "./key-sample.ts";
 
 /** Commands since the store was opened. */
 export interface RegionRequests {
-  reads: number;
-  writes: number;
+  readonly reads: number;
+  readonly writes: number;
 }
 
 /** A key that is asked for or written often. */
@@ -19,17 +21,31 @@ export interface HotRequestKey {
   readonly recent: number;
 }
 
+interface RegionCount {
+  reads: number;
+  writes: number;
+  /** Reads and writes when the round began. */
+  before: number;
+  isOfRound: boolean;
+  readonly sample: KeySample;
+}
+
 const keysMax = 1_024;
 const rotateMs = 30 * 60_000;
-/** Keys of every so manieth request are counted: the hottest are the same, at an eighth of the cost. */
+/** Keys of one request in about so many are counted: the hottest are the same, at an eighth of the cost. */
 const sampleEvery = 8;
 const none: RegionRequests = { reads: 0, writes: 0 };
 
-/** What a store is asked, by region, and which keys are asked for most. */
+/**
+ * What a store is asked, by region, and which keys are asked for most. Who shows the store reads all since it was
+ * opened; who divides its regions reads what came since it began a round.
+ */
 export class RequestMeter {
   readonly #clock: Clock;
   readonly #ring: RotatingHotRing;
-  readonly #regions = new Map<number, RegionRequests>();
+  readonly #regions = new Map<number, RegionCount>();
+  /** Those that were asked in this round. */
+  #asked: RegionCount[] = [];
   #requests = 0;
 
   constructor(clock: Clock) {
@@ -38,19 +54,23 @@ export class RequestMeter {
   }
 
   note(regionId: number, commands: readonly Command[]): void {
-    const counts = this.#countsOf(regionId);
-    const isSample = this.#requests++ % sampleEvery === 0;
+    const region = this.#countOf(regionId);
+    const isSample = spread(this.#requests++) % sampleEvery === 0;
     const nowMs = isSample ? this.#nowMs() : 0;
     for (let i = 0; i < commands.length; i++) {
       const command = commands[i] as Command;
-      if (command.kind === "get" || command.kind === "scan" || command.kind === "refresh") counts.reads++;
-      else counts.writes++;
+      if (command.kind === "get" || command.kind === "scan" || command.kind === "refresh") region.reads++;
+      else region.writes++;
       if (isSample) this.#touch(command, nowMs);
     }
+    if (!region.sample.next()) return;
+    const key = firstKey(commands);
+    if (key !== null) region.sample.add(key);
   }
 
-  of(regionId: number): Readonly<RegionRequests> {
-    return this.#regions.get(regionId) ?? none;
+  of(regionId: number): RegionRequests {
+    const { reads, writes } = this.#regions.get(regionId) ?? none;
+    return { reads, writes };
   }
 
   /** Hottest first. */
@@ -59,6 +79,27 @@ export class RequestMeter {
       .top(count, this.#nowMs())
       .filter(({ recent }) => recent > 0)
       .map(({ key, recent }) => ({ key, recent: recent * sampleEvery }));
+  }
+
+  /** What is read of a round from here on came after this. */
+  beginRound(): void {
+    for (const region of this.#asked) {
+      region.before = region.reads + region.writes;
+      region.isOfRound = false;
+      region.sample.clear();
+    }
+    this.#asked = [];
+  }
+
+  /** Commands of this round. */
+  commandsOfRound(regionId: number): number {
+    const region = this.#regions.get(regionId);
+    return region === undefined ? 0 : region.reads + region.writes - region.before;
+  }
+
+  /** Where about half of the round's requests lie on either side; null: one key gets most, or nothing is known. */
+  balancedKey(regionId: number): Uint8Array | null {
+    return this.#regions.get(regionId)?.sample.balancedKey() ?? null;
   }
 
   #touch(command: Command, nowMs: number): void {
@@ -73,15 +114,26 @@ export class RequestMeter {
     for (const key of keys) this.#ring.touch(columnFamily.data, key, nowMs);
   }
 
-  #countsOf(regionId: number): RegionRequests {
-    const known = this.#regions.get(regionId);
-    if (known !== undefined) return known;
-    const fresh = { reads: 0, writes: 0 };
-    this.#regions.set(regionId, fresh);
-    return fresh;
+  #countOf(regionId: number): RegionCount {
+    let region = this.#regions.get(regionId);
+    if (region === undefined) {
+      region = { reads: 0, writes: 0, before: 0, isOfRound: false, sample: new KeySample() };
+      this.#regions.set(regionId, region);
+    }
+    if (region.isOfRound) return region;
+    region.isOfRound = true;
+    this.#asked.push(region);
+    return region;
   }
 
   #nowMs(): number {
     return Math.floor(this.#clock.monotonicUs() / 1_000);
   }
+}
+
+function firstKey(commands: readonly Command[]): Uint8Array | null {
+  const [first] = commands;
+  if (first === undefined) return null;
+  const { keys, ranges } = readsOf(first);
+  return keys[0] ?? ranges[0]?.start ?? null;
 }
