@@ -33,6 +33,8 @@ export interface MemberStatus {
   readonly applied: number | null;
 }
 
+const idsShownMax = 20;
+
 /** The replicas of each region that somebody told of, in order of their stores. */
 export function replicasByRegion<R extends ReplicaStatus>(survey: Survey<R>): Map<number, ToldReplica<R>[]> {
   const told = new Map<number, ToldReplica<R>[]>();
@@ -87,6 +89,18 @@ export function ledRegions(survey: Survey): LedRegion[] {
 export function ledProblem(led: readonly LedRegion[]): string | null {
   const problem = tilingProblem(led.map(({ region }) => region));
   return problem === null ? null : `of the regions that somebody leads, ${problem}`;
+}
+
+/**
+ * Why a region that nobody leads is none that could be waited for: others that are led hold every key. Null: it may
+ * be led yet.
+ */
+export function unknownRegion(survey: Survey, regionId: number): string | null {
+  const led = ledRegions(survey);
+  const ids = led.map(({ region }) => region.id).toSorted((a, b) => a - b);
+  if (ids.includes(regionId) || ledProblem(led) !== null) return null;
+  const more = ids.length > idsShownMax ? `, and ${ids.length - idsShownMax} more` : "";
+  return `there is no region ${regionId}; there are ${ids.slice(0, idsShownMax).join(", ")}${more}`;
 }
 
 /** Stores that said nothing, and why. */

@@ -8,7 +8,7 @@ const m = new TextEncoder().encode("m");
 
 test("a line per region, and who is silent", () => {
   const peers = [1, 2].map((storeId) => ({ peerId: storeId * 100, storeId, role: "voter" as const }));
-  const replica = { role: "voter", isLeader: false, applied: 7, lag: 0, state: "replicate" };
+  const replica = { role: "voter" as const, isLeader: false, applied: 7, lag: 0, state: "replicate" };
   const facts = { records: 1, bytes: 2_048, reads: 5, writes: 60, term: 6 };
   const view: ClusterView = {
     stores: [],
@@ -17,7 +17,7 @@ test("a line per region, and who is silent", () => {
         ...facts, leaderStore: 1, region: { id: 1, start: none, end: m, epoch: { version: 1, confVer: 4 }, peers },
         replicas: [
           { ...replica, storeId: 1, peerId: 100, isLeader: true },
-          { ...replica, storeId: 2, peerId: 200, role: "learner", lag: 14, state: "snapshot" },
+          { ...replica, storeId: 2, peerId: 200, role: "learner" as const, lag: 14, state: "snapshot" },
         ],
       },
       {

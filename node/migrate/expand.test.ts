@@ -112,6 +112,14 @@ test("leadership is handed over, and the seed's store can leave", async () => {
   });
 });
 
+test("a region that is not there is not waited for", async () => {
+  await staged(5, async ({ act }) => {
+    const unknown = { kind: "failed", error: { message: "there is no region 9; there are 1" } };
+    expect(await act((world) => expand(world, { ...order, regionId: 9 }))).toMatchObject(unknown);
+    expect(await act((world) => transferLeader(world, { regionId: 9, storeId: 3 }))).toMatchObject(unknown);
+  });
+});
+
 test("a target that is away is waited for, and named", async () => {
   await staged(6, async ({ cluster, act, world }) => {
     cluster.store(3).crash("process");

@@ -23,12 +23,14 @@ import {
   ledRegions,
   replicaOn,
   silentStores,
+  unknownRegion,
 } from "../survey.ts";
 import type { ClusterAdmin } from "./cluster-admin.ts";
 import { contentOfRegion, differing, differingKeys, sleep } from "./content-check.ts";
 import type { ExpandJournal } from "./expand-journal.ts";
 import { type ExpandStep, type ExpandWish, nextExpandStep, votersProblem } from "./expand-step.ts";
 import { compareHistory, learnersBehind } from "./learner-check.ts";
+import { Patience } from "./patience.ts";
 
 /** How patient an operator's process is. */
 export interface ExpandPace {
@@ -42,6 +44,8 @@ export const expandPaceDefault: ExpandPace = { pollMs: 200, stallMs: 60_000 };
 /** What is told while it works: for people, in the order in which it happens. */
 export type ExpandEvent =
   | { readonly kind: "step"; readonly regionId: number; readonly text: string }
+  /** It takes long, and this is why. */
+  | { readonly kind: "wait"; readonly text: string }
   | {
       readonly kind: "snapshot";
       readonly regionId: number;
@@ -102,20 +106,20 @@ function hasVoters(region: RegionMeta, { stores }: ExpandWish): boolean {
 
 /** The regions that are asked for, once somebody leads each of them. */
 export async function findRegions(
-  { env, admin, pace }: Pick<ExpandWorld, "env" | "admin" | "pace">,
+  { env, admin, pace, report }: Pick<ExpandWorld, "env" | "admin" | "pace" | "report">,
   { regionId, stores }: Pick<ExpandOrder, "regionId" | "stores">,
 ): Promise<LedRegion[]> {
-  const untilUs = env.clock.monotonicUs() + pace.stallMs * 1_000;
+  const patience = new Patience(env.clock, pace.stallMs, (text) => report({ kind: "wait", text }));
   for (;;) {
     const survey = await admin.survey(stores);
     const regions = ledRegions(survey);
     const problem = ledProblem(regions);
     const chosen = regionId === null ? regions : regions.filter(({ region }) => region.id === regionId);
     if (chosen.length > 0 && (problem === null || regionId !== null)) return chosen;
-    if (env.clock.monotonicUs() > untilUs) {
-      const what = regionId !== null ? `nobody leads region ${regionId}` : (problem ?? "there are no regions");
-      throw new NokvError("NOKV_BUSY", [what, ...silentStores(survey)].join("; "));
-    }
+    const unknown = regionId === null ? null : unknownRegion(survey, regionId);
+    if (unknown !== null) throw new NokvError("NOKV_INVALID_ARGUMENT", unknown);
+    const what = regionId !== null ? `nobody leads region ${regionId}` : (problem ?? "there are no regions");
+    patience.wait([what, ...silentStores(survey)].join("; "));
     await sleep(env.clock, pace.pollMs);
   }
 }
@@ -129,19 +133,20 @@ class RegionExpansion {
   #settledAt = 0;
   /** Whatever tells that something has moved. */
   #signature = "";
-  #movedUs = 0;
+  readonly #patience: Patience;
   #told = "";
 
   constructor(world: ExpandWorld, wish: ExpandWish, regionId: number) {
     this.#world = world;
     this.#wish = wish;
     this.#regionId = regionId;
+    const { env, pace, report } = world;
+    this.#patience = new Patience(env.clock, pace.stallMs, (text) => report({ kind: "wait", text }));
   }
 
   /** Null: the region is there no more, another one has its keys. */
   async run(): Promise<ExpandedRegion | null> {
     const { env, admin, pace } = this.#world;
-    this.#movedUs = env.clock.monotonicUs();
     for (;;) {
       const survey = await admin.survey(this.#wish.stores);
       const led = ledRegion(survey, this.#regionId);
@@ -319,19 +324,17 @@ class RegionExpansion {
   }
 
   #wait(why: string): void {
-    if (this.#movedUs + this.#world.pace.stallMs * 1_000 >= this.#world.env.clock.monotonicUs()) return;
-    const remedy = "the same command goes on where this one ended";
-    throw new NokvError("NOKV_BUSY", `region ${this.#regionId}: nothing moves any more; ${why} (${remedy})`);
+    this.#patience.wait(`region ${this.#regionId}: ${why}`);
   }
 
   #look(signature: string): void {
     if (signature === this.#signature) return;
     this.#signature = signature;
-    this.#movedUs = this.#world.env.clock.monotonicUs();
+    this.#patience.moved();
   }
 
   #tell(text: string): void {
-    this.#movedUs = this.#world.env.clock.monotonicUs();
+    this.#patience.moved();
     if (text === this.#told) return;
     this.#told = text;
     this.#world.report({ kind: "step", regionId: this.#regionId, text });

@@ -3,25 +3,26 @@ import { expandAfterAbort, expandAfterAbortMark } from "../../failpoints/catalog
 import { describeRpcError } from "../../net/rpc/rpc-error.ts";
 import { type RegionPeer, peerById, peerOnStore } from "../../raft/region.ts";
 import type { ConfOp } from "../../raft/conf-change.ts";
-import { type LedRegion, type Survey, ledRegion, replicaOn, silentStores } from "../survey.ts";
+import { type LedRegion, type Survey, ledRegion, replicaOn, silentStores, unknownRegion } from "../survey.ts";
 import { sleep } from "./content-check.ts";
 import { type ExpandOrder, type ExpandWorld, findRegions } from "./expand.ts";
+import { Patience } from "./patience.ts";
 
 /** What there is now: true, or why it is not what was asked for yet. */
 type Look = (led: LedRegion, survey: Survey) => Promise<string | null>;
 
 /** Looks again and again, and does what `look` does, until that says null. NOKV_BUSY: it takes too long. */
 async function until(world: ExpandWorld, regionId: number, stores: readonly number[], look: Look): Promise<LedRegion> {
-  const { env, admin, pace } = world;
-  const untilUs = env.clock.monotonicUs() + pace.stallMs * 1_000;
+  const { env, admin, pace, report } = world;
+  const patience = new Patience(env.clock, pace.stallMs, (text) => report({ kind: "wait", text }));
   for (;;) {
     const survey = await admin.survey(stores);
     const led = ledRegion(survey, regionId);
+    const unknown = led === null ? unknownRegion(survey, regionId) : null;
+    if (unknown !== null) refuse(unknown);
     const why = led === null ? ["nobody leads it", ...silentStores(survey)].join("; ") : await look(led, survey);
     if (why === null && led !== null) return led;
-    if (env.clock.monotonicUs() > untilUs) {
-      throw new NokvError("NOKV_BUSY", `region ${regionId}: ${why} (the same command goes on where this one ended)`);
-    }
+    patience.wait(`region ${regionId}: ${why ?? "nobody leads it"}`);
     await sleep(env.clock, pace.pollMs);
   }
 }

@@ -1,5 +1,4 @@
 import { ContentHash, type ContentSum } from "../../core/bytes/content-hash.ts";
-import { NokvError } from "../../core/errors.ts";
 import type { RegionMeta } from "../../raft/region.ts";
 import {
   type LedRegion,
@@ -13,6 +12,7 @@ import {
 } from "../survey.ts";
 import { type ContentReading, contentOfRegion, differing, differingKeys, sleep } from "./content-check.ts";
 import { type ExpandWorld, findRegions } from "./expand.ts";
+import { Patience } from "./patience.ts";
 
 export interface ExpandingRegion {
   readonly region: RegionMeta;
@@ -89,7 +89,7 @@ export async function verifyCluster(world: ExpandWorld, { readTs, regionId }: Ve
 
 async function verifyRegion(world: ExpandWorld, regionId: number, readTs: number | null): Promise<VerifiedRegion> {
   const { admin, env, pace, report } = world;
-  const untilUs = env.clock.monotonicUs() + pace.stallMs * 1_000;
+  const patience = new Patience(env.clock, pace.stallMs, (text) => report({ kind: "wait", text }));
   const content = { admin, clock: env.clock, pollMs: pace.pollMs, waitMs: pace.stallMs };
   for (;;) {
     const led = ledRegion(await admin.survey([]), regionId);
@@ -100,9 +100,7 @@ async function verifyRegion(world: ExpandWorld, regionId: number, readTs: number
       report({ kind: "step", regionId, text: `${stores.length} replicas ${other === null ? "are equal" : "differ"}` });
       return { regionId, ...found, differing: await keysOf(content, led, other, found.readTs) };
     }
-    if (env.clock.monotonicUs() > untilUs) {
-      throw new NokvError("NOKV_BUSY", `region ${regionId}: ${typeof found === "string" ? found : "nobody leads it"}`);
-    }
+    patience.wait(`region ${regionId}: ${typeof found === "string" ? found : "nobody leads it"}`);
     await sleep(env.clock, pace.pollMs);
   }
 }

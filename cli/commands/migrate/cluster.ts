@@ -91,9 +91,10 @@ export class EventLines {
   }
 
   tell(event: ExpandEvent): void {
-    if (event.kind === "step") {
+    if (event.kind === "step" || event.kind === "wait") {
       this.end();
-      this.#terminal.err(`region ${event.regionId}: ${event.text}\n`);
+      const about = event.kind === "step" ? `region ${event.regionId}` : "waits";
+      this.#terminal.err(`${about}: ${event.text}\n`);
       return;
     }
     const { regionId, storeId, sentBytes, totalBytes } = event;
