@@ -58,7 +58,7 @@ test("npm packs every entry, and no test", async () => {
 });
 
 test("the examples of the documents have the right types", async () => {
-  for (const { name, source } of examplesIn("README.md", "docs/API.md")) {
+  for (const { name, source } of examplesIn("README.md", "docs/API.md", "docs/CLIENT.md")) {
     writeFileSync(join(consumer, `${name}.ts`), source);
   }
   const compilerOptions = {

@@ -88,3 +88,57 @@ test("a signal ends what is under way, and says what can be said", async () => {
   expect(await stage.of(client.get("a"))).toBe("NOKV_CLOSED");
   expect(cluster.client.active).toBe(0);
 });
+
+test("what no store would take is refused at once", async () => {
+  const { client, cluster } = new Stage();
+  const refused = async (attempt: Promise<unknown>): Promise<void> => {
+    await expect(attempt).rejects.toMatchObject({ code: "NOKV_INVALID_ARGUMENT" });
+  };
+  const { valueBytesMax } = cluster.client.options;
+  await refused(client.set("a", new Uint8Array(valueBytesMax + 1)));
+  await refused(client.set(new Uint8Array(65_524).fill(1), "1"));
+  await refused(client.get(new Uint8Array(40_000)));
+  await refused(client.getMany(["a", "\ud800"]));
+  await refused(client.set("a", undefined as unknown as string));
+  await refused(client.get(5 as unknown as string));
+  await refused(client.set("a", "1", { ttlMs: 1.5 }));
+  await refused(client.set("a", "1", { ttl: 5 } as object));
+  await refused(client.get("a", { timeoutMs: 0 }));
+  await refused(client.get("a", { signal: 5 as unknown as AbortSignal }));
+  await refused(client.increment("a", 1 as unknown as bigint));
+  await refused(client.increment("a", 2n ** 63n));
+  await refused(client.transact(undefined as unknown as () => void));
+  expect(cluster.client.active).toBe(0);
+});
+
+test("a transaction that writes more than it may, or scans nothing, is refused and did nothing", async () => {
+  const stage = new Stage();
+  const { client, cluster } = stage;
+  const value = new Uint8Array(cluster.client.options.valueBytesMax);
+  const written = client.transact((txn) => {
+    txn.set("a", value);
+    txn.set("z", value);
+  });
+  expect(await stage.of(written)).toBe("NOKV_INVALID_ARGUMENT");
+  expect(await stage.of(client.transact((txn) => txn.scan("", null, 0)))).toBe("NOKV_INVALID_ARGUMENT");
+  expect(await stage.of(client.transact((txn) => txn.set("a", new Uint8Array(value.length + 1))))).toBe(
+    "NOKV_INVALID_ARGUMENT",
+  );
+  expect(await stage.of(client.getMany(["a", "z"]))).toEqual([null, null]);
+  expect(cluster.client.active).toBe(0);
+});
+
+test("a transaction that always meets others ends when its time is over", async () => {
+  const stage = new Stage();
+  const { client } = stage;
+  const began = stage.cluster.clock.nowUs;
+  const ended = await stage.of(
+    client.transact(async (txn) => {
+      await txn.get("a");
+      await client.set("a", "other");
+      txn.set("a", "mine");
+    }, { timeoutMs: 500 }),
+  );
+  expect(ended).toBe("NOKV_BUSY");
+  expect(stage.cluster.clock.nowUs - began).toBeLessThan(1_000_000);
+});

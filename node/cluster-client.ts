@@ -1,41 +1,38 @@
 import { assert } from "../core/assert.ts";
+import type { Data } from "../core/engine/arguments.ts";
 import { NokvError } from "../core/errors.ts";
 import type { Mutation, Outcome } from "../core/kv/kv.ts";
 import type { ReadEntry } from "../txn/percolator/command.ts";
 import type { ClientTransaction } from "../txn/remote/client-transaction.ts";
+import { inputProblem, invalidInput } from "../txn/remote/kv-input.ts";
 import type { AtomicResult, Done, OperationHandle, TxnClient } from "../txn/remote/txn-client.ts";
-
-/** Text is its UTF-8 bytes. */
-export type Bytes = Uint8Array | string;
+import { checkBody, checkCall, checkCount, checkDelta, copyOf, keyBytes, valueBytes } from "./cluster-arguments.ts";
 
 export interface CallOptions {
   /** For the whole operation, retries included; by default the client's `operationMs`. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Ends it early: NOKV_ABORTED when it did not happen, NOKV_UNDETERMINED when nobody knows. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface SetOptions extends CallOptions {
   /** From the commit on. */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
 }
 
 export interface TransactOptions extends CallOptions {
   /** All that was read is unchanged at the commit (the default); false: a snapshot, and no lost updates. */
-  readonly serializable?: boolean;
+  readonly serializable?: boolean | undefined;
 }
 
-const encoder = new TextEncoder();
-const empty = new Uint8Array(0);
-
-/** A copy: what a caller passes in is the caller's again at once. */
-function bytesOf(value: Bytes): Uint8Array {
-  return typeof value === "string" ? encoder.encode(value) : value.slice();
-}
+const callNames = ["timeoutMs", "signal"];
+const setNames = [...callNames, "ttlMs"];
+const transactNames = [...callNames, "serializable"];
 
 /**
- * The cluster for programs that work with promises. They reject with `NokvError` alone: NOKV_BUSY and NOKV_ABORTED say
- * that it did not happen, NOKV_UNDETERMINED that nobody knows.
+ * The cluster for programs that work with promises. They reject with `NokvError` alone: NOKV_UNDETERMINED says that
+ * nobody knows whether it happened; the others, NOKV_INVALID_ARGUMENT, NOKV_BUSY, NOKV_ABORTED and NOKV_CLOSED, that it
+ * did not and will not.
  */
 export class ClusterClient {
   readonly #client: TxnClient;
@@ -47,72 +44,89 @@ export class ClusterClient {
   }
 
   /** The newest value; null where none is alive. */
-  async get(key: Bytes, options: CallOptions = {}): Promise<Uint8Array | null> {
-    const entry = await promised<ReadEntry>(options, (done) => this.#client.get(bytesOf(key), options, done));
+  async get(key: Data, options: CallOptions = {}): Promise<Uint8Array | null> {
+    checkCall(options, "get", callNames);
+    const copy = keyBytes(key);
+    const entry = await promised<ReadEntry>(options, (done) => this.#client.get(copy, options, done));
     return entry === null ? null : entry.value;
   }
 
   /** The values at one instant. */
-  async getMany(keys: readonly Bytes[], options: CallOptions = {}): Promise<(Uint8Array | null)[]> {
-    const copies = keys.map(bytesOf);
+  async getMany(keys: readonly Data[], options: CallOptions = {}): Promise<(Uint8Array | null)[]> {
+    checkCall(options, "getMany", callNames);
+    const copies = Array.from(keys, keyBytes);
     const entries = await promised<readonly (ReadEntry | null)[]>(options, (done) => {
       return this.#client.getMany(copies, options, done);
     });
     return (entries ?? []).map((entry) => (entry === null ? null : entry.value));
   }
 
-  async set(key: Bytes, value: Bytes, options: SetOptions = {}): Promise<void> {
+  async set(key: Data, value: Data, options: SetOptions = {}): Promise<void> {
+    checkCall(options, "set", setNames);
     const { ttlMs } = options;
     const expiry = ttlMs === undefined ? ({ kind: "never" } as const) : ({ kind: "after", ms: ttlMs } as const);
     const facts = { kind: "put", expiry, condition: "always", returning: false } as const;
-    await this.#decide({ ...facts, key: bytesOf(key), value: bytesOf(value) }, options);
+    await this.#decide({ ...facts, key: keyBytes(key), value: copyOf(value, "value") }, options);
   }
 
   /** Whether it was there. */
-  async delete(key: Bytes, options: CallOptions = {}): Promise<boolean> {
-    return (await this.#decide({ kind: "delete", keys: [bytesOf(key)] }, options)).applied;
+  async delete(key: Data, options: CallOptions = {}): Promise<boolean> {
+    checkCall(options, "delete", callNames);
+    return (await this.#decide({ kind: "delete", keys: [keyBytes(key)] }, options)).applied;
   }
 
   /** The counter afterwards; null: what is there is no integer, or would not be one any more. */
-  async increment(key: Bytes, delta = 1n, options: CallOptions = {}): Promise<bigint | null> {
-    const outcome = await this.#decide({ kind: "increment", key: bytesOf(key), delta }, options);
+  async increment(key: Data, delta = 1n, options: CallOptions = {}): Promise<bigint | null> {
+    checkCall(options, "increment", callNames);
+    checkDelta(delta);
+    const outcome = await this.#decide({ kind: "increment", key: keyBytes(key), delta }, options);
     return outcome.rejected === null ? outcome.integer : null;
   }
 
   /**
    * Runs `body` and commits what it wrote, all or nothing. When another transaction was in the way, `body` runs again,
-   * on a new snapshot: it must do nothing but read and write through `txn`. What it throws ends the transaction.
+   * on a new snapshot, as long as there is time: it must do nothing but read and write through `txn`. What it throws
+   * ends the transaction.
    */
-  async transact<T>(body: (txn: ClusterTransaction) => Promise<T>, options: TransactOptions = {}): Promise<T> {
-    const { serializable = true, signal } = options;
-    const begun = { ...options, serializable };
+  async transact<T>(body: (txn: ClusterTransaction) => T | Promise<T>, options: TransactOptions = {}): Promise<T> {
+    checkCall(options, "transact", transactNames);
+    checkBody(body);
+    const { serializable = true, signal, timeoutMs = this.#client.options.operationMs } = options;
+    const untilMs = this.#client.nowMs + timeoutMs;
     for (let attempts = 1; ; attempts++) {
+      const begun = { serializable, timeoutMs: Math.max(1, untilMs - this.#client.nowMs) };
       const txn = await promised<ClientTransaction>(options, (done) => this.#client.begin(begun, done));
       assert(txn !== null, "a transaction that was not refused has begun");
       const outcome = await this.#attempt(txn, body, signal);
       if (outcome.kind === "done") return outcome.value;
-      if (outcome.error.code !== "NOKV_ABORTED" || signal?.aborted === true || attempts >= attemptsMax) {
-        throw outcome.error;
-      }
+      const { error } = outcome;
+      if (error.code !== "NOKV_ABORTED" || signal?.aborted === true) throw error;
       await new Promise<void>((resolve) => this.#client.pause(attempts, resolve));
+      if (this.#client.nowMs < untilMs) continue;
+      const message = `others were in the way ${attempts} times: ${error.message}`;
+      throw new NokvError("NOKV_BUSY", message, { cause: error });
     }
   }
 
-  /** Everything that is under way ends. */
+  /** Everything that is under way ends: NOKV_CLOSED, or NOKV_UNDETERMINED for what may have happened. */
   close(): void {
     this.#client.close();
     this.#close();
   }
 
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
   async #attempt<T>(
     txn: ClientTransaction,
-    body: (txn: ClusterTransaction) => Promise<T>,
+    body: (txn: ClusterTransaction) => T | Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<Attempt<T>> {
     const abandon = (): void => txn.abandon();
     signal?.addEventListener("abort", abandon);
     try {
-      const value = await body(new ClusterTransaction(txn));
+      const value = await body(new ClusterTransaction(txn, this.#client.options.valueBytesMax));
       await promised<number>({}, (done) => txn.commit(done));
       return { kind: "done", value };
     } catch (error) {
@@ -125,6 +139,8 @@ export class ClusterClient {
   }
 
   async #decide(mutation: Mutation, options: CallOptions): Promise<Outcome> {
+    const problem = inputProblem(mutation, this.#client.options.valueBytesMax);
+    if (problem !== null) throw invalidInput(problem);
     const result = await promised<AtomicResult>(options, (done) => {
       return this.#client.atomic(mutation, options, done);
     });
@@ -133,9 +149,6 @@ export class ClusterClient {
   }
 }
 
-/** So often a transaction that meets others is tried. */
-const attemptsMax = 32;
-
 type Attempt<T> =
   | { readonly kind: "done"; readonly value: T }
   | { readonly kind: "failed"; readonly error: NokvError };
@@ -143,45 +156,50 @@ type Attempt<T> =
 /** Reads at one instant, its own writes among them; nobody sees those before the commit. */
 export class ClusterTransaction {
   readonly #txn: ClientTransaction;
+  readonly #valueBytesMax: number;
 
-  constructor(txn: ClientTransaction) {
+  constructor(txn: ClientTransaction, valueBytesMax: number) {
     this.#txn = txn;
+    this.#valueBytesMax = valueBytesMax;
   }
 
-  async get(key: Bytes): Promise<Uint8Array | null> {
-    const entry = await promised<ReadEntry>({}, (done) => this.#txn.get(bytesOf(key), done));
+  async get(key: Data): Promise<Uint8Array | null> {
+    const copy = keyBytes(key);
+    const entry = await promised<ReadEntry>({}, (done) => this.#txn.get(copy, done));
     return entry === null ? null : entry.value;
   }
 
   /** The first `limit` entries from `start` on, below `end` (null: to the last), in key order. */
-  async scan(start: Bytes, end: Bytes | null, limit: number): Promise<[key: Uint8Array, value: Uint8Array][]> {
-    const range = { start: start === "" ? empty : bytesOf(start), end: end === null ? null : bytesOf(end) };
+  async scan(start: Data, end: Data | null, limit: number): Promise<[key: Uint8Array, value: Uint8Array][]> {
+    checkCount(limit, "limit");
+    const range = { start: keyBytes(start), end: end === null ? null : keyBytes(end) };
     const entries = await promised<readonly ReadEntry[]>({}, (done) => this.#txn.scan(range, limit, done));
     return (entries ?? []).map(({ key, value }) => [key, value]);
   }
 
-  set(key: Bytes, value: Bytes): void {
-    this.#txn.put(bytesOf(key), bytesOf(value));
+  set(key: Data, value: Data): void {
+    this.#txn.put(keyBytes(key), valueBytes(value, this.#valueBytesMax));
   }
 
-  delete(key: Bytes): void {
-    this.#txn.delete(bytesOf(key));
+  delete(key: Data): void {
+    this.#txn.delete(keyBytes(key));
   }
 }
 
 function promised<T>(options: CallOptions, begin: (done: Done<T>) => OperationHandle | void): Promise<T | null> {
   const { signal } = options;
   return new Promise((resolve, reject) => {
-    if (signal?.aborted === true) {
-      reject(new NokvError("NOKV_ABORTED", "cancelled before it began"));
-      return;
-    }
+    let isOver = false;
     const cancel = (): void => handle?.cancel();
     const handle = begin((error, value) => {
+      isOver = true;
       signal?.removeEventListener("abort", cancel);
       if (error === null) resolve(value);
       else reject(error);
     });
+    if (isOver) return;
     signal?.addEventListener("abort", cancel);
+    // It fired while `transact` was between two attempts.
+    if (signal?.aborted === true) cancel();
   });
 }

@@ -19,8 +19,8 @@ What differs for every command:
 - Commands on several keys are atomic, across a crash too.
 - A transaction takes effect at one instant, all of it or nothing, across a crash too. As with Redis, a command that
   fails while a transaction runs undoes none of the others; one that is refused while it is queued ends it.
-- Before a cluster, each client has one request under way at a time, values are at most 512 KiB, and what one request
-  or transaction writes is at most 768 KiB.
+- Before a cluster, each client has one request under way at a time, values are at most 512 KiB, keys 65,523 bytes
+  with each zero byte counted twice, and what one request or transaction writes is at most 768 KiB.
 - Keys are at most 65,535 bytes. Arguments are at most 8 MiB, requests 64 MiB, replies 64 MiB.
 - Lifetimes are kept to the millisecond.
 - Framing is strict: a bulk must be followed by CR LF, headers are canonical integers, a line holds no NUL.

@@ -98,8 +98,15 @@ export class Transaction {
     this.lock(check.key);
   }
 
+  /** Of the keys and values that it would write. */
+  get writtenBytes(): number {
+    return this.#mutations().reduce((sum, write) => {
+      return sum + write.key.length + (write.kind === "put" ? write.value.length : 0);
+    }, 0);
+  }
+
   commit(then: (outcome: CommitOutcome) => void): void {
-    const mutations = this.#writes.slice({ start: new Uint8Array(0), end: null }, Infinity).map(([, write]) => write);
+    const mutations = this.#mutations();
     // What only reads is serial at its start.
     if (mutations.length === 0) return then({ kind: "committed", commitTs: this.startTs });
     const { serializable, deadlineMs, backgroundMs, ttlMs } = this.#options;
@@ -108,6 +115,10 @@ export class Transaction {
     const ageMs = this.#parts.exchange.nowMs - this.#begunMs;
     const order = { startTs: this.startTs, mutations, checks: this.#checks, reads, ttlMs, ageMs };
     new CommitMachine(this.#calls, background, order, then).start();
+  }
+
+  #mutations(): readonly TxnMutation[] {
+    return this.#writes.slice({ start: new Uint8Array(0), end: null }, Infinity).map(([, write]) => write);
   }
 
   #entryOf(write: TxnMutation): ReadEntry | null {

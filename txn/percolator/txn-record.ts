@@ -83,16 +83,19 @@ export function decodeTxnRecordKey(bytes: Uint8Array): { readonly key: Uint8Arra
 }
 
 /**
- * Throws `NOKV_INVALID_ARGUMENT` when `key` can take part in no transaction: with its zero bytes escaped, the keys of
- * its records, or of those of the key right after it, would be longer than keys may be.
+ * Why `key` can take part in no transaction: with its zero bytes escaped, the keys of its records, or of those of the
+ * key right after it, would be longer than keys may be. Null: it can.
  */
+export function txnKeyProblem(key: Uint8Array): string | null {
+  if (isTxnKey(key)) return null;
+  const taken = `takes ${recordKeyBytes(key) + successorBytes} in a transaction, each zero byte two and twelve more`;
+  return `a key of ${key.length} bytes ${taken}; at most ${keyLengthMax}`;
+}
+
+/** Throws `NOKV_INVALID_ARGUMENT` with the problem of `key`. */
 export function checkTxnKey(key: Uint8Array): void {
-  if (isTxnKey(key)) return;
-  throw new NokvError(
-    "NOKV_INVALID_ARGUMENT",
-    `a key of ${key.length} bytes takes ${recordKeyBytes(key) + successorBytes} in a transaction, each zero byte two ` +
-      `and twelve more; at most ${keyLengthMax}`,
-  );
+  const problem = txnKeyProblem(key);
+  if (problem !== null) throw new NokvError("NOKV_INVALID_ARGUMENT", problem);
 }
 
 /** `key` can take part in transactions. */

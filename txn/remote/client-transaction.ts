@@ -3,6 +3,7 @@ import type { Check, KeyRange, ReadEntry } from "../percolator/command.ts";
 import type { CommitOutcome } from "../client/commit-machine.ts";
 import type { Operation } from "./operation.ts";
 import type { ReadFailure } from "../client/reader.ts";
+import { invalidInput, writtenProblem } from "./kv-input.ts";
 import { unchangedSince } from "../client/unchanged.ts";
 import type { Transaction } from "../client/transaction.ts";
 import type { Done } from "./txn-client.ts";
@@ -72,9 +73,15 @@ export class ClientTransaction {
 
   /**
    * The commit timestamp. NOKV_ABORTED: another transaction was in the way, and to try again from the beginning may
-   * help; NOKV_BUSY: there was no time; after both it did not happen and will not.
+   * help; NOKV_BUSY: there was no time; NOKV_INVALID_ARGUMENT: it writes too much; after these it did not happen and
+   * will not.
    */
   commit(done: Done<number>): void {
+    const problem = writtenProblem(this.#transaction.writtenBytes);
+    if (problem !== null) {
+      this.abandon();
+      return done(invalidInput(problem), null);
+    }
     this.#operation.run(() => {
       this.#transaction.commit((outcome) => {
         const error = this.#failureOf(outcome);

@@ -1,6 +1,6 @@
 import { assert } from "../../core/assert.ts";
 import type { Clock } from "../../core/env/clock.ts";
-import { NokvError } from "../../core/errors.ts";
+import type { NokvError } from "../../core/errors.ts";
 import type {
   Kv,
   KvEntry,
@@ -17,7 +17,7 @@ import type { ReadEntry } from "../percolator/command.ts";
 import { successor } from "../percolator/view.ts";
 import type { ClientTransaction } from "./client-transaction.ts";
 import { ClearMachine } from "./clear-machine.ts";
-import { copyMutation, copyTransaction, sizeProblem } from "./kv-input.ts";
+import { copyMutation, copyTransaction, inputProblem, invalidInput, keysProblem } from "./kv-input.ts";
 import { TransactMachine } from "./transact-machine.ts";
 import type { TxnClient } from "./txn-client.ts";
 
@@ -42,6 +42,8 @@ export class ClusterKv implements Kv {
   }
 
   read(keys: readonly Uint8Array[], done: ReadDone): void {
+    const problem = keysProblem(keys);
+    if (problem !== null) return this.#refuse(problem, (error) => done(error, []));
     const [first] = keys;
     if (first !== undefined && keys.length === 1) {
       this.#client.get(first.slice(), {}, (error, entry) => done(error, error === null ? [kvEntry(entry)] : []));
@@ -53,7 +55,7 @@ export class ClusterKv implements Kv {
   }
 
   mutate(mutation: Mutation, done: MutateDone): void {
-    const problem = sizeProblem(mutation, this.#client.options.valueBytesMax);
+    const problem = inputProblem(mutation, this.#client.options.valueBytesMax);
     if (problem !== null) return this.#refuse(problem, (error) => done(error, null));
     const copy = copyMutation(mutation);
     this.#client.atomic(copy, {}, (error, result) => {
@@ -89,6 +91,8 @@ export class ClusterKv implements Kv {
   }
 
   watch(keys: readonly Uint8Array[], done: WatchDone): void {
+    const problem = keysProblem(keys);
+    if (problem !== null) return this.#refuse(problem, (error) => done(error, []));
     const copies = keys.map((key) => key.slice());
     this.#client.begin({}, (error, txn) => {
       if (txn === null) return done(error, []);
@@ -119,8 +123,9 @@ export class ClusterKv implements Kv {
 
   transact(transaction: Transaction, done: TransactDone): void {
     for (const operation of transaction.operations) {
-      if (operation.kind === "read") continue;
-      const problem = sizeProblem(operation.mutation, this.#client.options.valueBytesMax);
+      const problem = operation.kind === "read"
+        ? keysProblem(operation.keys)
+        : inputProblem(operation.mutation, this.#client.options.valueBytesMax);
       if (problem !== null) return this.#refuse(problem, (error) => done(error, null));
     }
     this.#transact(copyTransaction(transaction), done);
@@ -142,7 +147,7 @@ export class ClusterKv implements Kv {
   }
 
   #refuse(problem: string, done: (error: NokvError) => void): void {
-    this.#clock.soon(() => done(new NokvError("NOKV_INVALID_ARGUMENT", problem)));
+    this.#clock.soon(() => done(invalidInput(problem)));
   }
 }
 

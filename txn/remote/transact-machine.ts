@@ -5,7 +5,6 @@ import type { Write } from "../../core/kv/evaluate.ts";
 import type { KvEntry, OperationResult, TransactDone, Transaction, WatchedKey } from "../../core/kv/kv.ts";
 import { versionMs } from "../../core/lsm/drop-rules.ts";
 import type { ClientTransaction } from "./client-transaction.ts";
-import { writtenBytesMax } from "./kv-input.ts";
 import type { TxnClient } from "./txn-client.ts";
 
 /**
@@ -83,12 +82,6 @@ export class TransactMachine {
       nowMs: versionMs(txn.startTs),
       valueBytesMax: this.#client.options.valueBytesMax,
     });
-    const bytes = writes.reduce((sum, { key, value }) => sum + key.length + (value === null ? 0 : value.length), 0);
-    if (bytes > writtenBytesMax) {
-      txn.abandon();
-      const message = `the transaction writes ${bytes} bytes, more than ${writtenBytesMax}`;
-      return this.#done(new NokvError("NOKV_INVALID_ARGUMENT", message), null);
-    }
     this.#commit(txn, writes, results);
   }
 

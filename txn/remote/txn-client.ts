@@ -31,7 +31,7 @@ export interface TxnClientParts {
 
 export interface OperationOptions {
   /** For the whole operation; of a transaction, from its beginning to the end of its commit. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface BeginOptions extends OperationOptions {
@@ -100,6 +100,11 @@ export class TxnClient {
   /** Operations that are not over; what follows a decision is one. */
   get active(): number {
     return this.#live.size;
+  }
+
+  /** On the clock by which operations end. */
+  get nowMs(): number {
+    return Math.floor(this.#world.clock.monotonicUs() / 1_000);
   }
 
   /** The newest entry of `key`, null where none is alive. Linearizable. */
