@@ -13,22 +13,22 @@ export function isLoopback(host: string): boolean {
 
 /**
  * Rejects when nobody can listen at `address`, so that a wrong address is reported before any file is
- * touched. Another process may still take it in between; then listening itself fails.
+ * touched. Another process may still take it in between; then listening itself fails. `remedy`: for one that is taken.
  */
-export function probeAddress(address: Address): Promise<void> {
+export function probeAddress(address: Address, remedy = "port 0 takes a free one"): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once("error", (error: NodeJS.ErrnoException) => reject(refusal(address, error)));
+    server.once("error", (error: NodeJS.ErrnoException) => reject(refusal(address, error, remedy)));
     server.listen({ ...address, exclusive: true }, () => server.close(() => resolve()));
   });
 }
 
-function refusal(address: Address, error: NodeJS.ErrnoException): unknown {
+function refusal(address: Address, error: NodeJS.ErrnoException, remedy: string): unknown {
   const what = `bind ${formatAddress(address)}`;
   const { unavailable, permission } = exitCode;
   switch (error.code) {
     case "EADDRINUSE":
-      return new CommandError(unavailable, `${what}: address already in use`, "port 0 takes a free one");
+      return new CommandError(unavailable, `${what}: address already in use`, remedy);
     case "EADDRNOTAVAIL":
       return new CommandError(unavailable, `${what}: no such address on this machine`);
     case "ENOTFOUND":

@@ -1,15 +1,18 @@
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { dirname, join, resolve } from "node:path";
 import { randomUUID } from "node:crypto";
+import type { Address } from "../core/env/network.ts";
 import type { CoordinatorPlace, Topology } from "../node/topology.ts";
 import { type CoordinatorCount, defaultTopology } from "./default-topology.ts";
-import { formatAddress } from "./listen-address.ts";
+import { CommandError, exitCode } from "./exit-code.ts";
+import { formatAddress, probeAddress } from "./listen-address.ts";
 import { Supervised } from "./supervised.ts";
 import { loadTopology } from "./topology-file.ts";
+import { resolveWorkdir } from "./workdir.ts";
 
 export interface PlaygroundOrder {
-  /** Everything is in it: the topology, data, logs. Created when missing. */
+  /** Everything is in it: the topology, data, logs. Created when missing, for this user alone. */
   readonly workdir: string;
   /** Null: `cluster.json` in the directory, written when it is not there. */
   readonly config: string | null;
@@ -22,6 +25,7 @@ export interface PlaygroundOrder {
 }
 
 const readyPollMs = 100;
+const portsMs = 5_000;
 const readyTimeoutMs = 1_000;
 
 /** A whole cluster on this machine, one child process for each of its processes. */
@@ -32,9 +36,9 @@ export class Playground {
   readonly members: readonly Supervised[];
 
   constructor(order: PlaygroundOrder) {
-    const { workdir, main, tell } = order;
-    mkdirSync(workdir, { recursive: true });
-    chmodSync(workdir, 0o700);
+    const { main, tell } = order;
+    const workdir = resolveWorkdir(order.workdir);
+    mkdirSync(workdir, { recursive: true, mode: 0o700 });
     this.configPath = order.config === null ? ownTopology(workdir, order) : resolve(order.config);
     this.topology = loadTopology(this.configPath, "host");
     const logs = join(workdir, "logs");
@@ -51,6 +55,19 @@ export class Playground {
       ...this.topology.stores.map(({ storeId }) => member(`store-${storeId}`, ["serve", "--store-id", `${storeId}`])),
       member("gateway", ["redis"]),
     ];
+  }
+
+  /**
+   * Rejects when somebody else listens where one of ours is to listen: that one would be taken for ours. Those of an
+   * earlier playground that was killed are given time to end.
+   */
+  async untilPortsAreFree(): Promise<void> {
+    const { coordinators, stores, redis, redisMetrics } = this.topology;
+    const places = [...coordinators, ...stores].flatMap(({ listen, metrics }) => [listen, metrics]);
+    const untilMs = performance.now() + portsMs;
+    for (const place of [...places, redis, redisMetrics]) {
+      if (place !== null) await untilFree(place, untilMs);
+    }
   }
 
   start(): void {
@@ -90,6 +107,19 @@ export class Playground {
     await gateway?.stop();
     await Promise.all(this.members.slice(count, -1).map((store) => store.stop()));
     await Promise.all(this.members.slice(0, count).map((coordinator) => coordinator.stop()));
+  }
+}
+
+async function untilFree(place: Address, untilMs: number): Promise<void> {
+  for (;;) {
+    try {
+      return await probeAddress(place);
+    } catch (error) {
+      if (!(error instanceof CommandError) || error.code !== exitCode.unavailable) throw error;
+      const remedy = "another playground runs? --base-port N together with a new --workdir takes other ports";
+      if (performance.now() >= untilMs) throw new CommandError(error.code, error.message, remedy);
+    }
+    await new Promise((run) => void setTimeout(run, readyPollMs));
   }
 }
 

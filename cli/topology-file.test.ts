@@ -42,7 +42,7 @@ test("directories are found from the file; a file that is not there is named", (
   const root = mkdtempSync(join(tmpdir(), "nokv-topology-"));
   const path = join(root, "cluster.json");
   expect(() => loadTopology(path, "host")).toThrow(CommandError);
-  expect(() => loadTopology(path, "host")).toThrow(`--config: cannot read ${path}: ENOENT`);
+  expect(() => loadTopology(path, "host")).toThrow(`--config: cannot read ${path}: there is no such file`);
   writeFileSync(path, defaultTopology("mine", null));
   expect(loadTopology(path, "host").coordinators[0]?.workDir).toBe(join(root, "coordinator"));
   rmSync(root, { recursive: true });

@@ -1,9 +1,7 @@
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { systemCode } from "../host/disk-error.ts";
 import { parseTopology, type Topology, type TopologyScope } from "../node/topology.ts";
-import { CommandError, exitCode } from "./exit-code.ts";
 import type { OptionTable, Options } from "./options.ts";
+import { readTextFile } from "./text-file.ts";
 
 export const topologyOptions: OptionTable = { config: "value", scope: "value" };
 
@@ -20,7 +18,7 @@ export function readTopologyFile(given: Options): Topology | null {
 
 /** Directories in it are found from the file's own. */
 export function loadTopology(path: string, scope: TopologyScope): Topology {
-  const topology = parseTopology(readText(path), path, scope);
+  const topology = parseTopology(readTextFile("config", path, "utf8"), path, scope);
   const from = dirname(resolve(path));
   const { coordinators, stores } = topology;
   return {
@@ -28,15 +26,4 @@ export function loadTopology(path: string, scope: TopologyScope): Topology {
     coordinators: coordinators.map((member) => ({ ...member, workDir: resolve(from, member.workDir) })),
     stores: stores.map((store) => ({ ...store, workDir: resolve(from, store.workDir) })),
   };
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === null) throw error;
-    const exit = code === "EACCES" ? exitCode.permission : exitCode.noInput;
-    throw new CommandError(exit, `--config: cannot read ${path}: ${code}`);
-  }
 }

@@ -24,7 +24,12 @@ const mistakes: readonly (readonly [what: string, argv: readonly string[], messa
   [
     "another count than the file's",
     ["playground", "--workdir", join(base, "p"), "--config", alone, "--coordinators", "3"],
-    /--coordinators 3: .*alone\.json has 1; leave the option out, or give another --workdir/,
+    /--coordinators 3: .*alone\.json has 1 \(leave the option out, or give another --workdir\)/,
+  ],
+  [
+    "other ports than the file's",
+    ["playground", "--workdir", join(base, "p"), "--config", alone, "--base-port", "40000"],
+    /--base-port 40000: .*alone\.json has 6380 \(leave the option out/,
   ],
   ["a group of two", ["playground", "--coordinators", "2"], /--coordinators/],
 ];

@@ -66,7 +66,7 @@ async function coordinator(given: Options, context: Context): Promise<ExitCode> 
   // What a file names may be several directories deep; what is typed may be mistyped.
   if (asked === null && place !== null) mkdirSync(dirname(place.workDir), { recursive: true });
   const workDir = resolveWorkdir(asked ?? place?.workDir ?? defaultWorkdir);
-  await probeAddress(listen);
+  await probeAddress(listen, place === null ? undefined : "does it run already?");
   return runService(context, {
     place: workDir,
     untilStdinEnds: given.has("with-stdin"),

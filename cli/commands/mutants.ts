@@ -8,6 +8,7 @@ import { duration } from "../batch/progress.ts";
 import type { Command, Context } from "../command.ts";
 import { CommandError, type ExitCode, UsageError, exitCode } from "../exit-code.ts";
 import { type OptionTable, type Options, didYouMean, parseOptions } from "../options.ts";
+import { readTextFile } from "../text-file.ts";
 
 const usage = `usage: nokv mutants [--only NAME] [--seeds N] [--time DURATION] [options]
 
@@ -96,7 +97,7 @@ function chosen(mutants: readonly Mutant[], only: string | null): readonly Mutan
 function resultsIn(files: string, mutants: readonly Mutant[]): readonly MutantResult[] {
   const latest = new Map<string, MutantResult>();
   for (const file of files.split(",")) {
-    for (const line of readFileSync(file, "utf8").split("\n")) {
+    for (const line of readTextFile("results", file, "utf8").split("\n")) {
       if (line === "") continue;
       // Whole outputs of --json, or one result in each line.
       const parsed = JSON.parse(line) as MutantResult | { readonly results: readonly MutantResult[] };

@@ -2,7 +2,7 @@
 // its data again after a clean end. Method: real processes on free ports, asked as a Redis client asks.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -80,6 +80,13 @@ class Running {
   }
 }
 
+test("a directory that is none is named", { timeout: 60_000 }, async () => {
+  writeFileSync(join(root, "file"), "");
+  const first = new Running(join(root, "file"), 30_000);
+  expect(await first.ended).toBe(73);
+  expect(first.stderr).toBe(`nokv: workdir ${join(root, "file")}: is a file, not a directory\n`);
+});
+
 test("a cluster loses a store and gets it back, and has its data after a restart", { timeout: 240_000 }, async () => {
   const port = await freePorts();
   const workdir = join(root, "cluster");
@@ -100,6 +107,9 @@ test("a cluster loses a store and gets it back, and has its data after a restart
   const second = new Running(workdir, port);
   await second.until("it was ready again", () => second.stdout.includes("Ctrl-C"));
   expect(await second.ask("MGET apple house zebra")).toBe('["4", "2", "3"]');
+  const other = new Running(join(root, "other"), port);
+  expect(await other.ended).toBe(69);
+  expect(other.stderr).toContain("address already in use (another playground runs?");
   second.child.kill("SIGTERM");
   expect(await second.ended).toBe(0);
   expect(second.stderr).toBe("");

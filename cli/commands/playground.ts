@@ -1,10 +1,10 @@
-import { extname, join, resolve } from "node:path";
+import { extname, join } from "node:path";
 import type { Command, Context } from "../command.ts";
 import type { CoordinatorCount } from "../default-topology.ts";
-import { CommandError, type ExitCode, exitCode } from "../exit-code.ts";
+import { type ExitCode, UsageError, exitCode } from "../exit-code.ts";
 import { formatAddress } from "../listen-address.ts";
 import { type OptionTable, type Options, parseOptions } from "../options.ts";
-import { coordinatorName, Playground } from "../playground.ts";
+import { coordinatorName, Playground, type PlaygroundOrder } from "../playground.ts";
 
 const usage = `usage: nokv playground [--workdir DIR] [options]
 
@@ -18,7 +18,8 @@ the next start goes on with the same data.
   --coordinators 1|3       of a topology that is written: one Coordinator (the default), or a group of three, of which
                            any one may die: two processes more, and one more round trip per timestamp
 
-Exit codes: 0 shut down, 2 usage, 66 no such file.
+Exit codes: 0 shut down, 2 usage, 66 no such file or directory, 69 address in use, 73 cannot create,
+77 permission denied.
 
   nokv playground
   redis-cli -p 6380 set greeting hello
@@ -28,6 +29,8 @@ const options: OptionTable = { workdir: "value", config: "value", "base-port": "
 
 const defaultWorkdir = "./nokv-playground";
 
+type Asked = Pick<PlaygroundOrder, "basePort" | "coordinators">;
+
 export const playgroundCommand: Command = {
   usage,
   run: (argv, context) => playground(parseOptions(argv, options), context),
@@ -35,15 +38,16 @@ export const playgroundCommand: Command = {
 
 async function playground(given: Options, context: Context): Promise<ExitCode> {
   const { terminal } = context;
+  const asked: Asked = { basePort: given.integer("base-port", 1024, 65_500), coordinators: coordinatorsOf(given) };
   const cluster = new Playground({
-    workdir: resolve(given.text("workdir") ?? defaultWorkdir),
+    ...asked,
+    workdir: given.text("workdir") ?? defaultWorkdir,
     config: given.text("config"),
-    basePort: given.integer("base-port", 1024, 65_500),
-    coordinators: coordinatorsOf(given),
     main: join(import.meta.dirname, `../main${extname(import.meta.filename)}`),
     tell: (line) => terminal.err(`nokv: ${line}\n`),
   });
-  checkCoordinators(cluster, coordinatorsOf(given));
+  checkAsked(cluster, asked);
+  await cluster.untilPortsAreFree();
   let stopped = false;
   const stop = new Promise<void>((done) => {
     context.onInterrupt(() => {
@@ -66,12 +70,17 @@ function coordinatorsOf(given: Options): CoordinatorCount | null {
   return count === null ? null : count === "3" ? 3 : 1;
 }
 
-/** A topology that is there says what the data beside it is: an option does not change it. */
-function checkCoordinators({ topology, configPath }: Playground, asked: CoordinatorCount | null): void {
+/** A topology that is there says what the data beside it is: no option changes it. */
+function checkAsked({ topology, configPath }: Playground, asked: Asked): void {
   const { length } = topology.coordinators;
-  if (asked === null || asked === length) return;
+  const port = topology.redis?.port ?? 0;
   const remedy = "leave the option out, or give another --workdir";
-  throw new CommandError(exitCode.usage, `--coordinators ${asked}: ${configPath} has ${length}; ${remedy}`);
+  if (asked.coordinators !== null && asked.coordinators !== length) {
+    throw new UsageError(`--coordinators ${asked.coordinators}: ${configPath} has ${length}`, remedy);
+  }
+  if (asked.basePort !== null && asked.basePort !== port) {
+    throw new UsageError(`--base-port ${asked.basePort}: ${configPath} has ${port}`, remedy);
+  }
 }
 
 function banner({ topology, members, configPath }: Playground): string {

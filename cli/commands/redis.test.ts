@@ -154,7 +154,7 @@ test.each([
   [["--tune", "blockSize=512"], 2, "unknown limit blockSize (one of memtableBytes, "],
   [["--sync-interval", "1s"], 2, "--sync-interval needs --durability interval"],
   [["--password", "secret"], 2, "unknown option --password (did you mean --password-file?)"],
-  [["--password-file", "/nowhere/at/all"], 66, "cannot read /nowhere/at/all: ENOENT"],
+  [["--password-file", "/nowhere/at/all"], 66, "cannot read /nowhere/at/all: there is no such file"],
   [["--workdir", "/nowhere/at/all"], 66, "/nowhere/at does not exist (mkdir -p /nowhere/at)"],
   [["--workdir", "/dev/null"], 73, "is a file, not a directory"],
   [["--workdir", "x", "--workdir", "y"], 2, "--workdir is given twice"],

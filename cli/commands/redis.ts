@@ -1,18 +1,17 @@
-import { readFileSync } from "node:fs";
 import type { Durability, EngineOptions } from "../../core/engine/options.ts";
 import type { Address } from "../../core/env/network.ts";
-import { systemCode } from "../../host/disk-error.ts";
 import { ownerText } from "../../host/owner-text.ts";
 import type { GatewayOptions } from "../../net/redis/options.ts";
 import { openGatewayNode } from "../../node/gateway-node.ts";
 import { type RedisNode, openRedisNode } from "../../node/redis-node.ts";
 import type { Topology } from "../../node/topology.ts";
 import type { Command, Context } from "../command.ts";
-import { CommandError, type ExitCode, UsageError, exitCode } from "../exit-code.ts";
+import { type ExitCode, UsageError } from "../exit-code.ts";
 import { formatAddress, isLoopback, probeAddress } from "../listen-address.ts";
 import { type OptionTable, type Options, parseOptions } from "../options.ts";
 import { livePage } from "../live-page.ts";
 import { failpointOptions, failpointUsage, runService } from "../service.ts";
+import { readTextFile } from "../text-file.ts";
 import { readTopologyFile, topologyOptions, topologyUsage } from "../topology-file.ts";
 import { tunedLimits } from "../tuned-limits.ts";
 import { resolveWorkdir } from "../workdir.ts";
@@ -127,15 +126,8 @@ function gatewayOptions(given: Options): Partial<GatewayOptions> {
 
 /** The first line, one code unit per byte. */
 function readPassword(path: string): string {
-  try {
-    const password = readFileSync(path, "latin1").split(/\r?\n/, 1)[0] ?? "";
-    if (password !== "") return password;
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === null) throw error;
-    const exit = code === "EACCES" ? exitCode.permission : exitCode.noInput;
-    throw new CommandError(exit, `--password-file: cannot read ${path}: ${code}`);
-  }
+  const password = readTextFile("password-file", path, "latin1").split(/\r?\n/, 1)[0] ?? "";
+  if (password !== "") return password;
   throw new UsageError(`--password-file: the first line of ${path} is empty`);
 }
 

@@ -61,7 +61,7 @@ async function serve(given: Options, context: Context): Promise<ExitCode> {
   const asked = given.text("workdir");
   if (asked === null) mkdirSync(dirname(place.workDir), { recursive: true });
   const workDir = resolveWorkdir(asked ?? place.workDir);
-  await probeAddress(listen);
+  await probeAddress(listen, "does this store run already?");
   return runService(context, {
     place: workDir,
     untilStdinEnds: given.has("with-stdin"),
