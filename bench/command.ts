@@ -1,4 +1,5 @@
 import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { describeCommit, describeMachine } from "./machine.ts";
 import { ownEngine, planTasks } from "./plan.ts";
@@ -30,7 +31,8 @@ export const runUsage = `options:
   --directory DIR       where the stores lie (the system's temporary directory)
   --resume              go on where the newest results of bench/results/ stop
   --dry                 print what would run
-  --keep                a file in bench/results/ also for a part of the comparison; a whole one is always kept
+  --keep                a part of the comparison goes to bench/results/ too, as a whole one does, and not to the
+                        system's temporary directory
 ${Object.entries(scaleFlags)
   .map(([name, flag]) => `  --${flag} N`.padEnd(24) + `(${scaleDefaults[name as keyof Scale]})`)
   .join("\n")}`;
@@ -57,11 +59,13 @@ export function runCommand(words: readonly string[]): void {
     for (const task of tasks) console.log(JSON.stringify(task));
     return;
   }
-  const path = settings.keep ? resultsPath(start) : null;
+  const kept = resultsPath(start);
+  // Half an hour of measurements is never only printed.
+  const path = settings.keep ? kept : join(tmpdir(), `nokv-bench-${basename(kept)}`);
   const { directory } = settings;
   const results = runTasks(tasks, start, { directory, path, report: (line) => console.error(line) });
   console.log(renderReport(results));
-  if (path !== null) console.log(`\n${path}`);
+  console.log(`\n${path}`);
   if (results.failures.length > 0) process.exitCode = 1;
 }
 

@@ -13,8 +13,8 @@ const secondsPerTaskMax = 900;
 
 export interface RunnerOptions {
   readonly directory: string;
-  /** Where the results are kept after each task; null: nowhere. */
-  readonly path: string | null;
+  /** Where the results are kept after each task. */
+  readonly path: string;
   readonly report: (line: string) => void;
 }
 
@@ -53,7 +53,7 @@ class Runner {
       const failure = `${taskName(task)}, round ${task.round + 1}: ${said}`;
       this.#results = { ...this.#results, failures: [...this.#results.failures, failure] };
     }
-    if (this.#options.path !== null) writeResults(this.#options.path, this.#results);
+    writeResults(this.#options.path, this.#results);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     this.#options.report(`${clock} ${position} round ${task.round + 1} ${taskName(task)}: ${said} (${seconds} s)`);
   }
