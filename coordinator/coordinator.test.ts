@@ -6,6 +6,7 @@ import { Coordinator, coordinatorDefaults, type Published, type RegionHeartbeat 
 import { CoordinatorError } from "./coordinator-error.ts";
 import { LocalJournal } from "./local-journal.ts";
 import type { Operator } from "./operator.ts";
+import type { RegionReport } from "./region-report.ts";
 import type { RootEvent } from "./root-event.ts";
 import type { RouteAnswer, RouteRequest } from "./route.ts";
 import type { StoreHeartbeat } from "./store-view.ts";
@@ -139,7 +140,8 @@ test("the cluster's epoch guards what was decided on an older view", async () =>
 });
 
 const beat: StoreHeartbeat = {
-  storeId: 1, capacityBytes: 100, availableBytes: 50, regionCount: 1, leaderCount: 1, readBytesPerSecond: 0,
+  storeId: 1, incarnation: 1, writes: 0,
+  capacityBytes: 100, availableBytes: 50, regionCount: 1, leaderCount: 1, readBytesPerSecond: 0,
   writtenBytesPerSecond: 0, snapshotsSending: 0, snapshotsReceiving: 0, slowScore: 1,
 };
 
@@ -200,4 +202,44 @@ test("who waits when the Coordinator stops is answered", async () => {
   cluster.live.stop();
   await expect(waiting).rejects.toMatchObject({ code: "STOPPED" });
   await expect(cluster.timestamps(1)).rejects.toMatchObject({ code: "STOPPED" });
+});
+
+test("a word of a leader that comes after a later one of it does not count", async () => {
+  const cluster = new Cluster();
+  await cluster.start();
+  await cluster.bootstrap();
+  const said = (entriesPerSecond: number): RegionReport => ({ sizeBytes: 0, entriesPerSecond, peers: [] });
+  const word = { region: whole, leaderPeerId: 102, term: 6 };
+  expect(await cluster.heartbeat({ ...word, seq: 9, report: said(90) })).toBeNull();
+  expect(await cluster.heartbeat({ ...word, seq: 8, report: said(80) })).toMatchObject({ code: "STALE_HEARTBEAT" });
+  // The same word twice: the second answer is as good as the first.
+  expect(await cluster.heartbeat({ ...word, seq: 9, report: said(90) })).toBeNull();
+  expect(cluster.live.reportOf(1)).toMatchObject({ entriesPerSecond: 90 });
+  // The next leader counts its own.
+  expect(await cluster.heartbeat({ ...word, leaderPeerId: 101, term: 7, seq: 1, report: said(1) })).toBeNull();
+  expect(cluster.live.reportOf(1)).toMatchObject({ entriesPerSecond: 1 });
+});
+
+test("a Coordinator that began anew has a later office, and says so with each acknowledgement", async () => {
+  const cluster = new Cluster();
+  await cluster.start();
+  await cluster.bootstrap();
+  await cluster.publish({ kind: "StoreJoined", storeId: 1, address: "s:1", labels: [] });
+  const offices = (): Promise<readonly number[]> => cluster.world.run(
+    new Promise((resolve) => {
+      const { live } = cluster;
+      live.regionHeartbeat({ region: whole, leaderPeerId: 102, term: 6 }, (_error, _known, ofRegion) => {
+        live.storeHeartbeat(beat, (_refused, _asked, ofStore) => {
+          live.storeHeartbeat({ ...beat, storeId: 77 }, (_unknown, _none, ofNobody) => {
+            resolve([ofRegion, ofStore, ofNobody]);
+          });
+        });
+      });
+    }),
+  );
+  const [first = 0, ...others] = await offices();
+  expect(others).toEqual([first, 0]);
+  await cluster.start();
+  const [second = 0] = await offices();
+  expect(second).toBeGreaterThan(first);
 });

@@ -41,12 +41,17 @@ export interface RegionHeartbeat {
   readonly region: RegionMeta;
   readonly leaderPeerId: number;
   readonly term: number;
+  /** Grows with each word of that leader: one that comes late does not count. */
+  readonly seq?: number;
   /** Null: it says nothing beyond. */
   readonly report?: RegionReport | null;
 }
 
-/** `known`: the descriptor that made the heartbeat stale, for a peer that has missed something. */
-export type HeartbeatReply = (error: CoordinatorError | null, known: RegionMeta | null) => void;
+/**
+ * `known`: the descriptor that made the heartbeat stale, for a peer that has missed something. `office`: of the
+ * Coordinator that has heard it (`Coordinator.office`); 0: none has.
+ */
+export type HeartbeatReply = (error: CoordinatorError | null, known: RegionMeta | null, office: number) => void;
 
 export interface Published {
   readonly accepted: boolean;
@@ -55,8 +60,8 @@ export interface Published {
   readonly token: RootToken;
 }
 
-/** What the store is asked to do; none when it was refused. */
-export type StoreReply = (error: CoordinatorError | null, operators: readonly Operator[]) => void;
+/** What the store is asked to do, and by which Coordinator; none and 0 when it was refused. */
+export type StoreReply = (error: CoordinatorError | null, operators: readonly Operator[], office: number) => void;
 
 /** Exactly one of the two is null. */
 export type PublishReply = (error: CoordinatorError | null, published: Published | null) => void;
@@ -84,6 +89,7 @@ export class Coordinator {
   #operations: Operations;
   /** A journal of one process that takes nothing any more says so itself: it is nobody else's to decide then. */
   #leads: boolean;
+  #office: number;
   #stopped = false;
 
   constructor(env: Env, journal: RootJournal, options: CoordinatorOptions = coordinatorDefaults) {
@@ -94,6 +100,7 @@ export class Coordinator {
     this.#stores = new StoreView(options.liveness, env.clock.monotonicUs());
     this.#operations = this.#operate();
     this.#leads = journal.status.role === "leader";
+    this.#office = journal.token.term;
     if (this.#leads) return;
     journal.watchOffice({ lead: () => this.#lead(), stepDown: () => this.#stepDown() });
   }
@@ -104,6 +111,14 @@ export class Coordinator {
 
   get token(): RootToken {
     return this.#journal.token;
+  }
+
+  /**
+   * What heartbeats told is of one office: a process that began anew, or another member of a group, knows none of it
+   * and has a later one. Whoever told anything to an earlier one tells it again.
+   */
+  get office(): number {
+    return this.#office;
   }
 
   timestamps(count: number, reply: RangeReply): void {
@@ -166,37 +181,38 @@ export class Coordinator {
     if (found.kind === "stale") return this.#answer(reply, stale("a newer descriptor is known"), found.by);
     if (found.kind === "known") {
       const heard = this.#hear(heartbeat);
-      return this.#answer(reply, heard ? null : stale("a leader of a later term is known"), null);
+      return this.#answer(reply, heard ? null : stale(saidSince), null);
     }
     // A newer descriptor stands later in the log than what is known: its leader's term is not lower.
     if (term < this.#leaders.termOf(region.id)) return this.#answer(reply, stale("a later term is known"), null);
     const event: RootEvent = { kind: "RegionDescriptorPublished", region };
     this.#journal.propose(event, (proposed) => {
-      if (proposed.error !== null) return reply(proposed.error, null);
+      if (proposed.error !== null) return reply(proposed.error, null, 0);
       this.#prune();
       this.#allocators.passById(takenId(event));
-      if (!proposed.assessment.accepted) return reply(stale(proposed.assessment.detail), null);
+      if (!proposed.assessment.accepted) return reply(stale(proposed.assessment.detail), null, 0);
       const heard = this.#hear(heartbeat);
-      reply(heard ? null : stale("a leader of a later term is known"), null);
+      reply(heard ? null : stale(saidSince), null, heard ? this.#office : 0);
     });
   }
 
   storeHeartbeat(heartbeat: StoreHeartbeat, reply: StoreReply): void {
     const refused = this.#refusal();
     if (refused !== null) {
-      this.#env.clock.soon(() => reply(refused, []));
+      this.#env.clock.soon(() => reply(refused, [], 0));
       return;
     }
     const store = this.state.stores.find(({ storeId }) => storeId === heartbeat.storeId);
     if (store === undefined || store.membership === "left") {
       const message = `store ${heartbeat.storeId} ${store === undefined ? "has not joined" : "has left"}`;
-      this.#env.clock.soon(() => reply(new CoordinatorError("UNKNOWN_STORE", message), []));
+      this.#env.clock.soon(() => reply(new CoordinatorError("UNKNOWN_STORE", message), [], 0));
       return;
     }
     const nowUs = this.#env.clock.monotonicUs();
     this.#stores.hear(heartbeat, nowUs);
     const operators = this.#operations.heard(heartbeat.storeId, nowUs);
-    this.#env.clock.soon(() => reply(null, operators));
+    const office = this.#office;
+    this.#env.clock.soon(() => reply(null, operators, office));
   }
 
   /** By id. */
@@ -223,7 +239,7 @@ export class Coordinator {
   }
 
   reportOf(regionId: number): RegionReport | null {
-    return this.#reports.of(regionId);
+    return this.#operations.reportOf(regionId);
   }
 
   transitions(): Transitions {
@@ -243,6 +259,7 @@ export class Coordinator {
     const { clockLeadMsMax, liveness } = this.#options;
     this.#leads = true;
     this.#allocators = new Allocators(clock, this.#journal, clockLeadMsMax);
+    this.#office = this.#journal.token.term;
     this.#leaders = new LeaderView();
     // Silence counts from here: nobody was to tell this member anything before.
     this.#stores = new StoreView(liveness, clock.monotonicUs());
@@ -279,9 +296,10 @@ export class Coordinator {
   }
 
   /** False: it comes from a leader of the past, and so does what it reports. */
-  #hear({ region, leaderPeerId, term, report = null }: RegionHeartbeat): boolean {
-    const heard = this.#leaders.hear(region, leaderPeerId, term);
-    if (heard && report !== null) this.#reports.hear(region.id, report);
+  #hear({ region, leaderPeerId, term, seq = 0, report = null }: RegionHeartbeat): boolean {
+    const heard = this.#leaders.hear(region, leaderPeerId, term, seq);
+    if (heard && report !== null) this.#reports.hear(region.id, report, this.#env.clock.monotonicUs());
+    if (heard) this.#operations.toldOfRegion();
     return heard;
   }
 
@@ -304,7 +322,8 @@ export class Coordinator {
   }
 
   #answer(reply: HeartbeatReply, error: CoordinatorError | null, known: RegionMeta | null): void {
-    this.#env.clock.soon(() => reply(error, known));
+    const office = error === null ? this.#office : 0;
+    this.#env.clock.soon(() => reply(error, known, office));
   }
 }
 
@@ -316,6 +335,8 @@ function heartbeatProblem({ region, leaderPeerId, term }: RegionHeartbeat): stri
   if (leader.role === "learner") return `peer ${leaderPeerId} of region ${region.id} is a learner`;
   return Number.isSafeInteger(term) && term >= 1 ? null : `a leader has a positive term, not ${term}`;
 }
+
+const saidSince = "a leader of a later term is known, or that one has said more since";
 
 function stale(why: string): CoordinatorError {
   return new CoordinatorError("STALE_HEARTBEAT", why);

@@ -15,7 +15,7 @@ const voters = [1, 2, 3].map((storeId) => ({ peerId: 100 + storeId, storeId, rol
 const region: RegionMeta = { id: 1, start: none, end: none, epoch: { version: 1, confVer: 1 }, peers: voters };
 const downAfterMs = 60_000;
 const beat = {
-  capacityBytes: 0, availableBytes: 0, regionCount: 1, leaderCount: 0, readBytesPerSecond: 0,
+  incarnation: 1, writes: 0, capacityBytes: 0, availableBytes: 0, regionCount: 1, leaderCount: 0, readBytesPerSecond: 0,
   writtenBytesPerSecond: 0, snapshotsSending: 0, snapshotsReceiving: 0, slowScore: 1,
 };
 
@@ -58,9 +58,13 @@ class Stage {
   /** What the leader's store is asked to do after everybody but `silent` has been heard. */
   async hear(heartbeat: RegionHeartbeat, silent: number): Promise<readonly Operator[]> {
     await this.world.run(new Promise((resolve) => this.live.regionHeartbeat(heartbeat, resolve)));
+    return this.hearStores(silent);
+  }
+
+  async hearStores(...silent: readonly number[]): Promise<readonly Operator[]> {
     let asked: readonly Operator[] = [];
     for (const storeId of [4, 3, 2, 1]) {
-      if (storeId === silent) continue;
+      if (silent.includes(storeId)) continue;
       asked = await this.world.run(
         new Promise((resolve) => this.live.storeHeartbeat({ storeId, ...beat }, (_, operators) => resolve(operators))),
       );
@@ -144,4 +148,23 @@ test("a Coordinator that begins anew believes the leader that a store was silent
     await stage.hear(told(region, 3, downAfterMs), 3);
   }
   expect(stage.live.transitions().peerChanges).toMatchObject([{ peer: { storeId: 4 } }]);
+});
+
+test("a leader says once who is silent: heartbeats of its store confirm it, and nothing else does", async () => {
+  for (const alsoSilent of [0, 1]) {
+    const stage = new Stage();
+    await stage.start();
+    await stage.begin();
+    await stage.hear(told(region, 3, 1_000), 3);
+    for (let i = 0; i < 80; i++) {
+      await stage.world.pass(800);
+      await stage.hearStores(3, alsoSilent);
+    }
+    const silentMs = stage.live.reportOf(1)?.peers.map((peer) => peer.silentMs);
+    // The leader's store is not heard of either: what it would say now, nobody knows.
+    if (alsoSilent === 1) expect(silentMs).toEqual([0, 0, 1_000]);
+    else expect(silentMs?.slice(0, 2)).toEqual([0, 0]);
+    if (alsoSilent === 0) expect(silentMs?.[2]).toBeGreaterThan(64_000);
+    expect(stage.live.transitions().peerChanges.length).toBe(alsoSilent === 1 ? 0 : 1);
+  }
 });

@@ -5,11 +5,11 @@ import type { RootJournal } from "./journal.ts";
 import type { LeaderView } from "./leader-view.ts";
 import type { Operator } from "./operator.ts";
 import { type Decision, transitionIdOf } from "./plan-view.ts";
-import type { RegionReports } from "./region-report.ts";
+import type { RegionReport, RegionReports } from "./region-report.ts";
 import type { RootEvent } from "./root-event.ts";
 import { Scheduler, type SchedulerLimits } from "./scheduler.ts";
 import type { CoordinatorState } from "./state.ts";
-import type { StoreView } from "./store-view.ts";
+import type { StoreStatus, StoreView } from "./store-view.ts";
 
 /** The entry of the configuration that says how many replicas each region is to have; "0": nobody changes them. */
 export const replicasEntry = "replicas";
@@ -32,6 +32,10 @@ export class Operations {
   readonly #scheduler: Scheduler;
   /** A decision is on its way into the journal: what follows from it is planned after it. */
   #deciding = 0;
+  /** Words of leaders that were heard. */
+  #told = 0;
+  /** What the last plan rested on, if it had nothing to do and would not for being asked again; "": it may have. */
+  #settled = "";
 
   constructor(parts: OperationParts) {
     this.#parts = parts;
@@ -48,22 +52,55 @@ export class Operations {
     return wantedReplicas(this.#parts.journal.state, this.#parts.limits.replicas);
   }
 
+  /** A leader has said something of its region. */
+  toldOfRegion(): void {
+    this.#told++;
+  }
+
+  /** What its leader said of it last, as it is now. Null: nothing. */
+  reportOf(regionId: number): RegionReport | null {
+    const { leaders, reports, stores } = this.#parts;
+    return reports.of(regionId, stores.heardUs(leaders.of(regionId)?.storeId ?? 0));
+  }
+
   /** What the store whose heartbeat has come is asked to do. Nobody moves anything for one who cannot decide. */
   heard(storeId: number, nowUs: number): readonly Operator[] {
-    const { journal, leaders, reports, stores } = this.#parts;
+    const { journal, leaders, stores } = this.#parts;
     const { state, status } = journal;
     if (status.role !== "leader" || this.#deciding > 0) return [];
+    const list = stores.list(state, nowUs);
+    const basis = this.#basisOf(list);
+    if (basis !== "" && basis === this.#settled) return [];
+    this.#settled = "";
     const view = {
-      stores: stores.list(state, nowUs),
+      stores: list,
       regions: state.regions,
       peerChanges: state.pendingPeerChanges,
       leaderOf: (id: number) => leaders.of(id),
-      reportOf: (id: number) => reports.of(id),
+      reportOf: (id: number) => this.reportOf(id),
       isTaken: (id: number) => openChange(state, id) !== null,
     };
     const plan = this.#scheduler.plan(view, this.replicas, nowUs);
+    const isEmpty = plan.operators.length + plan.decisions.length === 0;
+    if (isEmpty && this.#scheduler.isAtRest) this.#settled = basis;
     for (const decision of plan.decisions) this.#decide(decision);
     return this.#scheduler.take(plan, storeId, nowUs);
+  }
+
+  /**
+   * Everything that a plan rests on, but for time: a plan goes through all regions, and thousands that sleep need none
+   * with every heartbeat. "": some store is silent or leaves, and time counts.
+   */
+  #basisOf(list: readonly StoreStatus[]): string {
+    const present = list.filter(({ liveness }) => liveness !== "left");
+    if (present.some(({ liveness, membership }) => liveness !== "up" || membership !== "member")) return "";
+    const { slowScoreMax } = this.#parts.limits;
+    const stores = present.map(({ storeId, heartbeat }) => {
+      const speed = heartbeat === null ? "unheard" : heartbeat.slowScore < slowScoreMax ? "fast" : "slow";
+      return `${storeId} ${speed}`;
+    });
+    const { term, index } = this.#parts.journal.token;
+    return `${term}/${index} ${this.#told} ${stores.join()}`;
   }
 
   #decide(decision: Decision): void {

@@ -81,7 +81,8 @@ export class PlanModel {
       const health = this.health.get(storeId) ?? "dead";
       const held = this.state.regions.filter(({ peers }) => peers.some((peer) => peer.storeId === storeId)).length;
       const heartbeat = {
-        storeId, capacityBytes: 0, availableBytes: 0, regionCount: held, leaderCount: 0, readBytesPerSecond: 0,
+        storeId, incarnation: 1, writes: 0,
+        capacityBytes: 0, availableBytes: 0, regionCount: held, leaderCount: 0, readBytesPerSecond: 0,
         writtenBytesPerSecond: 0, snapshotsSending: 0, snapshotsReceiving: 0, slowScore: 1,
       };
       const known = { alive: "up", silent: "disconnected", dead: "down" } as const;

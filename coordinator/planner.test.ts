@@ -123,7 +123,8 @@ test("no leader goes to a store that is silent, slow or a learner, nor out of a 
   cluster.stores = [first, { ...second, liveness: "disconnected" }, ...others];
   expect(transfersOf(cluster)).toEqual([]);
   const heartbeat = {
-    storeId: 2, capacityBytes: 1, availableBytes: 1, regionCount: 0, leaderCount: 0, readBytesPerSecond: 0,
+    storeId: 2, incarnation: 1, writes: 0,
+    capacityBytes: 1, availableBytes: 1, regionCount: 0, leaderCount: 0, readBytesPerSecond: 0,
     writtenBytesPerSecond: 0, snapshotsSending: 0, snapshotsReceiving: 0, slowScore: 90,
   };
   cluster.stores = [first, { ...second, heartbeat }, ...others];

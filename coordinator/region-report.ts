@@ -3,7 +3,7 @@ import type { RegionMeta } from "../raft/region.ts";
 /** What a leader knows of one peer of its region. */
 export interface PeerReport {
   readonly peerId: number;
-  /** Since it was last heard of; 0 for the leader itself. */
+  /** Since it was last heard of; 0 for the leader itself, and for whoever was heard of within a second. */
   readonly silentMs: number;
   /** Its log follows the leader's closely. */
   readonly caughtUp: boolean;
@@ -20,16 +20,33 @@ export interface RegionReport {
 
 const slack = 64;
 
+interface Heard {
+  readonly report: RegionReport;
+  readonly atUs: number;
+}
+
 /** The last word of each region's leader. Forgotten with the process. */
 export class RegionReports {
-  readonly #reports = new Map<number, RegionReport>();
+  readonly #reports = new Map<number, Heard>();
 
-  of(regionId: number): RegionReport | null {
-    return this.#reports.get(regionId) ?? null;
+  /**
+   * A leader says nothing as long as nothing changes: whoever was silent still is, for as long as the leader's store
+   * says that it is there. `confirmedUs`: when it said so last. What comes after that nobody knows.
+   */
+  of(regionId: number, confirmedUs: number): RegionReport | null {
+    const heard = this.#reports.get(regionId);
+    if (heard === undefined) return null;
+    const { report, atUs } = heard;
+    const laterMs = Math.floor((confirmedUs - atUs) / 1_000);
+    if (laterMs <= 0 || report.peers.every(({ silentMs }) => silentMs === 0)) return report;
+    const peers = report.peers.map((peer) => {
+      return peer.silentMs === 0 ? peer : { ...peer, silentMs: peer.silentMs + laterMs };
+    });
+    return { ...report, peers };
   }
 
-  hear(regionId: number, report: RegionReport): void {
-    this.#reports.set(regionId, report);
+  hear(regionId: number, report: RegionReport, atUs: number): void {
+    this.#reports.set(regionId, { report, atUs });
   }
 
   prune(regions: readonly RegionMeta[]): void {

@@ -60,6 +60,11 @@ export class Scheduler {
     return this.#lastPlan.operators;
   }
 
+  /** Nothing that it remembers will be over by itself. */
+  get isAtRest(): boolean {
+    return this.#given.size + this.#newcomers.size + this.#avoided.size === 0;
+  }
+
   /** Everything that is to be done now; `next` of it is handed to one store. */
   plan(view: SchedulerView, replicas: number, nowUs: number): Plan {
     if (this.#limits.operatorsMax === 0 && replicas === 0) return { operators: [], decisions: [] };

@@ -3,6 +3,13 @@ import type { CoordinatorState, StoreMembership } from "./state.ts";
 /** What a store says of itself, every few seconds. */
 export interface StoreHeartbeat {
   readonly storeId: number;
+  /** Of its process. */
+  readonly incarnation: number;
+  /**
+   * Grows with everything that transactions leave in a replica of this process, and with nothing else. Where it is the
+   * same on all stores as before, nothing has come since that could become garbage.
+   */
+  readonly writes: number;
   readonly capacityBytes: number;
   readonly availableBytes: number;
   readonly regionCount: number;
@@ -55,6 +62,11 @@ export class StoreView {
 
   hear(heartbeat: StoreHeartbeat, nowUs: number): void {
     this.#heard.set(heartbeat.storeId, { heartbeat, atUs: nowUs });
+  }
+
+  /** When it was heard of last; 0: not yet. */
+  heardUs(storeId: number): number {
+    return this.#heard.get(storeId)?.atUs ?? 0;
   }
 
   /** Every store that ever joined, by id. */

@@ -31,6 +31,9 @@ export interface FirstRegionsParts {
   readonly failed: (error: Error) => void;
 }
 
+/** So many begin together: their logs and records share syncs. */
+const atATime = 64;
+
 /**
  * The regions of the first day, on a store that has none. A store that joined the cluster before and comes with an
  * empty directory has lost votes that it gave and entries that it acknowledged: it must not begin them again, under the
@@ -99,12 +102,13 @@ export class FirstRegions {
 
   async #bootstrap(): Promise<void> {
     const { store, regions, failed } = this.#parts;
+    const held = new Set(store.regions().map(({ region }) => region.id));
+    const missing = regions.filter(({ region }) => {
+      return !held.has(region.id) && peerOnStore(region, store.storeId) !== null;
+    });
     try {
-      for (const { region, leaderStoreId } of regions) {
-        const isHere = store.regions().some((held) => held.region.id === region.id);
-        if (isHere || peerOnStore(region, store.storeId) === null) continue;
-        await store.bootstrap(region);
-        if (leaderStoreId === store.storeId) store.admin.campaign(region.id);
+      for (let at = 0; at < missing.length; at += atATime) {
+        await Promise.all(missing.slice(at, at + atATime).map((first) => this.#bootstrapOne(first)));
       }
     } catch (error) {
       if (!(error instanceof NokvError) && !(error instanceof DiskError)) throw error;
@@ -112,6 +116,12 @@ export class FirstRegions {
       return;
     }
     if (!this.#stopped) this.#finish();
+  }
+
+  async #bootstrapOne({ region, leaderStoreId }: FirstRegion): Promise<void> {
+    const { store } = this.#parts;
+    await store.bootstrap(region);
+    if (leaderStoreId === store.storeId && !this.#stopped) store.admin.campaign(region.id);
   }
 
   #finish(): void {

@@ -21,6 +21,8 @@ export interface FirstDay {
 /** The entry of the Coordinator's state that says which cluster it is. It comes last: with it the rest is there. */
 const clusterEntry = "cluster-id";
 const clusterVersion = 1;
+/** First regions that share a sync of the journal. */
+const atATime = 64;
 
 /** The cluster has its name and knows its first regions: from then on the Coordinator answers. */
 export function isFounded({ config }: CoordinatorState): boolean {
@@ -41,18 +43,18 @@ export async function foundCluster(env: Env, coordinator: Coordinator, firstDay:
     const message = `${workDir} is the Coordinator's of cluster ${is}, not of ${not}: correct cluster_id`;
     throw new NokvError("NOKV_FOREIGN_DIRECTORY", message, { path: workDir });
   }
-  const events: RootEvent[] = [];
   if (state.clusterId === 0) {
     const clusterId = 1 + env.random.u32("node/cluster-id", 0, Math.max(0, env.clock.wallMs()));
-    events.push({ kind: "ClusterBootstrapped", clusterId, clusterVersion });
+    await publish(coordinator, { kind: "ClusterBootstrapped", clusterId, clusterVersion });
   }
-  if (known === undefined) {
-    if (replicas > 0) events.push({ kind: "ConfigSet", name: replicasEntry, value: String(replicas) });
-    // Before the name: a directory that has one has been told of its first regions.
-    for (const region of firstRegions) events.push({ kind: "RegionBootstrap", region });
-    events.push({ kind: "ConfigSet", name: clusterEntry, value: asked });
+  if (known !== undefined) return;
+  if (replicas > 0) await publish(coordinator, { kind: "ConfigSet", name: replicasEntry, value: String(replicas) });
+  for (let at = 0; at < firstRegions.length; at += atATime) {
+    const some = firstRegions.slice(at, at + atATime);
+    await Promise.all(some.map((region) => publish(coordinator, { kind: "RegionBootstrap", region })));
   }
-  for (const event of events) await publish(coordinator, event);
+  // Behind them: a directory that has the name has been told of its first regions.
+  await publish(coordinator, { kind: "ConfigSet", name: clusterEntry, value: asked });
 }
 
 function publish(coordinator: Coordinator, event: RootEvent): Promise<void> {

@@ -116,7 +116,9 @@ function compose(env: Env, config: GatewayNodeConfig, options: GatewayOptions): 
   const { clock, random } = env;
   const client = new TxnClient({ clock, random, caller: transport, coordinator, options: config.client ?? {} });
   const server = new RedisServer(env, new ClusterKv(client, clock), options);
-  const garbage = new GarbageKeeper(client, clock, { ...garbageKeeperOptionsDefault, ...config.garbage });
+  const garbage = new GarbageKeeper({
+    client, clock, coordinator, options: { ...garbageKeeperOptionsDefault, ...config.garbage },
+  });
   const probe = new CoordinatorProbe(env, coordinator);
   const watch = new ClusterWatch({ clock, coordinator, caller: transport, stores: storesOf(topology) });
   return { transport, coordinator, client, server, probe, garbage, watch };

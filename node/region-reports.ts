@@ -17,6 +17,8 @@ interface Seen {
 
 /** The rate is taken over so long at least. */
 const rateUsMin = 1_000_000;
+/** Between two answers: nobody is silent for less. */
+const silentMsMin = 1_000;
 
 /** What the leaders of a store know of their regions' peers, and how busy they are. Forgotten with their offices. */
 export class RegionReporter {
@@ -37,11 +39,14 @@ export class RegionReporter {
       seen.atUs = nowUs;
       seen.applied = applyState.index;
     }
-    const { peers, committed, quiesced } = view.status();
+    const { peers, committed, quiesced, absent } = view.status();
     const reports = peers.map(({ id, state, match, recentlyActive }): PeerReport => {
-      // Whoever sleeps with its leader is not asked.
-      if (id === peerId || quiesced || recentlyActive || !seen.heardUs.has(id)) seen.heardUs.set(id, nowUs);
-      const silentMs = Math.floor((nowUs - (seen.heardUs.get(id) ?? nowUs)) / 1_000);
+      // Whoever sleeps with its leader is not asked; whoever is not there does not.
+      const sleeps = quiesced && !absent.includes(id);
+      const isActive = recentlyActive && !quiesced;
+      if (id === peerId || sleeps || isActive || !seen.heardUs.has(id)) seen.heardUs.set(id, nowUs);
+      const sinceMs = Math.floor((nowUs - (seen.heardUs.get(id) ?? nowUs)) / 1_000);
+      const silentMs = sinceMs < silentMsMin ? 0 : sinceMs;
       const follows = state === "replicate" && match + lagEntriesMax >= committed;
       return { peerId: id, silentMs, caughtUp: id === peerId || follows };
     });

@@ -20,6 +20,7 @@ import { RegionService } from "../txn/server/region-service.ts";
 import { serveReplicaHash } from "../txn/server/replica-hash.ts";
 import { RequestMeter } from "../txn/server/request-meter.ts";
 import { TxnRegion } from "../txn/server/txn-region.ts";
+import { WriteCount } from "../txn/server/write-count.ts";
 import { type TxnRegionOptions, txnRegionOptions } from "../txn/server/region-options.ts";
 import { AddressBook, addressText, coordinatorIds } from "./address-book.ts";
 import { ClusterWatch, clusterSource, storesOf } from "./cluster-watch.ts";
@@ -83,6 +84,7 @@ interface StoreNodeParts extends StoreDirectory {
   readonly first: FirstRegions;
   readonly garbage: StoreGarbage;
   readonly splits: StoreSplits;
+  readonly writes: WriteCount;
   readonly watch: ClusterWatch;
   readonly forgotten: ForgottenPeers;
 }
@@ -171,10 +173,11 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
   let diagnostics: Diagnostics | null = null;
   try {
     const options = txnRegionOptions(config.regions ?? {});
+    const writes = new WriteCount();
     store = await Store.open({
       world: env, engine: directory.engine, log: directory.log, transport, storeId, options: config.store ?? {},
       transfer: new EngineTransfer(env, directory.engine, directory.snapshots, regionRanges),
-      makeMachine: (host) => new TxnRegion(host, { timestamps: client, options }),
+      makeMachine: (host) => new TxnRegion(host, { timestamps: client, options, writes }),
       onFatal: (error) => fatal.tell(asNokv(error, workDir)),
     });
     fatal.onTell = (error) => store?.fail(error);
@@ -189,7 +192,7 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
     serveRaftAdmin(transport, store, splits.splitter);
     serveReplicaHash(transport, store, directory.engine);
     serveStoreStatus(transport, { clock: env.clock, engine: directory.engine, store, meter, ident: directory.ident });
-    parts = compose(env, config, { ...directory, transport, client, store, splits }, fatal);
+    parts = compose(env, config, { ...directory, transport, client, store, splits, writes }, fatal);
     diagnostics = await openDiagnostics(env, config, parts, fatal);
     const address = await listenTransport(transport, config.listen);
     parts.first.begin();
@@ -208,7 +211,7 @@ type OpenParts = Omit<StoreNodeParts, "reporter" | "first" | "garbage" | "watch"
 function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fatal): StoreNodeParts {
   const { client, store, engine } = parts;
   const { heartbeatMs = heartbeatMsDefault, forgottenMs = forgottenMsDefault } = config;
-  const meter = new StoreLoadMeter(env.clock, engine);
+  const meter = new StoreLoadMeter(env.clock, engine, parts.ident.incarnation, parts.writes);
   const reporter = new StoreReporter({
     clock: env.clock, trace: env.trace, client, store, address: addressText(config.address), labels: [],
     load: () => meter.load(), sizeOf: ({ region }) => parts.splits.bytesOf(region.id), heartbeatMs,
@@ -295,7 +298,9 @@ async function closeParts(parts: StoreNodeParts, diagnostics: Diagnostics | null
 }
 
 async function closeAll(
-  { store, client, transport, log, engine }: Omit<OpenParts, "store" | "splits"> & { readonly store: Store | null },
+  { store, client, transport, log, engine }: Omit<OpenParts, "store" | "splits" | "writes"> & {
+    readonly store: Store | null;
+  },
   parts: StoreNodeParts | null,
 ): Promise<void> {
   parts?.first.stop();

@@ -1,5 +1,6 @@
-// Goal: the Coordinator hears of a store and of the regions that it leads, at once and again and again, and what it
-// asks for is done only where it still fits. Method: a store and a Coordinator by hand, a clock by hand.
+// Goal: the Coordinator hears of a store again and again, and of the regions that it leads when there is something new,
+// whatever becomes of words and of Coordinators; what it asks for is done only where it still fits.
+// Method: a store and a Coordinator by hand, a clock by hand.
 import { expect, test } from "vitest";
 import type { Operator, TransferLeader } from "../coordinator/operator.ts";
 import { CoordinatorError } from "../coordinator/coordinator-error.ts";
@@ -13,6 +14,7 @@ import { type ReportedPeer, type ReportedStore, StoreReporter } from "./store-re
 
 const none = new Uint8Array(0);
 const load = {
+  incarnation: 1, writes: 0,
   capacityBytes: 0, availableBytes: 0, readBytesPerSecond: 0, writtenBytesPerSecond: 0, snapshotsSending: 0,
   snapshotsReceiving: 0, slowScore: 1,
 };
@@ -22,14 +24,15 @@ function meta(id: number): RegionMeta {
   return { id, start: none, end: none, epoch: { version: 1, confVer: 1 }, peers };
 }
 
-/** Peer 2 follows, peer 3 does not. */
-function status(id: number): Status {
+/** Peer 2 follows, peer 3 does not, and is not heard of where it `isSilent`. */
+function status(id: number, isSilent: boolean): Status {
   const peer = (storeId: number, match: number): PeerStatus => ({
     id: storeId * 100 + id, state: "replicate", match, next: match + 1, pendingSnapshot: 0, inflights: 0,
-    applied: match, recentlyActive: match > 0,
+    applied: match, recentlyActive: match > 0 || !isSilent,
   });
   return {
-    role: "leader", leader: 100 + id, transferee: 0, id: 100 + id, term: 4, vote: 0, quiesced: false, base: 0,
+    role: "leader", leader: 100 + id, transferee: 0, id: 100 + id, term: 4, vote: 0, quiesced: false, absent: [],
+    base: 0,
     applied: 900, applying: 900, committed: 900, stable: 900, last: 900, lastTerm: 4,
     conf: { voters: [], votersOutgoing: [], learners: [], learnersNext: [] },
     peers: [peer(1, 900), peer(2, 890), peer(3, 0)],
@@ -45,9 +48,17 @@ class Stage {
   readonly reports: (RegionReport | null)[] = [];
   readonly peers = new Map<number, ReportedPeer>();
   readonly listeners: ((regionId: number, peer: ReportedPeer | null) => void)[] = [];
+  readonly silent = new Set<number>();
+  readonly asleep = new Set<number>();
+  readonly sizes = new Map<number, number>();
   operators: readonly Operator[] = [];
   down = false;
   known = false;
+  office = 1;
+  /** Of answers that are on their way: what they say comes from there. */
+  readonly answers: (() => void)[] = [];
+  /** Answers about regions wait until they are let go. */
+  isHeld = false;
   readonly reporter: StoreReporter;
 
   constructor() {
@@ -66,6 +77,7 @@ class Stage {
       },
       region: (regionId) => this.peers.get(regionId) ?? null,
       regions: () => [...this.peers.values()],
+      awake: () => [...this.peers.values()].filter(({ region }) => !this.asleep.has(region.id)),
       onRegionChange: (listener) => void this.listeners.push(listener),
     };
     this.reporter = new StoreReporter({
@@ -80,14 +92,16 @@ class Stage {
       address: "here:1",
       labels: [],
       load: () => load,
-      sizeOf: () => 0,
+      sizeOf: ({ region }) => this.sizes.get(region.id) ?? 0,
       heartbeatMs: 1_000,
     });
   }
 
   peer(id: number, leadingTerm: number): void {
     const applyState = { index: 9, term: 1, high: 0, low: 0 };
-    this.peers.set(id, { peerId: 100 + id, region: meta(id), leadingTerm, applyState, status: () => status(id) });
+    const isSilent = (): boolean => this.silent.has(id);
+    const told = { region: meta(id), leadingTerm, applyState, status: () => status(id, isSilent()) };
+    this.peers.set(id, { peerId: 100 + id, ...told });
   }
 
   changed(id: number): void {
@@ -119,18 +133,22 @@ class Stage {
   #store(leaders: number, regions: number, done: StoreReply): void {
     const error = this.#error() ?? (this.known ? null : new CoordinatorError("UNKNOWN_STORE", "who?"));
     this.told.push(`store ${leaders}/${regions}${error === null ? "" : ` ${error.code}`}`);
-    this.clock.soon(() => done(error, error === null ? this.operators : []));
+    const { office } = this;
+    this.clock.soon(() => done(error, error === null ? this.operators : [], error === null ? office : 0));
   }
 
   #region({ region, term, report = null }: RegionHeartbeat, done: HeartbeatReply): void {
     this.reports.push(report);
     this.told.push(`region ${region.id} term ${term}`);
     const error = this.#error();
-    this.clock.after(100_000, () => done(error, null));
+    const { office } = this;
+    const answer = (): void => done(error, null, error === null ? office : 0);
+    if (this.isHeld) this.answers.push(answer);
+    else this.clock.after(100_000, answer);
   }
 }
 
-test("a store joins, then its heartbeats come; what it leads is told at once and with every round", () => {
+test("a store joins, then its heartbeats come; what it leads is told at once, and once", () => {
   const stage = new Stage();
   stage.peer(1, 4);
   stage.peer(2, 0);
@@ -145,7 +163,9 @@ test("a store joins, then its heartbeats come; what it leads is told at once and
   stage.clock.run();
   expect(stage.heard()).toEqual(["region 2 term 7"]);
   stage.clock.advance(500);
-  expect(stage.heard()).toEqual(["store 2/2", "region 1 term 4", "region 2 term 7"]);
+  expect(stage.heard()).toEqual(["store 2/2"]);
+  stage.clock.advance(60_000);
+  expect(new Set(stage.heard())).toEqual(new Set(["store 2/2"]));
   stage.reporter.stop();
   stage.clock.advance(5_000);
   expect(stage.heard()).toEqual([]);
@@ -221,15 +241,97 @@ test("changes of peers are for one term and one epoch; who votes and who does no
 test("a leader tells who follows it, and since when it has not heard of the others", () => {
   const stage = new Stage();
   stage.peer(1, 4);
+  stage.silent.add(1);
   stage.reporter.start();
-  stage.clock.advance(3_000);
+  stage.clock.advance(1_000);
   expect(stage.reports.at(-1)).toEqual({
     sizeBytes: 0,
     entriesPerSecond: 0,
     peers: [
       { peerId: 101, silentMs: 0, caughtUp: true },
       { peerId: 201, silentMs: 0, caughtUp: true },
-      { peerId: 301, silentMs: 3_000, caughtUp: false },
+      { peerId: 301, silentMs: 1_000, caughtUp: false },
     ],
   });
+  // That it still is silent is no news; that it is not any more, is.
+  stage.clock.advance(30_000);
+  expect(stage.reports.length).toBe(2);
+  stage.silent.clear();
+  stage.clock.advance(1_000);
+  expect(stage.reports.at(-1)?.peers[2]?.silentMs).toBe(0);
+  stage.silent.add(1);
+  stage.clock.advance(5_000);
+  expect(stage.reports.slice(3).map((report) => report?.peers[2]?.silentMs)).toEqual([1_000]);
+});
+
+/** Two regions that are led, and were told of. */
+function settled(): Stage {
+  const stage = new Stage();
+  for (const id of [1, 2]) stage.peer(id, 4);
+  stage.reporter.start();
+  stage.clock.advance(2_500);
+  stage.heard();
+  return stage;
+}
+
+test("what was not acknowledged is told again, with the next round", () => {
+  const stage = settled();
+  stage.down = true;
+  stage.peer(1, 6);
+  stage.changed(1);
+  stage.clock.advance(2_000);
+  expect(stage.heard().filter((told) => told.startsWith("region"))).toEqual(Array(3).fill("region 1 term 6"));
+  stage.down = false;
+  stage.clock.advance(5_000);
+  expect(stage.heard().filter((told) => told.startsWith("region"))).toEqual(["region 1 term 6"]);
+});
+
+test("a region that was led, lost and led again is told of, although its leader is the same", () => {
+  const stage = settled();
+  stage.peer(1, 0);
+  stage.changed(1);
+  stage.clock.advance(3_000);
+  stage.peer(1, 6);
+  stage.clock.advance(2_000);
+  expect(stage.heard().filter((told) => told.startsWith("region"))).toEqual(["region 1 term 6"]);
+});
+
+test("another Coordinator is told everything, at once; a late answer of the one before does not count", () => {
+  const stage = settled();
+  stage.isHeld = true;
+  stage.sizes.set(2, 1_000_000);
+  stage.clock.advance(1_000);
+  expect(stage.heard()).toEqual(["store 2/2", "region 2 term 4"]);
+  stage.isHeld = false;
+  stage.office = 2;
+  stage.clock.advance(1_000);
+  expect(stage.heard()).toEqual(["store 2/2", "region 1 term 4"]);
+  // Region 2 was told to the earlier one.
+  for (const answer of stage.answers.splice(0)) answer();
+  stage.clock.advance(1_000);
+  expect(stage.heard()).toEqual(["region 2 term 4", "store 2/2"]);
+  stage.clock.advance(10_000);
+  expect(new Set(stage.heard())).toEqual(new Set(["store 2/2"]));
+});
+
+test("a Coordinator with a new journal, whose offices count from one again, is told everything", () => {
+  const stage = settled();
+  stage.office = 5;
+  stage.clock.advance(2_000);
+  stage.heard();
+  stage.office = 1;
+  stage.known = false;
+  stage.clock.advance(3_000);
+  expect(stage.heard().filter((told) => told.startsWith("region"))).toEqual(["region 1 term 4", "region 2 term 4"]);
+});
+
+test("of a region that rests nothing is said, but what it takes is looked at now and then", () => {
+  const stage = settled();
+  for (const id of [1, 2]) stage.asleep.add(id);
+  stage.sizes.set(1, 5_000_000);
+  stage.clock.advance(5_000);
+  expect(stage.heard().filter((told) => told.startsWith("region"))).toEqual(["region 1 term 4"]);
+  stage.sizes.set(1, 5_100_000);
+  stage.clock.advance(5_000);
+  expect(stage.heard().filter((told) => told.startsWith("region"))).toEqual([]);
 });

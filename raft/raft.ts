@@ -57,6 +57,8 @@ export interface Status extends SoftState {
   readonly term: Term;
   readonly vote: PeerId;
   readonly quiesced: boolean;
+  /** Of a leader that sleeps: those for whom it did not wait. */
+  readonly absent: readonly PeerId[];
   readonly base: LogIndex;
   readonly applied: LogIndex;
   readonly applying: LogIndex;
@@ -207,6 +209,7 @@ export class Raft {
       term: state.term,
       vote: state.vote,
       quiesced: state.quiesced,
+      absent: state.absent,
       base: log.base,
       applied: log.applied,
       applying: log.applying,

@@ -9,6 +9,7 @@ import { describeRegion } from "../raft/region.ts";
 import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
 import { ClusterJudge } from "./cluster-judge.ts";
+import { hearsayProblem } from "./hearsay.ts";
 import { type ClusterPlan, clusterPort, drawClusterPlan, redisPort } from "./cluster-plan.ts";
 import { ClusterRedisUser, type RedisStage } from "./cluster-redis.ts";
 import { raftLimitsDefault } from "../raft/raft-options.ts";
@@ -220,6 +221,7 @@ class ClusterRun {
     });
     await this.#until("every replica has all of it", () => Promise.resolve(this.#judge.upToDate()));
     await this.#until("the Coordinator knows the regions", () => Promise.resolve(this.#isToldOfRegions()));
+    await this.#until("the Coordinator knows who leads them", () => Promise.resolve(this.#isToldOfLeaders()));
   }
 
   /** What the Coordinator knows of regions is what they are, and nothing is under way there that nobody ends. */
@@ -229,6 +231,12 @@ class ClusterRun {
     if (state === undefined || state.pendingRangeChanges.length > 0) return false;
     const told = state.regions.map(describeRegion).join();
     return told === this.#judge.regions().map(describeRegion).join();
+  }
+
+  #isToldOfLeaders(): boolean {
+    const leading = this.#coordinators.find(({ node }) => node?.journal.status.role === "leader");
+    const coordinator = leading?.node?.coordinator;
+    return coordinator !== undefined && hearsayProblem(coordinator, this.#stores, this.#judge.regionIds()) === null;
   }
 
   async #judgeAll(): Promise<void> {

@@ -6,6 +6,7 @@ import { networkFaultsNone } from "../sim/network/network-faults.ts";
 import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
 import { NodeSeat, type SeatStage } from "./cluster-seat.ts";
+import { hearsayProblem } from "./hearsay.ts";
 import { leaderOf } from "./raft-store-nemesis.ts";
 import { downAfterMs, drawLossPlan, lossPlace, lossPort, type LossPlan, wantedReplicas } from "./store-loss-plan.ts";
 import { LossUser } from "./store-loss-user.ts";
@@ -15,6 +16,8 @@ import { LossWatch } from "./store-loss-watch.ts";
 export const repairMsMax = 60_000;
 /** Nothing moves for so long once it is done: then nothing moves any more. */
 const restMs = 12_000;
+/** What leaders told, and what was lost of it, is told again until then. */
+const hearsayMsMax = 10_000;
 /** A seat's process, and a new one that is to join. */
 const beginMsMax = 60_000;
 
@@ -78,6 +81,7 @@ class LossRun {
     const { chapter } = this.#plan;
     await this.#until("every region has its replicas", repairMsMax, () => this.#wanting() === null);
     await this.#until("nothing moves any more", repairMsMax, () => this.#rests());
+    await this.#until("the Coordinator knows who leads", hearsayMsMax, () => this.#hearsay() === null);
     const added = this.#watch.additions - additions;
     const untouched = chapter === "short" || chapter === "unheard";
     if (untouched && added > 0) this.#world.fail("restraint", `${added} replicas were added, and no store is lost`);
@@ -197,7 +201,8 @@ class LossRun {
     const untilUs = world.nowUs + msMax * 1_000;
     while (!holds()) {
       if (world.nowUs > untilUs) {
-        world.fail("repair", `it takes more than ${msMax} ms until ${what}: ${this.#wanting() ?? "at rest"}`);
+        const left = this.#wanting() ?? this.#hearsay() ?? "at rest";
+        world.fail("repair", `it takes more than ${msMax} ms until ${what}: ${left}`);
       }
       await world.sleep(50);
       this.#look();
@@ -241,6 +246,12 @@ class LossRun {
 
   #rests(): boolean {
     return this.#wanting() === null && this.#world.nowUs - this.#watch.changedUs > restMs * 1_000;
+  }
+
+  #hearsay(): string | null {
+    const coordinator = this.#coordinator.node?.coordinator;
+    const ids = this.#watch.regions().map(({ id }) => id);
+    return coordinator === undefined ? "there is none" : hearsayProblem(coordinator, this.#stores, ids);
   }
 
   async #judge(): Promise<void> {

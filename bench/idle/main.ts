@@ -3,7 +3,7 @@
  * replicas with nothing to do. Processor time from /proc, over a stretch in which everything sleeps; memory; and how
  * long it takes until every region has a leader again after one store was killed.
  *
- *   node bench/idle/main.ts [--regions 1000] [--seconds 60] [--rest 30]
+ *   node bench/idle/main.ts [--regions 1000] [--seconds 60] [--rest 30] [--profile DIRECTORY]
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -62,8 +62,9 @@ async function untilLed(count: number, alive: readonly number[]): Promise<number
     const led = new Set<number>();
     for (const store of alive) for (const id of await ledBy(store)) led.add(id);
     if (led.size >= count) return Math.round(performance.now() - from);
-    if (performance.now() - from > 300_000) throw new Error(`only ${led.size} of ${count} regions have a leader`);
-    await sleep(100);
+    if (performance.now() - from > 600_000) throw new Error(`only ${led.size} of ${count} regions have a leader`);
+    // To tell of its regions takes a store the longer the more there are.
+    await sleep(Math.max(100, count / 10));
   }
 }
 
@@ -83,6 +84,7 @@ const { values } = parseArgs({
     regions: { type: "string", default: "1000" },
     seconds: { type: "string", default: "60" },
     rest: { type: "string", default: "30" },
+    profile: { type: "string" },
   },
 });
 const count = Number(values.regions);
@@ -91,7 +93,9 @@ const config = join(directory, "cluster.json");
 writeFileSync(config, JSON.stringify(topology(directory, count)));
 const begin = (role: string, ...words: readonly string[]): Child => {
   const log = join(directory, `${role}${words.at(-1) ?? ""}.log`);
-  return new Child(process.execPath, [script, role, "--config", config, ...words], log);
+  const { profile } = values;
+  const flags = profile === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", profile];
+  return new Child(process.execPath, [...flags, script, role, "--config", config, ...words], log);
 };
 const children = [begin("coordinator")];
 try {
@@ -106,8 +110,10 @@ try {
   const lastedMs = performance.now() - from;
   const cores = children.map(({ pid }, i) => (processorMs(pid) - (before[i] ?? 0)) / lastedMs);
   const residents = children.map(({ pid }) => residentMb(pid));
+  // A profile is written by a process that ends by itself.
+  if (values.profile !== undefined) await Promise.all(children.map((child) => child.kill("SIGTERM")));
   await children[1]?.kill("SIGKILL");
-  const failoverMs = await untilLed(count, [2, 3]);
+  const failoverMs = values.profile === undefined ? await untilLed(count, [2, 3]) : 0;
   const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
   const each = cores.map(percent).join(", ");
   process.stdout.write(`${count} regions: first leaders after ${firstMs} ms; idle: ${each} of a core `);

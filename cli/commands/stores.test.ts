@@ -5,7 +5,8 @@ import { testContext } from "../test-context.test-support.ts";
 import { storesCommand, storesJson, storesText } from "./stores.ts";
 
 const heartbeat = {
-  storeId: 1, capacityBytes: 0, availableBytes: 0, regionCount: 12, leaderCount: 4, readBytesPerSecond: 0,
+  storeId: 1, incarnation: 1, writes: 0,
+  capacityBytes: 0, availableBytes: 0, regionCount: 12, leaderCount: 4, readBytesPerSecond: 0,
   writtenBytesPerSecond: 2_048, snapshotsSending: 0, snapshotsReceiving: 0, slowScore: 1,
 };
 const list: readonly StoreStatus[] = [

@@ -26,6 +26,7 @@ import {
   fenceLayout,
   descriptorLayout,
   nothingLayout,
+  officeLayout,
   operatorsLayout,
   publishedLayout,
   publishRequestLayout,
@@ -127,17 +128,21 @@ export class CoordinatorClient {
 
   regionHeartbeat(heartbeat: RegionHeartbeat, done: HeartbeatReply): void {
     const exchange = {
-      method: "regionHeartbeat", ask: regionHeartbeatLayout, answer: nothingLayout, silence: noRootAtAll,
+      method: "regionHeartbeat", ask: regionHeartbeatLayout, answer: officeLayout, silence: noRootAtAll,
     } as const;
-    const whole = { ...heartbeat, report: heartbeat.report ?? null };
-    this.#ask(exchange, whole, requestMs, (error, _, why) => done(error, why === null ? null : knownRegion(why)));
+    const whole = { ...heartbeat, seq: heartbeat.seq ?? 0, report: heartbeat.report ?? null };
+    this.#ask(exchange, whole, requestMs, (error, reply, why) => {
+      done(error, why === null ? null : knownRegion(why), reply?.office ?? 0);
+    });
   }
 
   storeHeartbeat(heartbeat: StoreHeartbeat, done: StoreReply): void {
     const exchange = {
       method: "storeHeartbeat", ask: storeHeartbeatLayout, answer: operatorsLayout, silence: noRootAtAll,
     } as const;
-    this.#ask(exchange, heartbeat, requestMs, (error, reply) => done(error, reply?.operators ?? []));
+    this.#ask(exchange, heartbeat, requestMs, (error, reply) => {
+      done(error, reply?.operators ?? [], reply?.office ?? 0);
+    });
   }
 
   stores(done: Answer<readonly StoreStatus[]>): void {

@@ -82,6 +82,7 @@ export const regionHeartbeatLayout: Layout<Required<RegionHeartbeat>> = struct({
   region: regionLayout,
   leaderPeerId: u53,
   term: u53,
+  seq: u53,
   report: nullable(
     struct<RegionReport>({
       sizeBytes: u53,
@@ -91,6 +92,8 @@ export const regionHeartbeatLayout: Layout<Required<RegionHeartbeat>> = struct({
   ),
 });
 
+/** Which Coordinator has heard it (`Coordinator.office`). */
+export const officeLayout: Layout<{ readonly office: number }> = struct({ office: u53 });
 /** Of an answer that says nothing but that it is one. */
 export const nothingLayout: Layout<object> = struct({});
 /** Behind STALE_HEARTBEAT: the descriptor that is newer, when there is one. */
@@ -100,6 +103,8 @@ export const knownRegionLayout: Layout<{ readonly known: RegionMeta | null }> = 
 
 export const storeHeartbeatLayout: Layout<StoreHeartbeat> = struct({
   storeId: u53,
+  incarnation: u53,
+  writes: u53,
   capacityBytes: u53,
   availableBytes: u53,
   regionCount: u53,
@@ -119,9 +124,11 @@ const operatorLayout: Layout<Operator> = variants<Operator>({
   promote: [3, struct({ ...forLeader, epoch: epochLayout, promoted: list(u53), demoted: list(u53) })],
   "remove-peer": [4, struct({ ...forLeader, epoch: epochLayout, target: place })],
 });
-export const operatorsLayout: Layout<{ readonly operators: readonly Operator[] }> = struct({
-  operators: list(operatorLayout),
-});
+export interface StoreAnswer {
+  readonly office: number;
+  readonly operators: readonly Operator[];
+}
+export const operatorsLayout: Layout<StoreAnswer> = struct({ office: u53, operators: list(operatorLayout) });
 
 export const regionIdLayout: Layout<{ readonly regionId: number }> = struct({ regionId: u53 });
 /** Null: no such region is known. */

@@ -12,6 +12,7 @@ import {
   descriptorLayout,
   type ClusterIdentity,
   nothingLayout,
+  officeLayout,
   operatorsLayout,
   publishedLayout,
   publishRequestLayout,
@@ -65,15 +66,15 @@ export function serveCoordinator(table: HandlerTable, coordinator: Coordinator, 
     confirmed(request, () => answerBootstrap(coordinator, wanted, request));
   });
   on(coordinatorMethod.regionHeartbeat, regionHeartbeatLayout, (heartbeat, request) => {
-    coordinator.regionHeartbeat(heartbeat, (error, known) => {
+    coordinator.regionHeartbeat(heartbeat, (error, known, office) => {
       if (error !== null) request.fail(toRpcError(error, known));
-      else respond(request, nothingLayout, {});
+      else respond(request, officeLayout, { office });
     });
   });
   on(coordinatorMethod.storeHeartbeat, storeHeartbeatLayout, (heartbeat, request) => {
-    coordinator.storeHeartbeat(heartbeat, (error, operators) => {
+    coordinator.storeHeartbeat(heartbeat, (error, operators, office) => {
       if (error !== null) request.fail(toRpcError(error));
-      else respond(request, operatorsLayout, { operators });
+      else respond(request, operatorsLayout, { office, operators });
     });
   });
   on(coordinatorMethod.fenceTimestamps, fenceLayout, ({ through }, request) => {

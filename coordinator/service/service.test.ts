@@ -23,7 +23,8 @@ const region: RegionMeta = {
   peers: [{ peerId: 11, storeId: 1, role: "voter" }],
 };
 const heartbeat = {
-  storeId: 1, capacityBytes: 100, availableBytes: 50, regionCount: 1, leaderCount: 1, readBytesPerSecond: 2,
+  storeId: 1, incarnation: 1, writes: 0,
+  capacityBytes: 100, availableBytes: 50, regionCount: 1, leaderCount: 1, readBytesPerSecond: 2,
   writtenBytesPerSecond: 3, snapshotsSending: 0, snapshotsReceiving: 0, slowScore: 1,
 };
 

@@ -56,6 +56,11 @@ export class Hibernation {
     return this.#awake.size;
   }
 
+  /** Ascending by region. */
+  awake(): readonly Peer[] {
+    return this.#sorted();
+  }
+
   /** Something happens to it: its ticks count until it sleeps again. */
   stirred(peer: Peer): void {
     if (this.#awake.has(peer)) return;

@@ -56,6 +56,10 @@ export class PeerTable {
     return peer?.serves === true ? peer : null;
   }
 
+  get size(): number {
+    return this.#peers.size;
+  }
+
   /** Ascending by region. Sorted again when a peer has come or gone: every tick goes through all of them. */
   sorted(): readonly Peer[] {
     this.#inOrder ??= [...this.#peers.values()].toSorted(byRegion);

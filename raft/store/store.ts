@@ -208,6 +208,16 @@ export class Store implements PeerContext {
     return this.#hibernation.awakeCount;
   }
 
+  /** Those of `regions` that do not sleep. */
+  awake(): PeerView[] {
+    return this.#hibernation.awake().filter((peer) => peer.serves);
+  }
+
+  /** Replicas here, those included that do not serve yet. */
+  get peerCount(): number {
+    return this.#table.size;
+  }
+
   /** What was sent there lately may be lost. */
   unreachable(storeId: number): void {
     if (this.#stopped) return;

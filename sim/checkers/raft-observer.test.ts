@@ -35,7 +35,7 @@ class Fake implements ObservedPeer {
       role: this.leads ? "leader" : "follower",
       leader: 0,
       transferee: 0,
-      quiesced: false,
+      quiesced: false, absent: [],
       base: 0,
       applied: 0,
       applying: 0,

@@ -49,10 +49,9 @@ export const coordinatorServiceMutants: readonly Mutant[] = [
   {
     name: "cluster-named-before-its-regions",
     file: "node/found-cluster.ts",
-    find: `    for (const region of firstRegions) events.push({ kind: "RegionBootstrap", region });
-    events.push({ kind: "ConfigSet", name: clusterEntry, value: asked });`,
-    replace: `    events.push({ kind: "ConfigSet", name: clusterEntry, value: asked });
-    for (const region of firstRegions) events.push({ kind: "RegionBootstrap", region });`,
+    find: `  for (let at = 0; at < firstRegions.length; at += atATime) {`,
+    replace: `  await publish(coordinator, { kind: "ConfigSet", name: clusterEntry, value: asked });
+  for (let at = 0; at < firstRegions.length; at += atATime) {`,
     oracles: ["regions", "liveness"],
     scenario,
     why: "A crash in its first moments leaves a Coordinator that never learns who holds which keys.",

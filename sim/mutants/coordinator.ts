@@ -200,7 +200,7 @@ export const coordinatorMutants: readonly Mutant[] = [
     file: "coordinator/coordinator.ts",
     find: `    const event: RootEvent = { kind: "RegionDescriptorPublished", region };
     this.#journal.propose(event, (proposed) => {
-      if (proposed.error !== null) return reply(proposed.error, null);`,
+      if (proposed.error !== null) return reply(proposed.error, null, 0);`,
     replace: `    const event: RootEvent = { kind: "RegionDescriptorPublished", region };
     this.#answer(reply, null, null);
     this.#journal.propose(event, (proposed) => {

@@ -29,7 +29,7 @@ import { netMutants } from "./net.ts";
 import { netStreamMutants } from "./net-streams.ts";
 import { readCacheMutants } from "./read-caches.ts";
 import { originalMutants } from "./originals.ts";
-import { plannerMutants } from "./planner.ts";
+import { hearsayMutants, plannerMutants } from "./planner.ts";
 import { pressureMutants } from "./pressure.ts";
 import { rangeDeleteMutants } from "./range-deletes.ts";
 import { readMutants } from "./reads.ts";
@@ -101,6 +101,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "a store that becomes three", mutants: migrateExpandMutants },
   { topic: "a directory that becomes a seed", mutants: migrateInitMutants },
   { topic: "replicas that come and go by plan", mutants: plannerMutants },
+  { topic: "what the Coordinator is told once", mutants: hearsayMutants },
   { topic: "determinism", mutants: ambientMutants },
 ];
 

@@ -144,3 +144,90 @@ export const plannerMutants: readonly Mutant[] = [
     why: "Two replicas have one id, and one answers for the other.",
   },
 ];
+
+const atOnce = { oracles: ["repair", "liveness"], scenario };
+
+/** What leaders tell the Coordinator, once: what is lost, or told to the one before, has to be told again. */
+export const hearsayMutants: readonly Mutant[] = [
+  {
+    name: "told-counts-before-the-answer",
+    file: "node/told-regions.ts",
+    find: `    if (office !== 0 && office === this.#office) this`,
+    replace: `    if (office === 0 || office === this.#office) this`,
+    ...atOnce,
+    why: "What was lost on its way to the Coordinator, or refused there, is never said again.",
+  },
+  {
+    name: "told-survives-the-coordinator",
+    file: "node/told-regions.ts",
+    find: `    this.#office = office;
+    this.#words.clear();
+    return true;`,
+    replace: `    const isFirst = this.#office === 0;
+    this.#office = office;
+    return isFirst;`,
+    ...atOnce,
+    why: "A Coordinator that began anew waits for regions that have nothing new to say.",
+  },
+  {
+    name: "told-once-in-all-terms",
+    file: "node/told-regions.ts",
+    find: `return word !== undefined && word.term === term && epochEquals(`,
+    replace: `return word !== undefined && epochEquals(`,
+    ...atOnce,
+    why: "A region that was led, lost and led again is taken for told of.",
+  },
+  {
+    name: "told-to-the-one-before",
+    file: "node/told-regions.ts",
+    find: `    if (office !== 0 && office === this.#office) this`,
+    replace: `    if (office !== 0) this`,
+    oracles: ["repair", "liveness"],
+    scenario: "cluster",
+    why: "A late answer of a deposed Coordinator keeps its successor from being told.",
+  },
+  {
+    name: "told-silence-stands-still",
+    file: "coordinator/region-report.ts",
+    find: `    if (laterMs <= 0 || report`,
+    replace: `    if (laterMs <= 1_000_000_000 || report`,
+    oracles: ["repair"],
+    scenario,
+    why: "Who fell silent was silent for a second when it was told of, and is so for ever: it is never replaced.",
+  },
+  {
+    name: "asleep-without-the-dead-is-asleep-with-them",
+    file: "node/region-reports.ts",
+    find: `      const sleeps = quiesced && !absent.includes(id);`,
+    replace: `      const sleeps = quiesced;`,
+    oracles: ["repair"],
+    scenario,
+    why: "A region that sleeps after the loss of a store tells that nobody is silent, and is never repaired.",
+  },
+  {
+    name: "told-answers-again-unsaid",
+    file: "node/told-regions.ts",
+    find: `return known.silentMs !== silentMs;`,
+    replace: `return silentMs > 0;`,
+    ...atOnce,
+    why: "A peer that is there again counts as silent for ever, and is replaced at the next outage of its store.",
+  },
+  {
+    name: "word-of-before-wins",
+    file: "coordinator/leader-view.ts",
+    find: `    if (told?.leader.term === term && told.seq > seq) return false;`,
+    replace: ``,
+    oracles: ["repair", "liveness"],
+    scenario: "cluster",
+    why: "A copy that comes late takes back what has been said since, and nobody says it again.",
+  },
+  {
+    name: "plan-rests-over-news",
+    file: "coordinator/operations.ts",
+    find: "return `${term}/${index} ${this.#told} ${stores.join()}`;",
+    replace: "return `${term}/${index} ${stores.join()}`;",
+    oracles: ["repair", "balance"],
+    scenario,
+    why: "What leaders say changes no plan until something else does.",
+  },
+];

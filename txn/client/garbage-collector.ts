@@ -13,6 +13,8 @@ export class GarbageCollector {
   readonly #calls: RegionCalls;
   readonly #resolver: LockResolver;
   readonly #safePoint: number;
+  /** Regions whose floor was raised. */
+  regions = 0;
 
   constructor(calls: RegionCalls, safePoint: number) {
     this.#calls = calls;
@@ -70,6 +72,7 @@ export class GarbageCollector {
         command: (_, region) => command(start, region),
         reply: (response, turn) => {
           if (response.kind === "refused") return turn.fail();
+          if (response.kind === "floor") this.regions++;
           const within = "next" in response ? response.next : null;
           next = within ?? turn.region.range.end;
           if (response.kind !== "locks") return turn.done();

@@ -173,12 +173,13 @@ export class TxnClient {
 
   /**
    * Collects what no reader at `safePoint` or above needs, in all regions; whoever began below it is too late. Not
-   * finished: what was collected is, and it may be begun again.
+   * finished: what was collected is, and it may be begun again. Answered is in how many regions.
    */
-  collectGarbage(safePoint: number, options: OperationOptions, done: Done<true>): OperationHandle {
-    return this.#operate<true>(options, done, (operation, finish) => {
-      new GarbageCollector(operation.calls, safePoint).run((collected) => {
-        finish(collected ? null : this.#unavailable(operation), collected ? true : null);
+  collectGarbage(safePoint: number, options: OperationOptions, done: Done<number>): OperationHandle {
+    return this.#operate<number>(options, done, (operation, finish) => {
+      const collector = new GarbageCollector(operation.calls, safePoint);
+      collector.run((collected) => {
+        finish(collected ? null : this.#unavailable(operation), collected ? collector.regions : null);
       });
     });
   }

@@ -77,6 +77,7 @@ export class GcDriver {
   /** One step further, at most one command for each of a few regions. To be called now and then. */
   step(): void {
     this.#advance();
+    if (this.#targets.floor === 0) return;
     const regions = this.#directory.regions();
     const after = regions.findIndex(({ region }) => region.id > this.#lastRegion);
     const turn = after < 0 ? regions : [...regions.slice(after), ...regions.slice(0, after)];

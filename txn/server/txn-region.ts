@@ -17,6 +17,7 @@ import { hintOf, notLeader, staleEpoch } from "./region-errors.ts";
 import { type TxnRegionOptions, entryBytesLimit } from "./region-options.ts";
 import { putGcState, readGcState } from "./region-state.ts";
 import { type AppliedRun, RunApplier } from "./run-applier.ts";
+import type { WriteCount } from "./write-count.ts";
 import { type Ticket, type TxnRequest, openTickets } from "./txn-request.ts";
 
 /** `CoordinatorClient` is one: each timestamp is later than all that were given to anybody before the call. */
@@ -27,6 +28,8 @@ export interface TimestampSource {
 export interface TxnRegionParts {
   readonly timestamps: TimestampSource;
   readonly options: TxnRegionOptions;
+  /** Of all replicas of this process. Not given: nobody asks. */
+  readonly writes?: WriteCount;
 }
 
 type Proposed = Extract<LeaderOutput, { readonly kind: "propose" }>;
@@ -42,6 +45,7 @@ export class TxnRegion implements RegionMachine {
   readonly #host: RegionHost;
   readonly #timestamps: TimestampSource;
   readonly #options: TxnRegionOptions;
+  readonly #writes: WriteCount | null;
   readonly #view: EngineView;
   readonly #leader: RegionLeader;
   readonly #applier: RunApplier;
@@ -58,10 +62,11 @@ export class TxnRegion implements RegionMachine {
   #scheduled = false;
   #closed = false;
 
-  constructor(host: RegionHost, { timestamps, options }: TxnRegionParts) {
+  constructor(host: RegionHost, { timestamps, options, writes }: TxnRegionParts) {
     this.#host = host;
     this.#timestamps = timestamps;
     this.#options = options;
+    this.#writes = writes ?? null;
     this.#view = new EngineView(host.store, readGcState(host.store, host.region.id));
     this.#leader = new RegionLeader(this.#view);
     this.#applier = new RunApplier(host.store, this.#leader.table.over(this.#view), host.region.id);
@@ -127,6 +132,7 @@ export class TxnRegion implements RegionMachine {
     this.#run = null;
     this.#view.gc = run.gc;
     this.#leader.appliedWrites(run.writes);
+    this.#writes?.add(run.writes);
     for (const { proposal, responses } of run.results) {
       const tokens = this.#ended(proposal);
       for (const [i, token] of tokens.entries()) {
