@@ -1,6 +1,6 @@
 // Goal: the steps of a migration on a stopped directory print stable shapes, end with the right codes, and leave each
 // other what they need. Method: run them in this process on a real directory.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -100,6 +100,18 @@ test("rollback: standalone again, with everything", async () => {
   await db.set("after", "all");
   await db.close();
   expect((await nokv("migrate", "init", ...at, ...whose)).code).toBe(0);
+});
+
+test("a cluster of which nobody answers is told as that, with what to do, and nothing is made", async () => {
+  const { code, stdout } = await nokv("migrate", "report", "--config", config);
+  expect(code).toBe(69);
+  const told = shape(stdout).replace(/retryAfterMs \d+/, "retryAfterMs N");
+  expect(told).toMatchSnapshot("report of a silent cluster");
+  const json = JSON.parse((await nokv("migrate", "report", "--config", config, "--json")).stdout) as object;
+  expect(Object.keys(json)).toMatchSnapshot("report of a silent cluster as JSON");
+  expect((await nokv("migrate", "status", "--config", config)).code).toBe(69);
+  expect(existsSync(join(base, "expand-journal"))).toBe(false);
+  expect((await nokv("migrate", "report", "--help")).stdout).toContain("usage: nokv migrate report --config FILE");
 });
 
 test("a step that is none names the one that was meant", async () => {

@@ -18,6 +18,7 @@ const steps: readonly CommandEntry[] = [
 /** Of a running cluster: those who name its topology mean these, where a stopped directory has a step of that name. */
 const clusterSteps: readonly CommandEntry[] = [
   { name: "status", summary: "of a running cluster (--config): how far it is", load: loadClusterStatus },
+  { name: "report", summary: "of a running cluster: the same, with what it means", load: loadClusterReport },
   { name: "verify", summary: "of a running cluster: read it in four ways, and compare them", load: loadClusterVerify },
 ];
 
@@ -90,6 +91,11 @@ async function loadRemovePeer(): Promise<Command> {
 async function loadClusterStatus(): Promise<Command> {
   const { clusterStatusCommand } = await import("./migrate/online.ts");
   return clusterStatusCommand;
+}
+
+async function loadClusterReport(): Promise<Command> {
+  const { clusterReportCommand } = await import("./migrate/report.ts");
+  return clusterReportCommand;
 }
 
 async function loadClusterVerify(): Promise<Command> {

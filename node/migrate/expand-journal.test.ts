@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { Env } from "../../core/env/env.ts";
 import { inSimulation } from "../../sim/in-simulation.test-support.ts";
 import type { Machine } from "../../sim/machine.ts";
-import { ExpandJournal, parseJournal, type TargetProgress } from "./expand-journal.ts";
+import { ExpandJournal, parseJournal, readExpandTargets, type TargetProgress } from "./expand-journal.ts";
 
 const first: TargetProgress = { regionId: 1, storeId: 2, peerId: 7, step: "reserved" };
 const second: TargetProgress = { regionId: 1, storeId: 3, peerId: 8, step: "reserved" };
@@ -89,6 +89,26 @@ test("damage anywhere is seen", async () => {
           expect(typeof parseJournal(text.slice(0, at) + other + text.slice(at + 1))).toBe("string");
           expect(typeof parseJournal(text.slice(0, at))).toBe("string");
         }
+        journal.close();
+      });
+    },
+  });
+});
+
+test("who only looks sees what is whole, while another process works; of another cluster nothing", async () => {
+  await inSimulation({
+    seed: 4,
+    run: async (world) => {
+      await inProcess(world.machine("operator"), async (env) => {
+        expect(readExpandTargets(env.disk, "/journal", "test")).toEqual([]);
+        const journal = await ExpandJournal.open(env, "/journal", "test", "pid 1");
+        await journal.put([second, first]);
+        expect(readExpandTargets(env.disk, "/journal", "test")).toEqual([first, second]);
+        expect(readExpandTargets(env.disk, "/journal", "other")).toEqual([]);
+        const file = env.disk.open(journal.path, "write");
+        file.write(3, Uint8Array.of(0xff), 0, 1);
+        file.close();
+        expect(() => readExpandTargets(env.disk, "/journal", "test")).toThrow("its checksum does not fit");
         journal.close();
       });
     },

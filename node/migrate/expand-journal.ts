@@ -114,6 +114,21 @@ export class ExpandJournal {
   }
 }
 
+/**
+ * What a journal says, for those who only look: its process may be at work meanwhile. Throws `NOKV_CORRUPTION`, and
+ * `NOKV_IO` when it cannot be read; of another cluster, it says nothing of this one.
+ */
+export function readExpandTargets(disk: Disk, directory: string, clusterId: string): readonly TargetProgress[] {
+  const path = `${directory}/${expandJournalName}`;
+  try {
+    const read = readJournal(disk, path);
+    return read?.clusterId === clusterId ? read.targets : [];
+  } catch (error) {
+    if (error instanceof DiskError) throw refusal(error, `reading ${path}`);
+    throw error;
+  }
+}
+
 function isSame(a: TargetProgress, b: TargetProgress): boolean {
   return a.regionId === b.regionId && a.storeId === b.storeId;
 }

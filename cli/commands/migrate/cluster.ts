@@ -2,8 +2,9 @@ import { dirname, join, resolve } from "node:path";
 import { ownerText } from "../../../host/owner-text.ts";
 import { ClusterAdmin } from "../../../node/migrate/cluster-admin.ts";
 import { type ExpandEvent, type ExpandWorld, expandPaceDefault } from "../../../node/migrate/expand.ts";
-import { ExpandJournal } from "../../../node/migrate/expand-journal.ts";
+import { ExpandJournal, type TargetProgress, readExpandTargets } from "../../../node/migrate/expand-journal.ts";
 import type { LedRegion } from "../../../node/survey.ts";
+import type { Topology } from "../../../node/topology.ts";
 import { describeKey } from "../../../raft/region.ts";
 import { UsageError } from "../../exit-code.ts";
 import type { OptionTable, Options } from "../../options.ts";
@@ -49,23 +50,54 @@ export function regionOption(given: Options): number | null {
   return given.text("region") === "all" ? null : given.integer("region", 1, Number.MAX_SAFE_INTEGER);
 }
 
+interface NamedCluster {
+  readonly topology: Topology;
+  /** As it was given. */
+  readonly config: string;
+  /** Where expansions keep their journal. */
+  readonly journal: string;
+}
+
+function clusterOf(given: Options): NamedCluster {
+  const topology = readTopologyFile(given);
+  const config = given.text("config");
+  if (topology === null || config === null) {
+    throw new UsageError("--config is missing", "such as --config cluster.json");
+  }
+  return { topology, config, journal: resolve(given.text("journal") ?? join(dirname(config), "expand-journal")) };
+}
+
+/** What those see who only look, whoever works with the journal meanwhile. */
+export interface ClusterLook extends NamedCluster {
+  readonly admin: ClusterAdmin;
+  readonly targets: readonly TargetProgress[];
+}
+
+/** Runs `work` with the cluster that `--config` names. Changes nothing. */
+export async function withLook<T>(given: Options, work: (look: ClusterLook) => Promise<T>): Promise<T> {
+  const cluster = clusterOf(given);
+  const env = armedEnv(given);
+  const targets = readExpandTargets(env.disk, cluster.journal, cluster.topology.clusterId);
+  const admin = new ClusterAdmin(env, cluster.topology);
+  try {
+    return await work({ ...cluster, admin, targets });
+  } finally {
+    admin.close();
+  }
+}
+
 /** Runs `work` with the cluster that `--config` names. The journal is held by this process meanwhile. */
 export async function withCluster<T>(
   given: Options,
   terminal: Terminal,
   work: (world: ExpandWorld) => Promise<T>,
 ): Promise<T> {
-  const topology = readTopologyFile(given);
-  const config = given.text("config");
-  if (topology === null || config === null) {
-    throw new UsageError("--config is missing", "such as --config cluster.json");
-  }
+  const { topology, journal: directory } = clusterOf(given);
   const env = armedEnv(given);
   const pace = {
     pollMs: given.durationMs("poll-interval") ?? expandPaceDefault.pollMs,
     stallMs: given.durationMs("wait") ?? expandPaceDefault.stallMs,
   };
-  const directory = resolve(given.text("journal") ?? join(dirname(config), "expand-journal"));
   const journal = await ExpandJournal.open(env, directory, topology.clusterId, ownerText());
   const admin = new ClusterAdmin(env, topology);
   const lines = new EventLines(terminal);

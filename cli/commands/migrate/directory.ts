@@ -80,7 +80,7 @@ export function regionJson({ regionId, peerId, start, end }: SeedRegion): object
 }
 
 /** As topology files have it. */
-function keyJson(key: Uint8Array): string {
+export function keyJson(key: Uint8Array): string {
   const text = describeKey(key, "");
   return text.startsWith('"') ? text.slice(1, -1) : text;
 }

@@ -12,6 +12,7 @@ import {
   ledLine,
   regionOption,
   withCluster,
+  withLook,
 } from "./cluster.ts";
 
 const onlineOptions: OptionTable = { ...clusterOptions, region: "value", workdir: "value" };
@@ -58,7 +59,7 @@ interface Recorded {
 
 /** `nokv migrate status --config FILE`: how far the running cluster is. */
 async function statusOfCluster(given: Options, { terminal }: Context): Promise<ExitCode> {
-  const status = await withCluster(given, terminal, (world) => onlineStatus(world));
+  const status = await withLook(given, (look) => onlineStatus(look));
   terminal.out(given.has("json") ? `${JSON.stringify(statusJson(status))}\n` : statusText(status));
   return status.problems.length === 0 ? exitCode.ok : exitCode.unavailable;
 }

@@ -2,10 +2,12 @@
 // Method: golden texts of results by hand; a terminal in memory, live and not.
 import { expect, test } from "vitest";
 import type { RegionMeta } from "../../../raft/region.ts";
+import { onlineReport } from "../../../node/migrate/online-report.ts";
 import { parseOptions } from "../../options.ts";
 import { MemoryTerminal } from "../../terminal.ts";
 import { EventLines, regionOption, storesOption } from "./cluster.ts";
 import { abortText, expandJson, expandText } from "./expand.ts";
+import { onlineReportJson, onlineReportText } from "./report.ts";
 import { statusJson, statusText, verifiedJson, verifiedText } from "./online.ts";
 
 const encoder = new TextEncoder();
@@ -38,6 +40,23 @@ test("status", () => {
   const status = { stage: "expanding" as const, regions: [{ ...led, members }], problems: ["store 3: unreachable"] };
   expect(statusText(status)).toMatchSnapshot("status as text");
   expect(statusJson(status)).toMatchSnapshot("status as JSON");
+});
+
+test("report of a running cluster", () => {
+  const members = [
+    { storeId: 1, peerId: 101, role: "voter" as const, applied: 44 },
+    { storeId: 2, peerId: 102, role: "voter" as const, applied: 43 },
+    { storeId: 3, peerId: 103, role: "learner" as const, applied: null },
+  ];
+  const status = { stage: "expanding" as const, regions: [{ ...led, members }], problems: ["store 3: unreachable"] };
+  const targets = [
+    { regionId: 1, storeId: 2, peerId: 102, step: "done" as const },
+    { regionId: 1, storeId: 3, peerId: 103, step: "added" as const },
+  ];
+  const cluster = { clusterId: "demo", storeIds: [1, 2, 3], config: "cluster.json", targets };
+  const found = onlineReport(status, cluster);
+  expect(onlineReportText(found)).toMatchSnapshot("report as text");
+  expect(onlineReportJson(found)).toMatchSnapshot("report as JSON");
 });
 
 test("verify", () => {
