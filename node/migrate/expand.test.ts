@@ -132,3 +132,20 @@ test("a target that is away is waited for, and named", async () => {
     expect(rolesOf(cluster)).toBe("1 voter, 2 voter, 3 voter");
   });
 });
+
+test("learners that die before they follow are given up in time, and named", async () => {
+  await staged(7, async ({ cluster, act, world }) => {
+    const isThere = (): boolean => rolesOf(cluster) === "1 voter, 2 learner, 3 learner";
+    const dying = cluster.until("it has learners", isThere).then(() => {
+      for (const storeId of [2, 3]) cluster.store(storeId).crash("process");
+    });
+    const beganUs = world.nowUs;
+    const outcome = await act((expansion) => expand(expansion, order));
+    await dying;
+    expect(outcome).toMatchObject({ kind: "failed", error: { code: "NOKV_BUSY" } });
+    expect(world.nowUs - beganUs).toBeLessThan(60_000_000);
+    for (const storeId of [2, 3]) await cluster.store(storeId).start();
+    valueOf(await act((expansion) => expand(expansion, order)));
+    expect(rolesOf(cluster)).toBe("1 voter, 2 voter, 3 voter");
+  });
+});

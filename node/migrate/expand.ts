@@ -14,6 +14,7 @@ import {
 import { describeRpcError } from "../../net/rpc/rpc-error.ts";
 import { type RegionMeta, describeRegion, peerById, peerOnStore, rangesOverlap } from "../../raft/region.ts";
 import type { PeerChange } from "../../raft/store/peer-change.ts";
+import type { ReplicaProgress } from "../../raft/store/admin-messages.ts";
 import type { SnapshotProgress } from "../../raft/store/snapshot-senders.ts";
 import {
   type LedRegion,
@@ -131,8 +132,10 @@ class RegionExpansion {
   #verified: readonly number[] = [];
   #content: ContentSum | null = null;
   #settledAt = 0;
-  /** Whatever tells that something has moved. */
+  /** Whatever tells that the region, or what is to be done with it, has moved. */
   #signature = "";
+  /** Of each learner: how far it followed at most. */
+  readonly #furthest = new Map<number, { readonly match: number; readonly sentBytes: number }>();
   readonly #patience: Patience;
   #told = "";
 
@@ -243,7 +246,7 @@ class RegionExpansion {
     this.#tellSnapshots(told.value.snapshots, region);
     const behind = learnersBehind(told.value, peers);
     if (behind !== null) {
-      this.#look(JSON.stringify([told.value.members, told.value.snapshots]));
+      this.#follow(told.value, peers);
       return this.#wait(behind);
     }
     const history = await compareHistory(admin, led, peers);
@@ -333,9 +336,22 @@ class RegionExpansion {
     this.#patience.moved();
   }
 
+  /** Whoever is dead is probed and sent snapshots again and again: only what goes further than ever has moved. */
+  #follow({ members, snapshots }: ReplicaProgress, peers: readonly { readonly peerId: number }[]): void {
+    for (const { peerId } of peers) {
+      const match = members.find((member) => member.peerId === peerId)?.match ?? 0;
+      const sentBytes = snapshots.find((snapshot) => snapshot.peerId === peerId)?.sentBytes ?? 0;
+      const known = this.#furthest.get(peerId) ?? { match: 0, sentBytes: 0 };
+      if (match <= known.match && sentBytes <= known.sentBytes) continue;
+      const furthest = { match: Math.max(match, known.match), sentBytes: Math.max(sentBytes, known.sentBytes) };
+      this.#furthest.set(peerId, furthest);
+      this.#patience.moved();
+    }
+  }
+
   #tell(text: string): void {
-    this.#patience.moved();
     if (text === this.#told) return;
+    this.#patience.moved();
     this.#told = text;
     this.#world.report({ kind: "step", regionId: this.#regionId, text });
   }
