@@ -222,6 +222,38 @@ test("every document has one title, and its links resolve", () => {
   expect(wrong).toEqual([]);
 });
 
+/** Of docs/ORIGINAL-TESTS.md: `file`, `file` "title", or scenario `name`. */
+function isPlaceOf(name: string, place: string): boolean {
+  const scenario = /^scenario `([^`]+)`$/.exec(place)?.[1];
+  if (scenario !== undefined) return scenarios.some((known) => known.name === scenario);
+  const [, path = "", title = name] = /^`([^`]+)`(?: "(.+)")?$/.exec(place) ?? [];
+  return isTest(path) && textOf(path).includes(title);
+}
+
+test("each test of the original has a place that is there, or a reason why it has none", () => {
+  const rows = [...textOf("docs/ORIGINAL-TESTS.md").matchAll(/^\| `(Test\w+)` \| (.+?) \| (.*?) ?\|$/gm)];
+  const names = new Set(rows.map(([, name = ""]) => name));
+  const wrong = rows.flatMap(([, name = "", places = "", note = ""]) => {
+    if (places === "—") return note.split(" ").length > 7 ? [] : [`${name}: say why it has no place`];
+    return places.split("; ").filter((place) => !isPlaceOf(name, place)).map((place) => `${name}: not in ${place}`);
+  });
+  expect(wrong).toEqual([]);
+  expect([rows.length, names.size]).toEqual([104, 104]);
+  const titles = sources.filter(isTest).flatMap((path) => [...textOf(path).matchAll(/\btest\("(Test[A-Z]\w+)/g)]);
+  expect(titles.map(([, name = ""]) => name).filter((name) => !names.has(name))).toEqual([]);
+});
+
+test("documents name tests that are there", () => {
+  const wrong = documents.flatMap((path) =>
+    [...textOf(path).matchAll(/`(?:[a-z-]+\/)*[a-z-]+\.test\.ts`/g)]
+      .map(([name]) => name.slice(1, -1))
+      .filter((name) => name !== "x.test.ts")
+      .filter((name) => !sources.some((source) => source === name || source.endsWith(`/${name}`)))
+      .map((name) => `${path}: there is no ${name}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
 test("commands in the documents exist", () => {
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
   const known = new Set([...Object.keys(scripts), "install", "exec"]);

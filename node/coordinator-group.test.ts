@@ -1,114 +1,21 @@
 // Goal: a group of three decides as one does, goes on without any one of them, and never gives a number twice.
 // Method: whole nodes in a simulated world, crashed and started again by hand, asked over the network.
 import { expect, test } from "vitest";
-import type { Env } from "../core/env/env.ts";
-import type { RangeReply } from "../coordinator/allocators.ts";
-import type { CoordinatorError } from "../coordinator/coordinator-error.ts";
-import { CoordinatorClient } from "../coordinator/service/client.ts";
-import { coordinatorIdOf, memberIdOf } from "../coordinator/service/methods.ts";
-import type { NokvError } from "../core/errors.ts";
-import { startJob } from "../core/lsm/job-starter.ts";
-import { Transport } from "../net/rpc/transport.ts";
-import type { RaftJournalLimits } from "../coordinator/raft-journal-options.ts";
-import type { RegionMeta } from "../raft/region.ts";
-import { inSimulation } from "../sim/in-simulation.test-support.ts";
-import type { World } from "../sim/world.ts";
-import { Seat } from "./cluster.test-support.ts";
-import { type CoordinatorNode, openCoordinatorNode } from "./coordinator-node.ts";
-
-const ids = [1, 2, 3];
-const none = new Uint8Array(0);
-const region: RegionMeta = {
-  id: 1, start: none, end: none, epoch: { version: 1, confVer: 1 },
-  peers: [{ peerId: 11, storeId: 1, role: "voter" }],
-};
-
-class TestGroup {
-  readonly world: World;
-  readonly seats: readonly Seat<CoordinatorNode>[];
-  readonly fatal: NokvError[] = [];
-
-  constructor(world: World, limits: Partial<RaftJournalLimits> = {}) {
-    this.world = world;
-    const members = ids.map((memberId) => ({ memberId, address: { host: `coordinator-${memberId}`, port: 2379 } }));
-    this.seats = members.map(({ memberId, address }) => {
-      return new Seat(world.machine(`coordinator-${memberId}`), (env) =>
-        openCoordinatorNode(env, {
-          workDir: "/data", listen: address, clusterId: "test", firstRegions: [region], owner: "test",
-          diagnostics: null, group: { memberId, members, limits }, onFatal: (error) => void this.fatal.push(error),
-        }),
-      );
-    });
-  }
-
-  seat(memberId: number): Seat<CoordinatorNode> {
-    const seat = this.seats[memberId - 1];
-    if (seat === undefined) throw new Error(`there is no member ${memberId}`);
-    return seat;
-  }
-
-  async start(): Promise<void> {
-    await Promise.all(this.seats.map((seat) => seat.start()));
-  }
-
-  /** The member that leads, as far as it knows. */
-  get leader(): number {
-    const at = this.seats.findIndex((seat) => seat.up && seat.node.journal.status.role === "leader");
-    return at + 1;
-  }
-
-  async until(what: string, holds: () => boolean): Promise<void> {
-    for (let waitedMs = 0; !holds(); waitedMs += 20) {
-      if (waitedMs > 30_000) throw new Error(`it takes too long until ${what}`);
-      await this.world.sleep(20);
-    }
-  }
-
-  /** Asks from a machine of its own. */
-  async ask<T>(run: (client: CoordinatorClient, env: Env) => Promise<T>): Promise<T> {
-    const machine = this.world.machine("caller");
-    let result: T | null = null;
-    const outcome = await machine.run(async (env) => {
-      const transport = new Transport(env, {
-        identity: { clusterId: "test", storeId: 0, incarnation: machine.incarnation, role: "gateway", features: 0 },
-        options: {},
-        resolve: (id, done) => done({ host: `coordinator-${memberIdOf(id)}`, port: 2379 }),
-        hooks: { onMessage: () => {}, onUnreachable: () => {} },
-        streams: null,
-      });
-      const client = new CoordinatorClient(env.clock, transport, ids.map(coordinatorIdOf));
-      result = await run(client, env);
-      client.close();
-      transport.close();
-    });
-    machine.crash("process");
-    if (outcome.kind === "failed") throw outcome.error;
-    return result as T;
-  }
-}
-
-type Ask<T> = (done: (error: CoordinatorError | null, value: T | null) => void) => void;
-
-/** The value, or the code of the error. */
-function ended<T>(ask: Ask<T>): Promise<T | string> {
-  return new Promise((resolve) => {
-    ask((error, value) => resolve(error?.code ?? (value as T)));
-  });
-}
+import type { CoordinatorClient } from "../coordinator/service/client.ts";
+import {
+  TestGroup,
+  ended,
+  firstKey as none,
+  firstRegion as region,
+  memberIds as ids,
+  numbers,
+  simulated,
+} from "./coordinator-group.test-support.ts";
+import type { CoordinatorNode } from "./coordinator-node.ts";
 
 function join(client: CoordinatorClient, storeId: number): Promise<unknown> {
   const event = { kind: "StoreJoined", storeId, address: `s${storeId}:1`, labels: [] } as const;
   return ended((done) => client.publish(event, 0, done));
-}
-
-function simulated(seed: number, run: (world: World) => Promise<void>): Promise<unknown> {
-  return inSimulation({ seed, run, startJob });
-}
-
-function numbers(ask: (done: RangeReply) => void): Promise<number | string> {
-  return new Promise((resolve) => {
-    ask((error, range) => resolve(range?.first ?? error?.code ?? "nothing"));
-  });
 }
 
 test("three members elect one, found the cluster, and give timestamps that outlive every leader", async () => {

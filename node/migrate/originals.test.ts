@@ -1,4 +1,5 @@
-// Goal: what the original's integration and failure tests of expansion and membership ask, by their names.
+// Goal: what the original's integration and failure tests of expansion and membership ask, by their names; those of
+// restarts and of a network that fails are in the files beside this one, all of them in docs/ORIGINAL-TESTS.md.
 // Method: real nodes in the simulated world; what the original fakes (a target that never hosts) is made to happen.
 import { describe, expect, test } from "vitest";
 import { expand } from "./expand.ts";
