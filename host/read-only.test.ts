@@ -32,6 +32,8 @@ test("a closed database is shown and stays as it is; an open one is refused", as
   const second = await openReadOnly(directory, { damaged: "skip" });
   for (const looking of [first, second]) {
     expect([...looking.entries()].length).toBe(400);
+    expect([...looking.keys({ prefix: "key39" })].length).toBe(11);
+    expect([...looking.values({ limit: 3 })].length).toBe(3);
     expect(looking.problems).toEqual([]);
   }
   await expect(open(directory, options)).rejects.toMatchObject({ code: "NOKV_LOCKED" });

@@ -100,6 +100,14 @@ export class ReadOnlyDb {
     return this.#db.entries(options);
   }
 
+  keys(options: ScanOptions = {}): Entries<Uint8Array> {
+    return this.#db.keys(options);
+  }
+
+  values(options: ScanOptions = {}): Entries<Uint8Array> {
+    return this.#db.values(options);
+  }
+
   snapshot(): Snapshot {
     return this.#db.snapshot();
   }
