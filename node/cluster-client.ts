@@ -100,11 +100,10 @@ export class ClusterClient {
       const outcome = await this.#attempt(txn, body, signal);
       if (outcome.kind === "done") return outcome.value;
       const { error } = outcome;
-      if (error.code !== "NOKV_ABORTED" || signal?.aborted === true) throw error;
+      if (signal?.aborted === true) throw error;
+      if (error.code !== "NOKV_ABORTED") throw afterOthers(error, attempts - 1);
       await new Promise<void>((resolve) => this.#client.pause(attempts, resolve));
-      if (this.#client.nowMs < untilMs) continue;
-      const message = `others were in the way ${attempts} times: ${error.message}`;
-      throw new NokvError("NOKV_BUSY", message, { cause: error });
+      if (this.#client.nowMs >= untilMs) throw afterOthers(error, attempts);
     }
   }
 
@@ -147,6 +146,12 @@ export class ClusterClient {
     assert(result?.kind === "decided", "one key lies in one region");
     return result.outcome;
   }
+}
+
+/** Why a transaction has no time left, where others were in the way so often. */
+function afterOthers(error: NokvError, times: number): NokvError {
+  if (times === 0 || (error.code !== "NOKV_BUSY" && error.code !== "NOKV_ABORTED")) return error;
+  return new NokvError("NOKV_BUSY", `others were in the way ${times} times: ${error.message}`, { cause: error });
 }
 
 type Attempt<T> =

@@ -1,6 +1,7 @@
 import { decode, encode } from "../core/bytes/layout.ts";
 import type { Clock } from "../core/env/clock.ts";
 import type { CallDone, CallHandle, CallOrder } from "../net/rpc/call.ts";
+import { whyNoAnswer } from "../net/rpc/rpc-error.ts";
 import { messageClass } from "../net/rpc/wire.ts";
 import type { CoordinatorClient } from "../coordinator/service/client.ts";
 import type { StoreStatus } from "../coordinator/store-view.ts";
@@ -99,7 +100,7 @@ export class ClusterWatch {
       region: null,
     };
     this.#parts.caller.call(storeId, order, (error, payload) => {
-      if (error !== null) return done("reason" in error ? error.reason : error.kind, null);
+      if (error !== null) return done(whyNoAnswer(error), null);
       const decoded = decode(storeStatusLayout, payload);
       if (typeof decoded === "string") return done(`its answer is malformed: ${decoded}`, null);
       const { value } = decoded;

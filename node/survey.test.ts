@@ -48,6 +48,11 @@ test("keys that nobody leads, and who might", () => {
   expect(unknownRegion(whole, 9)).toBe("there is no region 9; there are 1, 4");
 });
 
+test("nobody leads anything", () => {
+  expect(ledProblem([])).toBe("nobody leads any region");
+  expect(unknownRegion(new Map([[1, "busy"]]), 1)).toBeNull();
+});
+
 test("members as their own stores know them, in order of the stores", () => {
   expect(membersOf(left, replicasByRegion(whole).get(1) ?? [])).toEqual([
     { storeId: 1, peerId: 101, role: "voter", applied: 10 },

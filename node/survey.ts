@@ -87,6 +87,7 @@ export function ledRegions(survey: Survey): LedRegion[] {
 
 /** Null: the regions that are led, by start key, hold every key once. */
 export function ledProblem(led: readonly LedRegion[]): string | null {
+  if (led.length === 0) return "nobody leads any region";
   const problem = tilingProblem(led.map(({ region }) => region));
   return problem === null ? null : `of the regions that somebody leads, ${problem}`;
 }

@@ -179,5 +179,5 @@ test.each(mistakes)("%s is named", (_, change, message) => {
 test("every problem is told at once, and what is no JSON is said to be none", () => {
   expect(() => parse({ ...example, max_retries: -1, oops: 1 })).toThrow(/max_retries is -1.*\n.*oops is 1/);
   expect(() => parseTopology("{", "c.json", "host")).toThrow(/c\.json: this is not JSON/);
-  expect(() => parse([])).toThrow(/write an object/);
+  expect(() => parse([])).toThrow(/this is no topology: write an object$/);
 });

@@ -72,6 +72,9 @@ export function parseTopology(text: string, path: string, scope: TopologyScope):
     if (!(error instanceof SyntaxError)) throw error;
     throw new NokvError("NOKV_INVALID_ARGUMENT", `${path}: this is not JSON: ${error.message}`, { path, cause: error });
   }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new NokvError("NOKV_INVALID_ARGUMENT", `${path}: this is no topology: write an object`, { path });
+  }
   const problems = new Problems();
   const topology = readTopology(new Fields(value, "", problems), scope, problems);
   // Problems of fields make others appear that are none.

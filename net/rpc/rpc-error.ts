@@ -86,6 +86,11 @@ export function isUndetermined(error: RpcError): boolean {
   return error.kind === "undetermined" || error.kind === "connection-lost" || error.kind === "unknown-error";
 }
 
+/** Why there is no answer, in as few words as there are: for people who ask for nothing but that. */
+export function whyNoAnswer(error: RpcError): string {
+  return "reason" in error ? error.reason : error.kind;
+}
+
 /** One line for people: names, numbers and reasons, no keys. */
 export function describeRpcError(error: RpcError): string {
   const parts = Object.entries(error).flatMap(([name, value]) => {

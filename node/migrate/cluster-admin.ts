@@ -7,7 +7,7 @@ import type { RootEvent } from "../../coordinator/root-event.ts";
 import type { RouteAnswer } from "../../coordinator/route.ts";
 import type { StoreStatus } from "../../coordinator/store-view.ts";
 import type { NetOptions } from "../../net/rpc/options.ts";
-import { type RpcError, describeRpcError } from "../../net/rpc/rpc-error.ts";
+import { type RpcError, whyNoAnswer } from "../../net/rpc/rpc-error.ts";
 import { messageClass } from "../../net/rpc/wire.ts";
 import type { RegionMeta } from "../../raft/region.ts";
 import {
@@ -124,7 +124,7 @@ export class ClusterAdmin {
     const ids = new Set([...this.topology.stores.map(({ storeId }) => storeId), ...others]);
     const asked = [...ids].toSorted((a, b) => a - b).map(async (storeId) => {
       const { value, error } = await this.replicas(storeId);
-      return [storeId, error === null ? value : describeRpcError(error)] as const;
+      return [storeId, error === null ? value : whyNoAnswer(error)] as const;
     });
     return new Map(await Promise.all(asked));
   }

@@ -16,6 +16,8 @@ test("silent at first, then each reason once, then an end; whatever moves begins
   wait(2_000, "store 2");
   wait(1_000, "store 2");
   wait(1_000, "store 3");
+  expect(told).toEqual(["store 2"]);
+  wait(1_000, "store 3");
   expect(told).toEqual(["store 2", "store 3"]);
   patience.moved();
   wait(9_000, "store 3");

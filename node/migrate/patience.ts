@@ -1,7 +1,7 @@
 import type { Clock } from "../../core/env/clock.ts";
 import { NokvError } from "../../core/errors.ts";
 
-/** What takes longer than this is told. */
+/** What takes longer than this is told, and no more often. */
 const silentMs = 3_000;
 
 /** Of an operator's process: says what it waits for once that takes long, and gives up when nothing moves any more. */
@@ -10,6 +10,7 @@ export class Patience {
   readonly #stallMs: number;
   readonly #tell: (why: string) => void;
   #movedUs: number;
+  #toldUs: number;
   #told = "";
 
   constructor(clock: Clock, stallMs: number, tell: (why: string) => void) {
@@ -17,6 +18,7 @@ export class Patience {
     this.#stallMs = stallMs;
     this.#tell = tell;
     this.#movedUs = clock.monotonicUs();
+    this.#toldUs = this.#movedUs;
   }
 
   moved(): void {
@@ -25,12 +27,14 @@ export class Patience {
 
   /** Throws NOKV_BUSY when nothing has moved for too long. */
   wait(why: string): void {
-    const stillMs = Math.floor((this.#clock.monotonicUs() - this.#movedUs) / 1_000);
+    const nowUs = this.#clock.monotonicUs();
+    const stillMs = Math.floor((nowUs - this.#movedUs) / 1_000);
     if (stillMs > this.#stallMs) {
       const remedy = "the same command goes on where this one ended";
       throw new NokvError("NOKV_BUSY", `${why}; nothing moves any more (${remedy})`);
     }
-    if (stillMs < silentMs || why === this.#told) return;
+    if (nowUs - Math.max(this.#movedUs, this.#toldUs) < silentMs * 1_000 || why === this.#told) return;
+    this.#toldUs = nowUs;
     this.#told = why;
     this.#tell(why);
   }

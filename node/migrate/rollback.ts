@@ -36,6 +36,9 @@ export async function rollbackSeed(env: Env, order: RollbackOrder, step: (what: 
   const look = lookAt(env, directory);
   admit("rollback", directory, look);
   const { mode, gate, state } = look;
+  if (state === "standalone" && !look.hasDatabase) {
+    throw new NokvError("NOKV_NOT_FOUND", `there is no database in ${directory}`, { path: directory });
+  }
   if (state === "standalone") return false;
   if (gate.mode === "cluster" || mode?.mode === "cluster") throw written(directory, "it was served");
   const options = { ...order.engine, createIfMissing: false, durability: "none", versions: "given" } as const;
