@@ -24,7 +24,7 @@ test("version: one line on stdout", () => {
   expect(stdout).toMatch(/^nokv \d+\.\d+\.\d+ \(node v\d+\.\d+\.\d+, commit [0-9a-z-]+\)\n$/);
 });
 
-const explained = ["redis", "coordinator", "serve", "playground", "sim", "explore", "mutants"];
+const explained = ["redis", "coordinator", "serve", "playground", "sim", "explore", "walk", "mutants"];
 
 test.each(explained)("%s has help on stdout", (command) => {
   const { status, stdout, stderr } = nokv(command, "--help");

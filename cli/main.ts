@@ -19,6 +19,7 @@ const commands: readonly CommandEntry[] = [
   { name: "verify", summary: "read and judge every byte of a stopped database", load: loadVerify },
   { name: "sim", summary: "run seeds in the deterministic simulator", load: loadSim },
   { name: "explore", summary: "visit every state of a protocol at small scope", load: loadExplore },
+  { name: "walk", summary: "end a migration at every call, and go on in every way", load: loadWalk },
   { name: "mutants", summary: "plant known bugs, measure how fast they are found", load: loadMutants },
 ];
 
@@ -94,6 +95,14 @@ async function loadSim(): Promise<Command> {
 async function loadExplore(): Promise<Command> {
   const { exploreCommand } = await import("./commands/explore.ts");
   return exploreCommand;
+}
+
+async function loadWalk(): Promise<Command> {
+  const { walkCommand } = await import("./commands/walk.ts");
+  const { nodeSimulator } = await import("./batch/node-simulator.ts");
+  const { initWalk, rollbackWalk } = await import("../scenarios/migrate-init-walk.ts");
+  const { expandWalk } = await import("../scenarios/migrate-expand-walk.ts");
+  return walkCommand({ walks: [initWalk, rollbackWalk, expandWalk], simulator: nodeSimulator });
 }
 
 async function loadMutants(): Promise<Command> {

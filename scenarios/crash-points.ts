@@ -1,12 +1,11 @@
-import { crc32 } from "../core/bytes/crc32.ts";
 import type { Env } from "../core/env/env.ts";
 import type { ModelBatch, PrefixModel } from "../sim/checkers/prefix-model.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { DiskSnapshot } from "../sim/disk/disk-snapshot.ts";
-import type { SimDisk } from "../sim/disk/sim-disk.ts";
 import type { Machine } from "../sim/machine.ts";
 import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
+import { imageText } from "./disk-image.ts";
 import { checkDirectory } from "./engine-audit.ts";
 import { EngineDriver } from "./engine-driver.ts";
 import type { EnginePlan } from "./engine-plan.ts";
@@ -206,7 +205,7 @@ class CrashPointsRun {
       disk.restore(crashed);
       disk.powerLoss(variant);
       // What was all durable leaves one image only.
-      const image = contentOf(disk);
+      const image = imageText(disk);
       if (seen.has(image)) continue;
       seen.add(image);
       const where = `call ${call}, power loss ${variant}`;
@@ -272,16 +271,4 @@ class CrashPointsRun {
     if (outcome.kind !== "done") this.#world.fail("recovery", `${where}: ${outcome.kind}`);
     this.#machine.crash("process");
   }
-}
-
-/** Tells images apart: every name, with the length and a checksum of what is in it. */
-function contentOf(disk: SimDisk): string {
-  return disk
-    .paths()
-    .map((path) => {
-      const file = disk.inspect(path);
-      if (file === null) return path;
-      return `${path} ${file.cached.length} ${crc32(file.cached, 0, file.cached.length, 0)}`;
-    })
-    .join("\n");
 }

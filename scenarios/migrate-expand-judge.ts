@@ -14,6 +14,8 @@ export class ExpandJudge {
   readonly #confVers = new Map<number, number>();
   /** Peers whose records are not what they should be: they may not vote. */
   readonly rotten = new Set<number>();
+  /** Somebody who takes peers away says so. */
+  allowsTwo = false;
 
   constructor(world: World, seats: readonly NodeSeat<StoreNode>[]) {
     this.#world = world;
@@ -59,7 +61,7 @@ export class ExpandJudge {
   #voters(region: RegionMeta): void {
     const isJoint = region.peers.some(({ role }) => role === "incoming-voter" || role === "demoting-voter");
     const voters = region.peers.filter(({ role }) => voting.includes(role)).length;
-    if (isJoint || voters !== 2) return;
+    if (isJoint || voters !== 2 || this.allowsTwo) return;
     this.#world.fail("two-voters", `${describeRegion(region)} has two voters: one store's end stops it`);
   }
 

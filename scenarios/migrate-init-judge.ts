@@ -6,16 +6,20 @@ import { openReadOnlyEngine } from "../core/engine/read-only.ts";
 import { NokvError } from "../core/errors.ts";
 import { versionMs } from "../core/lsm/drop-rules.ts";
 import { type DirectoryLook, lookAt } from "../node/migrate/look.ts";
+import type { DirectoryState } from "../node/mode/openers.ts";
 import { readMigrationRecord } from "../node/migrate/migration-record.ts";
 import { verifySeed } from "../node/migrate/verify.ts";
 import { readRegionStates } from "../raft/store/local-records.ts";
 import type { World } from "../sim/world.ts";
 import { contentAt, type Written } from "./migrate-init-writer.ts";
 
+/** Enough for what a scenario writes; memory that is asked for and not used takes time as well. */
+export const memoryBytes = 1024 * 1024;
+
 /** O11: what MODE, gate, catalog and Raft log say together is what some crash of a migration leaves. */
 export async function judgeTuple(world: World, env: Env, directory: string, where: string): Promise<DirectoryLook> {
   const look = lookAt(env, directory);
-  const { engine } = await openReadOnlyEngine(env, directory);
+  const { engine } = await openReadOnlyEngine(env, directory, { memtableBytes: memoryBytes });
   const regions = readRegionStates(engine).size;
   const record = readMigrationRecord(engine);
   await engine.close();
@@ -45,19 +49,26 @@ export async function judgeOpening(
   look: DirectoryLook,
   where: string,
 ): Promise<void> {
-  let opened: boolean;
+  let refusal: string | null = null;
   try {
-    const engine = await openEngine(env, directory);
+    const engine = await openEngine(env, directory, { memtableBytes: memoryBytes });
     await engine.close();
-    opened = true;
   } catch (error) {
     if (!(error instanceof NokvError) || error.code !== "NOKV_FOREIGN_DIRECTORY") throw error;
-    opened = false;
+    refusal = error.message;
   }
-  if (opened === (look.state === "standalone")) return;
-  const outcome = opened ? "let in" : "refused";
+  const isRight = look.state === "standalone" ? refusal === null : hints[look.state].test(refusal ?? "");
+  if (isRight) return;
+  const outcome = refusal === null ? "let in" : `refused: ${refusal}`;
   world.fail("mode-gate", `${where}: it is ${look.state}, and the embedded opening is ${outcome}`);
 }
+
+/** What whoever is refused is told to do. Without MODE a Raft log is a store's: "serve" then says what is wrong. */
+export const hints: Readonly<Record<Exclude<DirectoryState, "standalone">, RegExp>> = {
+  preparing: /nokv migrate (?:init|rollback)/, undoing: /nokv migrate rollback/,
+  illegal: /nokv (?:migrate rollback|serve)/,
+  seeded: /nokv serve/, cluster: /nokv serve/,
+};
 
 /** A seed shows what the application wrote, by the application's own word and by two ways of reading. */
 // oxlint-disable-next-line max-params

@@ -50,16 +50,26 @@ export class MigrateInitWriter {
     await db.close();
   }
 
+  /** One of each kind, whatever was drawn: lifetimes, a value in a file of its own, a range that is gone. */
+  async certain(env: Env): Promise<void> {
+    const db = await openDb(env, this.#directory, this.#options);
+    for (let number = 0; number < 16; number++) await this.#set(env, db, keyOf(number), this.#dice.bytes(20), 0);
+    if (this.#dice.chance(1, 2)) await db.flush();
+    await this.#set(env, db, keyOf(1), this.#dice.bytes(3_000), 0);
+    await this.#set(env, db, keyOf(2), this.#dice.bytes(9), 200);
+    await this.#set(env, db, keyOf(4), this.#dice.bytes(9), 60_000);
+    await this.#set(env, db, keyOf(5), this.#dice.bytes(9), 3_600_000);
+    await this.#deleteRange(env, db, keyOf(8), keyOf(11));
+    if (this.#dice.chance(1, 2)) await db.compact();
+    await this.#set(env, db, keyOf(9), this.#dice.bytes(9), 0);
+    await db.close();
+  }
+
   async #write(env: Env, db: Db, choice: number): Promise<void> {
     if (choice <= 5) {
       const low = this.#dice.below(this.#keys);
       const high = low + this.#dice.below(this.#keys);
-      const [gte, lt] = [keyOf(low), keyOf(high)];
-      await again(env, () => db.deleteRange({ gte, lt }));
-      for (const [name, { key }] of this.#written) {
-        if (compareKeys(gte, key) <= 0 && compareKeys(key, lt) < 0) this.#written.delete(name);
-      }
-      return;
+      return await this.#deleteRange(env, db, keyOf(low), keyOf(high));
     }
     const key = keyOf(this.#dice.below(this.#keys));
     if (choice <= 12) {
@@ -68,10 +78,22 @@ export class MigrateInitWriter {
       return;
     }
     const value = this.#dice.bytes(this.#dice.pick([0, 5, 40, 400, 3_000]));
-    const lifeMs = this.#dice.pick([0, 0, 0, 1, 200, 3_600_000]);
+    await this.#set(env, db, key, value, this.#dice.pick([0, 0, 0, 1, 200, 3_600_000]));
+  }
+
+  // oxlint-disable-next-line max-params
+  async #set(env: Env, db: Db, key: Uint8Array, value: Uint8Array, lifeMs: number): Promise<void> {
     const expiresAtMs = lifeMs === 0 ? 0 : Math.floor(env.clock.wallMs()) + lifeMs;
     await again(env, () => db.set(key, value, expiresAtMs === 0 ? {} : { expiresAtMs }));
     this.#written.set(key.join(), { key, value, expiresAtMs });
+  }
+
+  // oxlint-disable-next-line max-params
+  async #deleteRange(env: Env, db: Db, gte: Uint8Array, lt: Uint8Array): Promise<void> {
+    await again(env, () => db.deleteRange({ gte, lt }));
+    for (const [name, { key }] of this.#written) {
+      if (compareKeys(gte, key) <= 0 && compareKeys(key, lt) < 0) this.#written.delete(name);
+    }
   }
 }
 

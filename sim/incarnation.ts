@@ -37,6 +37,7 @@ export class Incarnation implements DiskFence {
   readonly #workers: Life[] = [];
   #crashIn = 0;
   #crashKind: CrashKind = "process";
+  #watcher: ((operation: string) => void) | null = null;
 
   constructor(number: number, life: Life, parts: IncarnationParts) {
     this.number = number;
@@ -74,6 +75,11 @@ export class Incarnation implements DiskFence {
     this.#crashKind = kind;
   }
 
+  /** Told of every call from now on, before it has any effect; null: nobody. */
+  watchCalls(watcher: ((operation: string) => void) | null): void {
+    this.#watcher = watcher;
+  }
+
   /** Entry of every env call; throws `NodeCrashed` when this incarnation has ended, or ends here. */
   call(operation: string, subject: string, a: number, b: number): void {
     if (!this.life.alive) throw new NodeCrashed(`${this.#who} is dead`);
@@ -83,6 +89,7 @@ export class Incarnation implements DiskFence {
       this.#record.violate("runaway", `${this.#who} makes env calls without end in one turn: ${operation}`);
       throw new NodeCrashed(`${this.#who} ran away`);
     }
+    if (this.#watcher !== null) this.#watcher(operation);
     if (this.#crashIn > 0 && --this.#crashIn === 0) {
       const where = `env call ${this.calls}: ${operation} ${subject}`;
       this.#record.story(`${this.#who} crashes (${this.#crashKind}) in ${where}`);

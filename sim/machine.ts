@@ -184,6 +184,11 @@ export class Machine implements IncarnationHost {
     this.#live().incarnation.crashAtCall(n, kind);
   }
 
+  /** Tells of every env call of the running process, by its operation, before it has any effect; null: no more. */
+  watchCalls(watcher: ((operation: string) => void) | null): void {
+    this.#running?.incarnation.watchCalls(watcher);
+  }
+
   /** Takes back `crashAtCall`. */
   spare(): void {
     this.#running?.incarnation.crashAtCall(0, "process");

@@ -5,6 +5,7 @@ import type { Mutant } from "../../sim/mutants/mutant.ts";
 import { plantedBugsDocument, renewed } from "../batch/mutant-report.ts";
 import { type MutantBudget, type MutantResult, runMutant } from "../batch/mutant-run.ts";
 import { duration } from "../batch/progress.ts";
+import { parseShard, shardOf } from "../batch/shard.ts";
 import type { Command, Context } from "../command.ts";
 import { CommandError, type ExitCode, UsageError, exitCode } from "../exit-code.ts";
 import { type OptionTable, type Options, didYouMean, parseOptions } from "../options.ts";
@@ -58,7 +59,7 @@ export function mutantsCommand(mutants: readonly Mutant[]): Command {
 
 async function plantAll(all: readonly Mutant[], given: Options, context: Context): Promise<ExitCode> {
   const { terminal } = context;
-  const mutants = shardOf(chosen(all, given.text("only")), given.text("shard"));
+  const mutants = shardOf(chosen(all, given.text("only")), parseShard(given.text("shard")));
   if (given.has("list")) {
     for (const { name, file, why } of mutants) terminal.out(`${name.padEnd(36)} ${file}: ${why}\n`);
     return exitCode.ok;
@@ -120,15 +121,6 @@ function document(files: string | null, { terminal, root }: Context): ExitCode {
   writeFileSync(join(root, "docs/PLANTED-BUGS.md"), plantedBugsDocument(planted));
   terminal.out(`${planted.results.length} results written\n`);
   return exitCode.ok;
-}
-
-/** A part of the work, so that a machine has pauses: parts of about equal cost, all of them together all. */
-function shardOf(mutants: readonly Mutant[], shard: string | null): readonly Mutant[] {
-  if (shard === null) return mutants;
-  const [part = 0, parts = 0] = shard.split("/").map(Number);
-  const isPart = /^\d+\/\d+$/.test(shard) && part >= 1 && part <= parts;
-  if (!isPart) throw new UsageError(`--shard: "${shard}" is not I/N with I from 1 to N`);
-  return mutants.filter((_, i) => i % parts === part - 1);
 }
 
 interface AllResults {
