@@ -2,7 +2,9 @@ import type { Mutant } from "./mutant.ts";
 
 const scenario = "region-storm";
 const wrong = ["region-map", "region", "linearizability", "history", "history-hash", "replicas", "exception", "errors"];
-const forgotten = ["term", "state-machine", "election-safety", "durability", "leader-completeness", "errors", "lead", ...wrong];
+const forgotten = [
+  "term", "state-machine", "election-safety", "durability", "leader-completeness", "errors", "lead", ...wrong,
+];
 
 /** Regions that are divided. */
 export const splitMutants: readonly Mutant[] = [
