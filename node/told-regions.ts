@@ -110,7 +110,5 @@ function differs(said: Word, now: Word): boolean {
 
 // oxlint-disable-next-line max-params
 function isFar(a: number, b: number, least: number, part: number): boolean {
-  // Of an empty one the first byte counts: until then nobody knew.
-  if (a === 0 && b > 0) return true;
   return Math.abs(a - b) >= Math.max(least, Math.floor(a / part));
 }

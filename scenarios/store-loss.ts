@@ -87,6 +87,7 @@ class LossRun {
     if (untouched && added > 0) this.#world.fail("restraint", `${added} replicas were added, and no store is lost`);
     this.#over = true;
     await Promise.all(users);
+    if (this.#plan.restarts > 0) await this.#forget();
     await this.#judge();
     const served = this.#users.map(({ done, failed }) => `${done} done, ${failed} failed`);
     this.#world.story(`${added} replicas added; ${served.join("; ")}`);
@@ -246,6 +247,14 @@ class LossRun {
 
   #rests(): boolean {
     return this.#wanting() === null && this.#world.nowUs - this.#watch.changedUs > restMs * 1_000;
+  }
+
+  /** Nobody has anything new to say, and the Coordinator has forgotten all that was said. */
+  async #forget(): Promise<void> {
+    await this.#rest(2_000);
+    this.#coordinator.machine.crash(this.#plan.crashKind);
+    await this.#world.sleep(50);
+    await this.#until("a Coordinator that began anew knows who leads", hearsayMsMax, () => this.#hearsay() === null);
   }
 
   #hearsay(): string | null {

@@ -110,15 +110,16 @@ try {
   const lastedMs = performance.now() - from;
   const cores = children.map(({ pid }, i) => (processorMs(pid) - (before[i] ?? 0)) / lastedMs);
   const residents = children.map(({ pid }) => residentMb(pid));
-  // A profile is written by a process that ends by itself.
-  if (values.profile !== undefined) await Promise.all(children.map((child) => child.kill("SIGTERM")));
-  await children[1]?.kill("SIGKILL");
-  const failoverMs = values.profile === undefined ? await untilLed(count, [2, 3]) : 0;
   const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
   const each = cores.map(percent).join(", ");
   process.stdout.write(`${count} regions: first leaders after ${firstMs} ms; idle: ${each} of a core `);
   process.stdout.write(`(Coordinator, stores), ${percent(cores.reduce((sum, share) => sum + share, 0))} in all; `);
-  process.stdout.write(`${residents.join(", ")} MB; all led again ${failoverMs} ms after a store was killed\n`);
+  process.stdout.write(`${residents.join(", ")} MB\n`);
+  // A profile is written by a process that ends by itself.
+  if (values.profile !== undefined) await Promise.all(children.map((child) => child.kill("SIGTERM")));
+  await children[1]?.kill("SIGKILL");
+  const failoverMs = values.profile === undefined ? await untilLed(count, [2, 3]) : 0;
+  process.stdout.write(`all led again ${failoverMs} ms after a store was killed\n`);
 } finally {
   await Promise.all(children.map((child) => child.kill("SIGKILL")));
   rmSync(directory, { recursive: true, force: true });
