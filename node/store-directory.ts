@@ -3,7 +3,7 @@ import type { Env } from "../core/env/env.ts";
 import { syncDirectory } from "../core/engine/directory.ts";
 import { type Engine, openEngine } from "../core/engine/engine.ts";
 import { refusal } from "../core/engine/failure.ts";
-import { raftDirectoryName } from "../core/engine/file-names.ts";
+import { raftDirectoryName, snapshotsDirectoryName } from "../core/engine/file-names.ts";
 import type { EngineOptions } from "../core/engine/options.ts";
 import { openReadOnly } from "../core/engine/read-only.ts";
 import { NokvError } from "../core/errors.ts";
@@ -60,7 +60,7 @@ export async function openStoreDirectory(env: Env, config: StoreDirectoryConfig)
     const isNew = readIdent(log) === null;
     const ident = await beginIncarnation(log, clusterId, storeId);
     if (seed === null) await becomeStore(env, engine, config, null);
-    const snapshots = enterSnapshotDirectory(env.disk, workDir, "snapshots");
+    const snapshots = enterSnapshotDirectory(env.disk, workDir, snapshotsDirectoryName);
     return { engine, log, ident, snapshots, isNew, seed };
   } catch (error) {
     if (!(error instanceof NokvError) && !(error instanceof DiskError)) throw error;

@@ -12,6 +12,8 @@ export const modePreviousName = "MODE.prev";
 export const modeTempNames = ["MODE.tmp", "MODE.prev.tmp"];
 /** Where a store of a cluster keeps its Raft log, within its database's directory. Foreign to the engine. */
 export const raftDirectoryName = "raft";
+/** Where it keeps what it takes in and hands out. Foreign, too. */
+export const snapshotsDirectoryName = "snapshots";
 
 export type OwnFileKind =
   | "current" | "lock" | "mode" | "manifest" | "wal" | "spare" | "table" | "value" | "temp";

@@ -11,9 +11,12 @@ import type { ManifestState } from "../manifest/state.ts";
 import { judgeLog } from "../wal/log-verdict.ts";
 import { checkSurvey, lookAtDirectory, survey, type Survey } from "./directory.ts";
 import { invalidArgument, refusal } from "./failure.ts";
-import type { OwnFile } from "./file-names.ts";
+import { type OwnFile, raftDirectoryName, snapshotsDirectoryName } from "./file-names.ts";
 import { engineOptionsDefault } from "./options.ts";
 import { goesBack, readLog } from "./past.ts";
+
+/** Not to be moved away: a store without its log has forgotten its votes. Nobody knows what a damaged directory is. */
+const ofStores: readonly string[] = [raftDirectoryName, snapshotsDirectoryName];
 
 /** What a check of every byte found. Plain data. */
 export interface VerifyReport {
@@ -174,6 +177,7 @@ class Verification {
   /** Files that belong to nothing: ours go away at the next opening, others stay. */
   #checkNames(found: Survey, manifest: ManifestImage | null): void {
     for (const name of found.foreign) {
+      if (ofStores.includes(name) && manifest?.state.gate.mode !== "standalone") continue;
       const path = `${this.#directory}/${name}`;
       const what = "this file is not the database's";
       this.#findings.push({ severity: "warning", path, offset: null, what, remedy: remedies.foreign });
