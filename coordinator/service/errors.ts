@@ -1,5 +1,11 @@
 import { decode, encode } from "../../core/bytes/layout.ts";
-import { describeRpcError, isUndetermined, type RpcError, type RpcErrorKind } from "../../net/rpc/rpc-error.ts";
+import {
+  describeRpcError,
+  isUndetermined,
+  type RpcError,
+  type RpcErrorKind,
+  whyNoAnswer,
+} from "../../net/rpc/rpc-error.ts";
 import type { RegionMeta } from "../../raft/region.ts";
 import { CoordinatorError, type CoordinatorErrorCode } from "../coordinator-error.ts";
 import { knownRegionLayout } from "./messages.ts";
@@ -91,7 +97,7 @@ export function fromRpcError(error: RpcError, { unavailable, undetermined }: Sil
     return new CoordinatorError("INVALID", `the Coordinator does not understand the request: ${reason}`);
   }
   const code = isUndetermined(error) ? undetermined : unavailable;
-  return new CoordinatorError(code, `no answer from the Coordinator: ${reason}`);
+  return new CoordinatorError(code, `no answer from the Coordinator: ${whyNoAnswer(error)}`);
 }
 
 /** Of a STALE_HEARTBEAT; null: none was told. */

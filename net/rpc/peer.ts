@@ -178,8 +178,7 @@ export class Peer implements DialerOwner, CallHost {
     const sizeBytes = order.payload.length;
     if (sizeBytes > maxBytes) return { kind: "entry-too-large", sizeBytes, maxBytes };
     if (this.#dialer.waiting) {
-      const reason = `no connection to store ${this.#storeId}`;
-      return { kind: "unreachable", retryAfterMs: this.#dialer.retryAfterMs, reason };
+      return { kind: "unreachable", retryAfterMs: this.#dialer.retryAfterMs, reason: "there is no connection" };
     }
     if (this.#outbox.request(call.frame)) return null;
     const reason = `too many requests wait for store ${this.#storeId}`;

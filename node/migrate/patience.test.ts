@@ -15,7 +15,7 @@ test("silent at first, then each reason once, then an end; whatever moves begins
   expect(told).toEqual([]);
   wait(2_000, "store 2");
   wait(1_000, "store 2");
-  wait(1_000, "store 3");
+  wait(2_000, "store 3");
   expect(told).toEqual(["store 2"]);
   wait(1_000, "store 3");
   expect(told).toEqual(["store 2", "store 3"]);
