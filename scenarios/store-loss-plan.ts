@@ -54,7 +54,8 @@ export function drawLossPlan(world: World): LossPlan {
   return {
     chapter,
     topology: lossTopology(stores, dice.between(1, 4)),
-    victim: dice.between(1, stores),
+    // A newcomer comes only where a replica was: the first region is on these three, whatever there is beside it.
+    victim: dice.between(1, chapter === "newcomer" ? wantedReplicas : stores),
     awayMs: drawAwayMs(dice, chapter),
     crashKind: dice.pick(["process", "power"]),
     restarts: hostile ? dice.pick([0, 1, 3]) : 0,
