@@ -132,4 +132,9 @@ export const regressions: readonly Regression[] = [
     seed: 400_085,
     why: "Memtables of 512 bytes behind syncs of 250 ms: no operation had the time that its writes take.",
   },
+  {
+    scenario: "raft-store",
+    seed: 540_050,
+    why: "A store closed while the files of a snapshot, all there, waited for a stalled disk, and kept them open.",
+  },
 ];

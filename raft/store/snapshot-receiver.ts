@@ -32,6 +32,8 @@ export class SnapshotReceiver implements StreamAcceptor {
   readonly #host: SnapshotHost;
   readonly #transfer: SnapshotTransfer;
   readonly #incoming = new Map<number, string>();
+  /** Whose files are all here, and wait for their syncs. */
+  readonly #finishing = new Set<IncomingSnapshot>();
 
   constructor(host: SnapshotHost, transfer: SnapshotTransfer) {
     this.#host = host;
@@ -57,6 +59,12 @@ export class SnapshotReceiver implements StreamAcceptor {
   /** The files of that name are of no more use, or were used. */
   settled(regionId: number, name: string): void {
     if (this.#incoming.get(regionId) === name) this.#incoming.delete(regionId);
+  }
+
+  /** Their streams are over: nobody else gives those files back. */
+  close(): void {
+    for (const files of this.#finishing) files.discard();
+    this.#finishing.clear();
   }
 
   #judge(manifest: StreamManifest): Offered | string {
@@ -96,7 +104,9 @@ export class SnapshotReceiver implements StreamAcceptor {
       start: { file: 0, offset: 0 },
       write: (file, offset, bytes, done) => files.write(file, offset, bytes, done),
       finish: (done) => {
+        this.#finishing.add(files);
         files.finish((ok) => {
+          this.#finishing.delete(files);
           const peer = ok ? this.#host.recipient(region.id, message.to) : "its files are damaged";
           const fault = typeof peer === "string" ? peer : this.#overlap(region);
           if (typeof peer === "string" || fault !== null) {

@@ -280,6 +280,7 @@ export class Store implements PeerContext {
       for (const peer of this.#table.sorted()) peer.close();
       this.admin.close();
     }
+    this.streams.close();
     await Promise.resolve();
   }
 
