@@ -137,4 +137,9 @@ export const regressions: readonly Regression[] = [
     seed: 540_050,
     why: "A store closed while the files of a snapshot, all there, waited for a stalled disk, and kept them open.",
   },
+  {
+    scenario: "cluster",
+    seed: 3_000_122,
+    why: "First regions that began together found no room in small memtables, and the store ended, every time.",
+  },
 ];

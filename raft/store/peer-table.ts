@@ -1,5 +1,6 @@
 import { assert } from "../../core/assert.ts";
 import { VersionedBatch } from "../../core/engine/versioned-batch.ts";
+import type { VersionedStore } from "../../core/engine/versioned-store.ts";
 import { NokvError } from "../../core/errors.ts";
 import type { PeerId } from "../entry.ts";
 import type { Restored } from "../raft-options.ts";
@@ -129,13 +130,18 @@ export class PeerTable {
     // Closed meanwhile: the next life begins it again.
     if (stopped()) return;
     const state = { index: bootstrapIndex, term: bootstrapTerm, high: 0, low: 0 };
-    const batch = new VersionedBatch();
-    putRegionState(batch, engine, { state: "normal", peerId, region });
-    putApplyState(batch, engine, id, state);
-    const ticket = engine.apply(batch);
-    await new Promise<void>((resolve, reject) => {
-      engine.whenDurable(ticket, (error) => (error === null ? resolve() : reject(error)));
-    });
+    for (;;) {
+      const batch = new VersionedBatch();
+      putRegionState(batch, engine, { state: "normal", peerId, region });
+      putApplyState(batch, engine, id, state);
+      if (engine.hasRoom(batch.byteLength)) {
+        await becomeDurable(engine, engine.apply(batch));
+        break;
+      }
+      // Many begin at once, and memory may be small.
+      await new Promise<void>((resolve) => engine.whenRoom(resolve));
+      if (stopped()) return;
+    }
     if (!stopped()) this.publish(peerId, region, state);
   }
 
@@ -236,4 +242,10 @@ export class PeerTable {
 
 function byRegion(a: Peer, b: Peer): number {
   return a.regionId - b.regionId;
+}
+
+function becomeDurable(engine: VersionedStore, ticket: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    engine.whenDurable(ticket, (error) => (error === null ? resolve() : reject(error)));
+  });
 }

@@ -110,4 +110,13 @@ export const clusterNodeMutants: readonly Mutant[] = [
     scenario: "gateway-cluster",
     why: "A gateway asks a store that is gone, and none of those that have taken over.",
   },
+  {
+    name: "first-regions-ask-for-no-room",
+    file: "raft/store/peer-table.ts",
+    find: `      if (engine.hasRoom(batch.byteLength)) {`,
+    replace: `      if (batch.byteLength > 0) {`,
+    oracles: ["liveness"],
+    scenario: "cluster",
+    why: "A store that begins many regions at once ends for want of memory, and does so at each start.",
+  },
 ];
