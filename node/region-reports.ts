@@ -47,7 +47,8 @@ export class RegionReporter {
       if (id === peerId || sleeps || isActive || !seen.heardUs.has(id)) seen.heardUs.set(id, nowUs);
       const sinceMs = Math.floor((nowUs - (seen.heardUs.get(id) ?? nowUs)) / 1_000);
       const silentMs = sinceMs < silentMsMin ? 0 : sinceMs;
-      const follows = state === "replicate" && match + lagEntriesMax >= committed;
+      // Who sleeps with its leader has all of it. A connection that broke since has it probed, once it is awake.
+      const follows = sleeps || (state === "replicate" && match + lagEntriesMax >= committed);
       return { peerId: id, silentMs, caughtUp: id === peerId || follows };
     });
     return { sizeBytes: this.#sizeOf(view), entriesPerSecond: seen.entriesPerSecond, peers: reports };

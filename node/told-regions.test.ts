@@ -32,6 +32,14 @@ test("what an earlier office acknowledges was not said, and a later one knows no
   expect([told.isSaid(4, region), told.answeredBy(1)]).toEqual([false, true]);
 });
 
+test("a word without an answer may have been heard: the one before it counts no more", () => {
+  const told = said(word());
+  told.acknowledged(word({ sizeBytes: 65_536 }), 0);
+  expect([told.isSaid(4, region), told.isNews(word())]).toEqual([false, true]);
+  told.acknowledged(word(), 1);
+  expect(told.isNews(word())).toBe(false);
+});
+
 test("another term and another epoch are said, whatever was", () => {
   const told = said(word());
   expect([told.isSaid(4, region), told.isSaid(5, region), told.isSaid(3, region)]).toEqual([true, false, false]);

@@ -26,7 +26,8 @@ const sinceUsMax = 500_000;
  * office whose it is. The rule:
  *
  * 1. A word counts as said when an acknowledgement of the latest office that was heard of has come for it. What was
- *    lost, refused, or answered by an earlier office was not said.
+ *    lost, refused, or answered by an earlier office was not said, and the word before it counts no more: the one
+ *    whose answer is missing may have been heard.
  * 2. An answer of a later office voids all that was said. Each heartbeat of the store is answered, so a change of
  *    office is noticed one heartbeat later, however quiet the regions are.
  * 3. Whoever leads a region says so once per term and epoch, whatever was said of it before: a leader of another store
@@ -69,6 +70,7 @@ export class ToldRegions {
   acknowledged(word: Word, office: number): boolean {
     const isLater = this.answeredBy(office);
     if (office !== 0 && office === this.#office) this.#words.set(word.region.id, word);
+    else this.#words.delete(word.region.id);
     return isLater;
   }
 

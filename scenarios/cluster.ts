@@ -221,7 +221,8 @@ class ClusterRun {
     });
     await this.#until("every replica has all of it", () => Promise.resolve(this.#judge.upToDate()));
     await this.#until("the Coordinator knows the regions", () => Promise.resolve(this.#isToldOfRegions()));
-    await this.#until("the Coordinator knows who leads them", () => Promise.resolve(this.#isToldOfLeaders()));
+    const isTold = (): Promise<boolean> => Promise.resolve(this.#hearsayProblem() === null);
+    await this.#until("the Coordinator knows who leads them", isTold, () => this.#hearsayProblem() ?? "");
   }
 
   /** What the Coordinator knows of regions is what they are, and nothing is under way there that nobody ends. */
@@ -233,10 +234,11 @@ class ClusterRun {
     return told === this.#judge.regions().map(describeRegion).join();
   }
 
-  #isToldOfLeaders(): boolean {
+  #hearsayProblem(): string | null {
     const leading = this.#coordinators.find(({ node }) => node?.journal.status.role === "leader");
     const coordinator = leading?.node?.coordinator;
-    return coordinator !== undefined && hearsayProblem(coordinator, this.#stores, this.#judge.regionIds()) === null;
+    if (coordinator === undefined) return "no Coordinator leads";
+    return hearsayProblem(coordinator, this.#stores, this.#judge.regionIds());
   }
 
   async #judgeAll(): Promise<void> {
@@ -250,12 +252,14 @@ class ClusterRun {
     this.#lists.judge();
   }
 
-  async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  async #until(what: string, holds: () => Promise<boolean>, why = (): string => ""): Promise<void> {
     const { electionMs } = this.#plan;
     const world = this.#world;
     const untilUs = world.nowUs + Math.max(recoveryMsMin, recoveryElections * electionMs) * 1_000;
     while (!(await holds())) {
-      if (world.nowUs > untilUs) world.fail("liveness", `it takes too long until ${what}\n${this.#judge.standing()}`);
+      if (world.nowUs > untilUs) {
+        world.fail("liveness", `it takes too long until ${what} ${why()}\n${this.#judge.standing()}`);
+      }
       await world.sleep(Math.ceil(electionMs / 4));
       this.#judge.look();
     }

@@ -142,4 +142,9 @@ export const regressions: readonly Regression[] = [
     seed: 3_000_122,
     why: "First regions that began together found no room in small memtables, and the store ended, every time.",
   },
+  {
+    scenario: "cluster",
+    seed: 400_005,
+    why: "A word of a region whose answer was lost was heard, and what was as before it was not told again.",
+  },
 ];

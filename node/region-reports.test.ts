@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { Progress } from "../raft/progress.ts";
+import type { Status } from "../raft/raft.ts";
+import { RegionReporter, type ReportedRegion } from "./region-reports.ts";
+
+// Goal: what is told of peers is what their leader knows, whether the region sleeps or not.
+
+const committed = 10;
+
+function view(peer: Partial<Progress>, rest: Partial<Status>): ReportedRegion {
+  const progress = Object.assign(new Progress(2, committed + 1, 1, 1), peer);
+  const status = { peers: [progress], committed, quiesced: false, absent: [], ...rest } as unknown as Status;
+  const region = { id: 7 } as ReportedRegion["region"];
+  const applyState = { index: committed } as ReportedRegion["applyState"];
+  return { region, peerId: 1, leadingTerm: 3, applyState, status: () => status };
+}
+
+function caughtUp(region: ReportedRegion): boolean | undefined {
+  return new RegionReporter(() => 0).report(region, 1_000_000).peers[0]?.caughtUp;
+}
+
+test("a peer that is probed is behind, as far as its leader knows, but for one that sleeps with its leader", () => {
+  expect(caughtUp(view({ match: committed, state: "replicate" }, {}))).toBe(true);
+  expect(caughtUp(view({ match: 0, state: "probe" }, {}))).toBe(false);
+  expect(caughtUp(view({ match: committed, state: "probe" }, { quiesced: true }))).toBe(true);
+  expect(caughtUp(view({ match: 0, state: "probe" }, { quiesced: true, absent: [2] }))).toBe(false);
+});
