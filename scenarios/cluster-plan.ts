@@ -1,4 +1,4 @@
-import type { EngineOptions } from "../core/engine/options.ts";
+import { type EngineOptions, engineOptionsDefault } from "../core/engine/options.ts";
 import type { NetOptions } from "../net/rpc/options.ts";
 import type { ProcessPlace, Topology } from "../node/topology.ts";
 import type { SplitLimits } from "../node/split-checker.ts";
@@ -100,6 +100,23 @@ export function drawClusterPlan(world: World): ClusterPlan {
 }
 
 /**
+ * What an engine of a cluster has at least, so that the data of a seed, some hundred KiB, comes to dozens of tables and
+ * not to hundreds. Each table and each value file costs with every flush and every merge of the engine, and what very
+ * many of them do, the scenarios of the storage show better. Memtables stay so small that a seed has tens of flushes.
+ */
+const leastSizes = {
+  memtableBytes: 8_192,
+  tableBytes: 16_384,
+  blockBytes: 256,
+  levelBytesBase: 16_384,
+  manifestBytesMax: 4_096,
+  valueGarbagePercent: 20,
+} as const satisfies Partial<EngineOptions>;
+
+/** Of shorter values each flush would make a file, which nothing merges with others. */
+const leastSeparatedBytes = 64;
+
+/**
  * The longest transaction passes through an engine in half of the time that an operation has. Where memtables are full
  * of less, each with its flush, and tables hold less, each with its sync, it is not over in time however often it is
  * tried again.
@@ -107,12 +124,19 @@ export function drawClusterPlan(world: World): ClusterPlan {
 function keepingUp(engine: Partial<EngineOptions>, operationMs: number, syncUsMax: number): Partial<EngineOptions> {
   const flushMs = Math.ceil((flushSyncs * syncUsMax) / 1_000);
   const leastBytes = Math.ceil((2 * transactionBytes * flushMs) / operationMs);
-  const { memtableBytes, tableBytes } = engine;
-  return {
-    ...engine,
-    ...(memtableBytes === undefined ? {} : { memtableBytes: Math.max(memtableBytes, leastBytes) }),
-    ...(tableBytes === undefined ? {} : { tableBytes: Math.max(tableBytes, leastBytes) }),
+  const { memtableBytes, tableBytes } = leastSizes;
+  const least = {
+    ...leastSizes,
+    memtableBytes: Math.max(memtableBytes, leastBytes),
+    tableBytes: Math.max(tableBytes, leastBytes),
   };
+  const names = Object.keys(least) as (keyof typeof least)[];
+  const whole = { ...engineOptionsDefault, ...engine };
+  const raised = names.map((name) => [name, Math.max(whole[name], least[name])] as const);
+  const threshold = whole.valueThresholdBytes;
+  // 0: no value leaves its table.
+  const valueThresholdBytes = threshold === 0 ? 0 : Math.max(threshold, leastSeparatedBytes);
+  return { ...engine, ...Object.fromEntries(raised), valueThresholdBytes };
 }
 
 function drawTopology(world: World, dice: Dice, stores: number): Topology {
