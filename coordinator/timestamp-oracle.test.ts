@@ -99,6 +99,31 @@ test("the requests of a turn are one batch, in order, and follow the clock", () 
   expect(serve(oracle, startMs + 1)).toEqual([timestampAt(startMs + 1)]);
 });
 
+test("behind a clock that went back timestamps go on at half the pace of time, until it has caught up", () => {
+  const oracle = new TimestampOracle(0, clockLeadMsDefault);
+  const at = (wallMs: number, elapsedMs: number): number => {
+    oracle.request(1, 1);
+    const [first = 0] = serve(oracle, wallMs, elapsedMs * 1_000);
+    return versionMs(first) - startMs;
+  };
+  expect(at(startMs, 0)).toBe(0);
+  const backMs = startMs - 10_000;
+  const ahead: number[] = [];
+  for (let elapsedMs = 1; elapsedMs <= 30_000; elapsedMs++) ahead.push(at(backMs + elapsedMs, elapsedMs));
+  expect([ahead[99], ahead[9_999], ahead[19_998]]).toEqual([50, 5_000, 9_999]);
+  expect([ahead[20_999], ahead[29_999]]).toEqual([11_000, 20_000]);
+});
+
+test("who asks after a long time behind a clock that went back waits for no fence", () => {
+  const oracle = new TimestampOracle(timestampAt(startMs), clockLeadMsDefault);
+  oracle.request(1, 1);
+  serve(oracle, startMs - hourMs);
+  oracle.request(2, 1);
+  const turn = oracle.turn({ wallMs: startMs - hourMs / 2, monotonicUs: (hourMs / 2) * 1_000 });
+  expect(turn.grants).toHaveLength(1);
+  expect(versionMs(turn.fence) - startMs).toBe(hourMs / 4 + windowAheadMs);
+});
+
 test("the fence is three seconds ahead, and renewed when half is used", () => {
   const oracle = new TimestampOracle(0, clockLeadMsDefault);
   oracle.request(1, 1);

@@ -30,8 +30,10 @@ export interface OracleTurn {
 
 /**
  * Timestamps: (ms since 2024) * 4096 + a count, unique and growing over all incarnations, following the wall clock
- * where it can be followed. A clock that goes back or stands still only makes the count run on; one that is
- * implausibly far ahead is not followed, because there would be no way back.
+ * where it can be followed. When the clock is behind them (it went back, or another member's is slow), they go on at
+ * half the pace of time until it has caught up: lifetimes of locks are judged by them alone, and where they stood
+ * still, what a dead client holds would be held until then. A clock that is implausibly far ahead is not followed,
+ * because there would be no way back.
  *
  * A pure machine: `request` and the reading of the clock are its input, `turn` its output. The requests of a turn are
  * served by one reading.
@@ -42,6 +44,8 @@ export class TimestampOracle {
   /** The latest reading that was followed; null: none by this incarnation. */
   #trusted: ClockReading | null = null;
   #clockAccepted = false;
+  /** From here timestamps go on at half pace while the clock is behind them. */
+  #pace: ClockReading = { wallMs: 0, monotonicUs: 0 };
 
   /** `fence`: the durable one of all incarnations before. `clockLeadMsMax` 0: every clock is followed. */
   constructor(fence: number, clockLeadMsMax: number) {
@@ -83,10 +87,12 @@ export class TimestampOracle {
   turn(reading: ClockReading): OracleTurn {
     const problem = this.#follow(reading);
     if (problem !== "") return { grants: [], fence: 0, refused: this.#counter.drain(), problem };
-    const floor = timestampAt(reading.wallMs);
+    const paced = timestampAt(this.#pacedMs(reading));
+    // Nobody waits for a fence because of the pace: what does not lie below it comes later.
+    const floor = Math.max(timestampAt(reading.wallMs), Math.min(paced, this.#counter.fence - timestampsMax));
     const grants = this.#counter.serve(floor);
-    const ahead = Math.max(this.#counter.last, floor) + windowAheadMs * versionsPerMs;
-    const target = Math.max(floor + windowMs * versionsPerMs, ahead);
+    const ahead = Math.max(this.#counter.last, floor, paced) + windowAheadMs * versionsPerMs;
+    const target = Math.max(timestampAt(reading.wallMs) + windowMs * versionsPerMs, ahead);
     if (target + timestampsMax > versionMax) {
       const end = "no timestamp is left below 2^53";
       return { grants, fence: 0, refused: this.#counter.drain(), problem: end };
@@ -107,6 +113,16 @@ export class TimestampOracle {
   /** The fence will not become durable, or may not: those who wait are sent away. */
   unfenced(): readonly number[] {
     return this.#counter.unfenced();
+  }
+
+  /** Where timestamps are to be: at the clock, or further while that is behind them. */
+  #pacedMs({ wallMs, monotonicUs }: ClockReading): number {
+    const pacedMs = this.#pace.wallMs + Math.floor((monotonicUs - this.#pace.monotonicUs) / 2_000);
+    const lastMs = this.#counter.last === 0 ? 0 : versionMs(this.#counter.last);
+    const newestMs = Math.max(wallMs, lastMs);
+    if (newestMs <= pacedMs) return pacedMs;
+    this.#pace = { wallMs: newestMs, monotonicUs };
+    return wallMs;
   }
 
   /** "" when the clock may be followed; else why not. */

@@ -147,4 +147,9 @@ export const regressions: readonly Regression[] = [
     seed: 400_005,
     why: "A word of a region whose answer was lost was heard, and what was as before it was not told again.",
   },
+  {
+    scenario: "cluster",
+    seed: 3_000_158,
+    why: "Timestamps stood still behind a clock that went back, and locks of dead clients did not expire.",
+  },
 ];

@@ -69,8 +69,8 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     name: "tso-window-piles-up",
     file: "coordinator/timestamp-oracle.ts",
-    find: `    const ahead = Math.max(this.#counter.last, floor) + windowAheadMs * versionsPerMs;`,
-    replace: `    const ahead = Math.max(this.#counter.last, floor) + 3_600_000 * versionsPerMs;`,
+    find: `    const ahead = Math.max(this.#counter.last, floor, paced) + windowAheadMs * versionsPerMs;`,
+    replace: `    const ahead = Math.max(this.#counter.last, floor, paced) + 3_600_000 * versionsPerMs;`,
     oracles: ["timestamps"],
     scenario,
     why: "Every restart drives timestamps an hour ahead of the clock.",
