@@ -161,10 +161,11 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
       onUnreachable: (id) => store?.unreachable(id),
     },
     streams: {
-      begin: (from, manifest, done) => {
+      // oxlint-disable-next-line max-params
+      begin: (from, manifest, done, stream) => {
         const open = takesPart();
         if (open === null) done("the store does not take part yet");
-        else open.streams.begin(from, manifest, done);
+        else open.streams.begin(from, manifest, done, stream);
       },
     },
   });

@@ -252,10 +252,11 @@ function hooksOf(storeOf: () => Store | null): NetHooks {
 /** A transport is there before its store. */
 function streamsOf(store: () => Store | null): StreamAcceptor {
   return {
-    begin: (from, manifest, done) => {
+    // oxlint-disable-next-line max-params
+    begin: (from, manifest, done, stream) => {
       const ready = store();
       if (ready === null) done("it is not open yet");
-      else ready.streams.begin(from, manifest, done);
+      else ready.streams.begin(from, manifest, done, stream);
     },
   };
 }

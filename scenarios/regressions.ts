@@ -152,4 +152,9 @@ export const regressions: readonly Regression[] = [
     seed: 3_000_158,
     why: "Timestamps stood still behind a clock that went back, and locks of dead clients did not expire.",
   },
+  {
+    scenario: "store-loss",
+    seed: 152,
+    why: "A snapshot whose sender died half way kept the region's place for ten minutes: no other was let in.",
+  },
 ];

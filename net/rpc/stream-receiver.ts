@@ -33,10 +33,24 @@ export interface StreamSink {
   abandon(reason: string): void;
 }
 
+/** A stream under way, as its sink's owner may look at it. */
+export interface IncomingStream {
+  /** A connection brings it just now. False: it waits for its sender to come back, maybe for nothing. */
+  readonly attached: boolean;
+  /** Nobody waits for it any more. */
+  abandon(reason: string): void;
+}
+
 /** Says whether a stream is welcome. */
 export interface StreamAcceptor {
   /** A string: why not. Called back once, at once or later. */
-  begin(from: Hello, manifest: StreamManifest, done: (sink: StreamSink | string) => void): void;
+  // oxlint-disable-next-line max-params
+  begin(
+    from: Hello,
+    manifest: StreamManifest,
+    done: (sink: StreamSink | string) => void,
+    stream: IncomingStream,
+  ): void;
 }
 
 const noBytes = new Uint8Array(0);
@@ -93,7 +107,7 @@ export class StreamReceivers {
     });
     this.#sessions.set(key, session);
     session.attach(line);
-    this.#acceptor.begin(hello, manifest, (sink) => session.accepted(sink));
+    this.#acceptor.begin(hello, manifest, (sink) => session.accepted(sink), session);
   }
 
   #forgetOldest(): void {
@@ -194,7 +208,7 @@ class SessionLine {
 }
 
 /** One stream, from its beginning until it is complete or given up, over any number of connections. */
-class Session {
+class Session implements IncomingStream {
   readonly manifest: StreamManifest;
   /** The sink has everything; kept for a while in case the sender did not hear of it. */
   complete = false;

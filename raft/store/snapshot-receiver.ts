@@ -1,7 +1,7 @@
 import { ByteReader, MalformedError } from "../../core/bytes/byte-reader.ts";
 import type { Hello } from "../../net/rpc/hello.ts";
 import type { StreamManifest } from "../../net/rpc/stream-messages.ts";
-import type { StreamAcceptor, StreamSink } from "../../net/rpc/stream-receiver.ts";
+import type { IncomingStream, StreamAcceptor, StreamSink } from "../../net/rpc/stream-receiver.ts";
 import { readMessage } from "../message-codec.ts";
 import type { Message } from "../message.ts";
 import { type RegionMeta, peerById, regionProblem } from "../region.ts";
@@ -27,11 +27,21 @@ interface Offered {
   readonly region: RegionMeta;
 }
 
-/** Takes the files of snapshots, of each region one at a time, and hands them over when they are complete. */
+/** A snapshot from its first byte until it is installed or given up. */
+interface Incoming {
+  readonly name: string;
+  /** Null: all of it is here. */
+  stream: IncomingStream | null;
+}
+
+/**
+ * Takes the files of snapshots, of each region one at a time, and hands them over when they are complete. One whose
+ * sender is gone gives way: it would be waited for long after the region has another leader.
+ */
 export class SnapshotReceiver implements StreamAcceptor {
   readonly #host: SnapshotHost;
   readonly #transfer: SnapshotTransfer;
-  readonly #incoming = new Map<number, string>();
+  readonly #incoming = new Map<number, Incoming>();
   /** Whose files are all here, and wait for their syncs. */
   readonly #finishing = new Set<IncomingSnapshot>();
 
@@ -40,25 +50,34 @@ export class SnapshotReceiver implements StreamAcceptor {
     this.#transfer = transfer;
   }
 
-  begin(from: Hello, manifest: StreamManifest, done: (sink: StreamSink | string) => void): void {
+  // oxlint-disable-next-line max-params
+  begin(
+    from: Hello,
+    manifest: StreamManifest,
+    done: (sink: StreamSink | string) => void,
+    stream: IncomingStream,
+  ): void {
     const offered = this.#judge(manifest);
     if (typeof offered === "string") return done(offered);
     const regionId = offered.region.id;
+    const before = this.#incoming.get(regionId)?.stream ?? null;
+    if (before !== null && !before.attached) before.abandon("another snapshot of the region comes, and it does not");
     if (this.#incoming.has(regionId)) return done("another snapshot of the region is coming in");
     const files = this.#transfer.receive(contentOf(offered.snapshot, manifest.files));
     if (typeof files === "string") return done(files);
-    this.#incoming.set(regionId, files.name);
-    done(this.#sink(from.storeId, { ...offered, manifest, files }));
+    const incoming: Incoming = { name: files.name, stream };
+    this.#incoming.set(regionId, incoming);
+    done(this.#sink(from.storeId, { ...offered, manifest, files, incoming }));
   }
 
   /** Of snapshots that are coming in, or being installed. */
   names(): string[] {
-    return [...this.#incoming.values()];
+    return [...this.#incoming.values()].map(({ name }) => name);
   }
 
   /** The files of that name are of no more use, or were used. */
   settled(regionId: number, name: string): void {
-    if (this.#incoming.get(regionId) === name) this.#incoming.delete(regionId);
+    if (this.#incoming.get(regionId)?.name === name) this.#incoming.delete(regionId);
   }
 
   /** Their streams are over: nobody else gives those files back. */
@@ -96,14 +115,19 @@ export class SnapshotReceiver implements StreamAcceptor {
 
   #sink(
     fromStore: number,
-    coming: Offered & { readonly manifest: StreamManifest; readonly files: IncomingSnapshot },
+    coming: Offered & {
+      readonly manifest: StreamManifest;
+      readonly files: IncomingSnapshot;
+      readonly incoming: Incoming;
+    },
   ): StreamSink {
-    const { message, snapshot, region, manifest, files } = coming;
+    const { message, snapshot, region, manifest, files, incoming } = coming;
     const { name } = files;
     return {
       start: { file: 0, offset: 0 },
       write: (file, offset, bytes, done) => files.write(file, offset, bytes, done),
       finish: (done) => {
+        incoming.stream = null;
         this.#finishing.add(files);
         files.finish((ok) => {
           this.#finishing.delete(files);

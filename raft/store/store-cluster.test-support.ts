@@ -100,9 +100,10 @@ export class StoreNode {
         onUnreachable: (storeId) => this.store?.unreachable(storeId),
       },
       streams: {
-        begin: (from, manifest, done) => {
+        // oxlint-disable-next-line max-params
+        begin: (from, manifest, done, stream) => {
           if (this.store === null) done("it is not open yet");
-          else this.store.streams.begin(from, manifest, done);
+          else this.store.streams.begin(from, manifest, done, stream);
         },
       },
     });

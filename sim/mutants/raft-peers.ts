@@ -266,4 +266,13 @@ export const raftPeerMutants: readonly Mutant[] = [
     scenario: "raft-store-members",
     why: "A restart takes the vote of a peer whose predecessor on that store was removed (R11).",
   },
+  {
+    name: "store-snapshot-of-the-dead-keeps-its-place",
+    file: "raft/store/snapshot-receiver.ts",
+    find: `    if (before !== null && !before.attached) before`,
+    replace: `    if (before !== null && before.attached) before`,
+    oracles: ["repair", "liveness", "any"],
+    scenario: "store-loss",
+    why: "A leader that dies while it sends a snapshot keeps its follower from any other for ten minutes.",
+  },
 ];
