@@ -157,4 +157,9 @@ export const regressions: readonly Regression[] = [
     seed: 152,
     why: "A snapshot whose sender died half way kept the region's place for ten minutes: no other was let in.",
   },
+  {
+    scenario: "cluster",
+    seed: 3_000_236,
+    why: "The same, where the follower stayed behind and the Coordinator was told so.",
+  },
 ];
