@@ -90,7 +90,7 @@ export class FirstRegions {
     const known = stores.some(({ storeId }) => storeId === store.storeId);
     if (known && isNew) {
       const what = `store ${store.storeId} has joined before, and its directory is empty: what it promised is lost`;
-        const order = `nokv stores decommission ${store.storeId}`;
+      const order = `nokv stores decommission ${store.storeId}`;
       const remedy = `bring the directory back, or run "${order}" and start the store under a new id`;
       failed(new NokvError("NOKV_FOREIGN_DIRECTORY", `${what}; ${remedy}`));
     } else if (known) {

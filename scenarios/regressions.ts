@@ -160,6 +160,6 @@ export const regressions: readonly Regression[] = [
   {
     scenario: "cluster",
     seed: 3_000_236,
-    why: "The same, where the follower stayed behind and the Coordinator was told so.",
+    why: "A peer was told to be behind to the end, likely since a dead sender kept the place of its snapshot.",
   },
 ];
