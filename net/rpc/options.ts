@@ -12,7 +12,10 @@ export interface NetOptions {
   /** Between two attempts to connect: doubles from the first to the second, minus up to a half. */
   readonly backoffMsMin: number;
   readonly backoffMsMax: number;
-  /** Control messages waiting for one peer. */
+  /**
+   * Control messages waiting for one peer: the newest of each region and kind. It has to be more than two stores have
+   * regions in common, or their heartbeats and votes push each other out: where there are as many as that, all wait.
+   */
   readonly controlMessagesMax: number;
   /** Append messages waiting for one peer. */
   readonly appendBytesMax: number;
@@ -60,7 +63,7 @@ export const netOptionsDefault: NetOptions = {
   silenceMs: 4_000,
   backoffMsMin: 20,
   backoffMsMax: 2_000,
-  controlMessagesMax: 256,
+  controlMessagesMax: 65_536,
   appendBytesMax: 8 * mebibyte,
   requestsMax: 4_096,
   requestBytesMax: 8 * mebibyte,

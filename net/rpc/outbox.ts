@@ -74,6 +74,11 @@ export class Outbox {
   readonly #limits: OutboxLimits;
   readonly #urgent = new Fifo<OutFrame>();
   readonly #control = new Map<number, OutFrame>();
+  /**
+   * Stands before the oldest for good: whoever enters a map anew passes all that were taken from its front. It comes to
+   * no end, for it is asked only while something waits.
+   */
+  readonly #oldest = this.#control.entries();
   readonly #append = new Lane();
   readonly #client = new Lane();
   readonly #coordinator = new Lane();
@@ -201,12 +206,12 @@ export class Outbox {
 
   #takeControl(): OutFrame | null {
     if (this.#control.size === 0) return null;
-    for (const [key, frame] of this.#control) {
-      this.#control.delete(key);
-      this.#controlBytes -= frame.bytes;
-      return frame;
-    }
-    return null;
+    const next = this.#oldest.next();
+    assert(next.done !== true, "what waits is behind the oldest");
+    const [key, frame] = next.value;
+    this.#control.delete(key);
+    this.#controlBytes -= frame.bytes;
+    return frame;
   }
 
   #dropOldest(): void {
