@@ -5,6 +5,7 @@ import { dirname, join, normalize, relative } from "node:path";
 import { expect, test } from "vitest";
 import { scenarios } from "./scenarios/index.ts";
 import { mutants } from "./sim/mutants/index.ts";
+import { patchesOf } from "./sim/mutants/mutant.ts";
 
 const root = import.meta.dirname;
 const skipped = new Set(["node_modules", ".git", "dist", "data", ".vitest"]);
@@ -198,11 +199,13 @@ test("every scenario is registered, named and justified", () => {
 });
 
 test("every planted bug still applies, exactly once", () => {
-  const wrong = mutants.flatMap(({ name, file, find, replace }) => {
-    const count = textOf(file).split(find).length - 1;
-    if (count !== 1) return [`${name}: its text occurs ${count} times in ${file}, must be 1`];
-    return find === replace ? [`${name}: changes nothing`] : [];
-  });
+  const wrong = mutants.flatMap((mutant) =>
+    patchesOf(mutant).flatMap(({ file, find, replace }) => {
+      const count = textOf(file).split(find).length - 1;
+      if (count !== 1) return [`${mutant.name}: its text occurs ${count} times in ${file}, must be 1`];
+      return find === replace ? [`${mutant.name}: changes nothing`] : [];
+    }),
+  );
   expect(wrong).toEqual([]);
   expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
 });

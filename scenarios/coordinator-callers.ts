@@ -15,6 +15,7 @@ import { pause } from "./recording-clock.ts";
 export const coordinatorPort = 2_379;
 /** An answer that is so late will not come: longer than any process stalls and any clock stands still. */
 const lateMs = 120_000;
+const idleUsMaxDefault = 500_000;
 /** Of those that regions bring along. */
 const takenIdMax = 302;
 
@@ -43,6 +44,8 @@ export interface ServiceStage {
   quiet: boolean;
   /** Not given: the Coordinator is alone. */
   readonly group?: { readonly memberIds: readonly number[]; readonly truth: GroupTruth };
+  /** Between two requests of one who asks seldom; not given: nobody does. */
+  readonly idleUsMax?: number;
 }
 
 type Done = (error: CoordinatorError | null) => void;
@@ -63,6 +66,7 @@ export class CoordinatorCaller {
   readonly #transport: Transport;
   readonly #client: CoordinatorClient;
   readonly #workers: number;
+  readonly #idleUsMax: number;
   #open = 0;
   #stopped = false;
   #wake: () => void = () => {};
@@ -72,6 +76,8 @@ export class CoordinatorCaller {
     this.#env = env;
     this.#dice = stage.world.dice(machine.name, machine.incarnation);
     this.#workers = this.#dice.between(1, 8);
+    const isSeldom = stage.world.dice(`pace-${machine.name}`, machine.incarnation).chance(1, 2);
+    this.#idleUsMax = isSeldom ? (stage.idleUsMax ?? idleUsMaxDefault) : idleUsMaxDefault;
     this.#transport = new Transport(env, {
       identity: { clusterId: "sim", storeId: 0, incarnation: machine.incarnation, role: "gateway", features: 0 },
       options: {},
@@ -108,7 +114,7 @@ export class CoordinatorCaller {
     while (!this.#stage.quiet && !this.#stopped) {
       if (this.#stage.probing && !this.served) await this.#probe();
       else await this.#step();
-      await pause(this.#env, this.#dice.skewed(1, 500_000));
+      await pause(this.#env, this.#dice.skewed(1, this.#idleUsMax));
     }
   }
 

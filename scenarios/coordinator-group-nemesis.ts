@@ -1,3 +1,4 @@
+import { memberAttemptMs } from "../coordinator/service/group-caller.ts";
 import type { CoordinatorNode } from "../node/coordinator-node.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { CrashKind } from "../sim/incarnation.ts";
@@ -81,11 +82,31 @@ export class GroupNemesis {
       case "pause-leader":
         this.#world.story(`pause ${leader.machine.name} for ${lengthMs} ms`);
         return leader.machine.pause(lengthMs);
+      case "outlive-leader":
+        return this.#outlive(leader.machine, lengthMs);
       case "heal":
         return this.#heal();
       default:
         return;
     }
+  }
+
+  /**
+   * The leader hears nothing of the other members, then has no turn for as long as they need to elect another one and
+   * callers to find it, and goes on as the leader of the past that nobody has told.
+   */
+  #outlive(machine: Machine, lengthMs: number): void {
+    const { electionMs } = this.#plan;
+    const pauseMs = Math.ceil(Math.max(electionMs, memberAttemptMs)) + lengthMs;
+    const deafMs = this.#dice.below(Math.ceil(electionMs / 4) + 1);
+    const afterMs = this.#dice.skewed(1, Math.ceil(electionMs / 2));
+    const wholeMs = deafMs + pauseMs + afterMs;
+    this.#cut(`${machine.name} is deaf`, wholeMs, [], (_, b) => b === machine);
+    this.#world.after(deafMs * 1_000, () => {
+      if (this.#stopped) return;
+      this.#cut(`pause ${machine.name} for ${pauseMs} ms, mute`, wholeMs - deafMs, [], (a) => a === machine);
+      machine.pause(pauseMs);
+    });
   }
 
   #leader(): NodeSeat<CoordinatorNode> | null {

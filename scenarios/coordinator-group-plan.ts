@@ -15,6 +15,8 @@ export const groupDeeds = [
   "power-off-all",
   "lag",
   "pause-leader",
+  "outlive-leader",
+  "outlive-leader",
   "heal",
 ] as const;
 export type GroupDeed = (typeof groupDeeds)[number];
@@ -28,6 +30,8 @@ export interface GroupPlan {
   readonly swarm: number;
   readonly swarmOnCallers: boolean;
   readonly callers: number;
+  /** Every other caller asks so seldom that it does not notice who was silent in between. */
+  readonly idleUsMax: number;
   /** This member loses its disk in between, for good; 0: none does. */
   readonly loser: number;
   /** Faults begin when the group has begun; else at any time. */
@@ -66,6 +70,7 @@ export function drawGroupPlan(world: World): GroupPlan {
     swarm: dice.pick([0, 1, 1, 2, 3]),
     swarmOnCallers: dice.chance(1, 3),
     callers: dice.between(1, 4),
+    idleUsMax: dice.pick([500_000, 3_000_000]),
     loser: world.options.faultFree || !dice.chance(1, 5) ? 0 : dice.between(1, 3),
     begunFirst: dice.chance(3, 4),
     moments: world.options.faultFree ? 0 : dice.pick([0, 0, 3, 20]),

@@ -49,7 +49,7 @@ class GroupRun {
     const timestamps = new SequenceLedger("timestamp");
     this.#stage = {
       world, timestamps, ids: new SequenceLedger("id"), ticks: 0, probing: false, quiet: false,
-      group: { memberIds, truth: this.#truth },
+      group: { memberIds, truth: this.#truth }, idleUsMax: plan.idleUsMax,
     };
     this.#seats = memberIds.map((memberId) => this.#seat(memberId));
     this.#callers = Array.from({ length: plan.callers }, (_, at) => world.machine(`caller-${at + 1}`));

@@ -14,6 +14,9 @@ import { closeQuietly, scanAll } from "./engine-scan.ts";
 /** What an unfinished checkpoint says when somebody opens it. */
 const unfinishedCodes = ["NOKV_CORRUPTION", "NOKV_NOT_FOUND", "NOKV_IO", "NOKV_NO_SPACE", "NOKV_LOCKED"];
 
+/** Of a database that takes in what another one had. */
+const smallMemory = { memtableBytes: 1_024, immutableMemtablesMax: 1 };
+
 /**
  * Checkpoints of a running engine: a database of its own that holds what was written up to its version, or,
  * after a crash or an error, a directory that is refused. Never half of one.
@@ -71,7 +74,7 @@ export class EngineCheckpoints {
         versions.set(family, exported.version);
         if (copy === null) {
           made.push(`${path}-target`);
-          copy = await openEngine(env, `${path}-target`);
+          copy = await openEngine(env, `${path}-target`, smallMemory);
         }
         if (family === 0) await new Db(copy, env.clock).ingest(`${path}-${family}`);
         else await copy.transfer.ingest(range, `${path}-${family}`);
@@ -112,6 +115,9 @@ export class EngineCheckpoints {
     copy.commitSync(new Batch().set(key, toBytes("afterwards"), 0, family));
     const value = copy.get(key, null, family);
     if (value === null || toText(value) !== "afterwards") driver.world.fail("transfer", "a new write is hidden");
+    // More than there is memory for: it has to be made while somebody stands and waits, beside what came as tables.
+    const large = new Uint8Array(smallMemory.memtableBytes / 2);
+    for (let writes = 0; writes < 8; writes++) copy.commitSync(new Batch().set(key, large, 0, family));
   }
 
   async #ingestAgain(copy: Engine, directory: string): Promise<{ readonly records: number }> {

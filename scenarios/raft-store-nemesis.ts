@@ -30,6 +30,8 @@ const storePoints: readonly Failpoint[] = [
 ];
 
 const idGap = 1_000_000;
+/** Between stores that could not reach each other, at most, on most seeds. */
+const reconnectMs = 3_000;
 const splitPoints: readonly Failpoint[] = [splitAfterApply, splitAfterLog, splitBeforePublish];
 
 /** A machine with a store, as far as deeds go. */
@@ -192,6 +194,8 @@ export class StoreNemesis {
         return leader.machine.pause(lengthMs);
       case "cramp":
         return this.#cramp(dice.chance(1, 2) ? leader : victim, lengthMs);
+      case "strand":
+        return this.#strand(leader);
       case "restart":
         return (dice.chance(1, 2) ? leader : victim).restart?.();
       case "at-moment":
@@ -208,6 +212,21 @@ export class StoreNemesis {
   #cramp(seat: RegionSeat, lengthMs: number): void {
     this.#world.story(`${seat.machine.name} has no room for ${lengthMs} ms`);
     seat.cramp?.(lengthMs);
+  }
+
+  /**
+   * Long enough for clients to give up and go to the next leader, and for that one to cut its log: what this one did
+   * not apply comes as a snapshot, and finds it still without room.
+   */
+  #strand(seat: RegionSeat): void {
+    const electionMs = Math.ceil(this.#plan.electionMs);
+    const cutMs = this.#dice.between(5, 10) * electionMs;
+    const firstMs = this.#dice.between(1, electionMs);
+    this.#cramp(seat, firstMs + cutMs + 4 * electionMs + reconnectMs);
+    this.#world.after(firstMs * 1_000, () => {
+      if (this.#stopped) return;
+      this.#cut(`strand ${seat.machine.name}`, cutMs, (a, b) => a === seat || b === seat);
+    });
   }
 
   /** The process that comes to such a moment next ends there, or soon after. */

@@ -62,7 +62,8 @@ export const deedNames = [
   "at-failpoint",
   "restart",
 ] as const;
-export type DeedName = (typeof deedNames)[number];
+/** "strand": whoever leads has no room, and is cut off while reads wait there; others lead on. */
+export type DeedName = (typeof deedNames)[number] | "strand";
 
 const mebibyte = 1024 * 1024;
 
@@ -125,6 +126,7 @@ function bent(plan: StorePlan, focus: StoreFocus, dice: Dice): Partial<StorePlan
       return { ...often, store: { ...store, ...kept }, gapMsMax: dice.pick([1, electionMs / 8]), deeds: snapshotDeeds };
     }
     case "room": {
+      if (dice.chance(1, 4)) return stranded(plan, dice);
       const kept = dice.chance(1, 2) ? { logKeepEntries: 1, logEntriesMax: 2 } : {};
       return {
         ...often,
@@ -136,6 +138,24 @@ function bent(plan: StorePlan, focus: StoreFocus, dice: Dice): Partial<StorePlan
     case "any":
       return {};
   }
+}
+
+/** Nothing else goes wrong: those who wait for one leader have the time to go to the next, and its log to be cut. */
+function stranded({ electionMs, store }: StorePlan, dice: Dice): Partial<StorePlan> {
+  const kept = { logKeepEntries: 1, logEntriesMax: 2, readsMax: 4_096, proposalsMax: 4_096 };
+  return {
+    stores: 3,
+    regions: dice.between(1, 2),
+    voters: 3,
+    store: { ...store, ...kept },
+    faultsMs: Math.min(60_000, electionMs * 50),
+    swarm: 0,
+    clients: 4,
+    gapMsMax: electionMs / 20,
+    deeds: ["strand", "strand", "transfer", "cramp"],
+    deedGapMsMax: electionMs * 16 + 3_000,
+    deedLengthMsMax: electionMs,
+  };
 }
 
 const memberDeeds: readonly DeedName[] = [

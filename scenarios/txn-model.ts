@@ -29,6 +29,9 @@ class TxnModelRun {
   readonly #nemesis: Dice;
   readonly #operations: number;
   readonly #gcLagMs: number;
+  readonly #regionsMax: number;
+  /** In the end all clients die at work, and somebody finds what they left. */
+  readonly #allDie: boolean;
   #working = true;
 
   constructor(world: World) {
@@ -63,6 +66,10 @@ class TxnModelRun {
       large: plan.chance(1, 3),
       fail: (message) => world.fail("bank", message),
     });
+    const shape = world.dice("shape");
+    // Once in a while regions are divided at every turn, and more of what they are asked meets a division.
+    this.#regionsMax = shape.pick([5, 5, 5, 20]);
+    this.#allDie = !world.options.faultFree && shape.chance(1, 2);
     for (let i = 1; i <= plan.between(2, 6); i++) this.#users.push(new TxnUser(this.#stage, i));
     for (let splits = plan.between(0, 3); splits > 0; splits--) this.#split(plan);
   }
@@ -81,7 +88,9 @@ class TxnModelRun {
     this.#working = false;
     await harming;
     await collecting;
+    if (this.#allDie) await Promise.all(this.#users.map((user) => this.#die(user)));
     this.#stage.network = calm(faulty);
+    if (this.#allDie) await this.#inherit();
     await this.#cleanUp();
     world.story(this.#summary());
     const wrong = this.#model.judge(this.#stage.txns, this.#stage.atomics);
@@ -105,6 +114,26 @@ class TxnModelRun {
     }
   }
 
+  /** Works until it dies, which is soon. */
+  async #die(user: TxnUser): Promise<void> {
+    const lives = user.crashes;
+    user.crashAfter(user.dice.skewed(1, 40));
+    for (let left = 10; left > 0 && user.crashes === lives; left--) await this.#workload.operate(user);
+  }
+
+  /**
+   * Each key is read by itself, the last one first: whatever stands in its way is somebody's who is dead, and nobody
+   * has cleared up before it.
+   */
+  async #inherit(): Promise<void> {
+    const heir = new TxnUser(this.#stage, this.#users.length + 4);
+    for (const key of everyKey.toReversed()) {
+      let isRead = false;
+      for (let left = 20; left > 0 && !isRead; left--) isRead = await this.#workload.readOne(heir, key);
+      if (!isRead) this.#world.fail("liveness", `${key} can not be read although nothing is broken`);
+    }
+  }
+
   /** Splits and changes of leaders, while clients work. */
   async #harm(): Promise<void> {
     const dice = this.#nemesis;
@@ -117,7 +146,7 @@ class TxnModelRun {
   }
 
   #split(dice: Dice): void {
-    if (this.#cluster.regionCount >= 5) return;
+    if (this.#cluster.regionCount >= this.#regionsMax) return;
     this.#cluster.split(bytesOf(dice.pick(everyKey)));
   }
 

@@ -109,6 +109,16 @@ export class TxnWorkload {
     });
   }
 
+  /** True: it was read. */
+  async readOne(user: WorkloadUser, key: string): Promise<boolean> {
+    let isRead = false;
+    await user.transact(false, async (txn) => {
+      isRead = (await txn.get(key)) !== undefined;
+      return isRead;
+    });
+    return isRead;
+  }
+
   #transfer(user: WorkloadUser): Promise<TxnLog> {
     return user.transact(this.#isSerializable(user.dice), async (txn) => {
       const [from, to] = [user.dice.pick(accounts), user.dice.pick(accounts)];

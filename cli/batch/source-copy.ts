@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Mutant } from "../../sim/mutants/mutant.ts";
+import { type Mutant, patchesOf } from "../../sim/mutants/mutant.ts";
 import { CommandError, exitCode } from "../exit-code.ts";
 
 const skipped: ReadonlySet<string> = new Set(["node_modules", "dist", "data"]);
@@ -37,18 +37,25 @@ export function copyWithMutant(root: string, mutant: Mutant): string {
     mkdirSync(dirname(join(copy, path)), { recursive: true });
     copyFileSync(join(root, path), join(copy, path));
   }
-  writeFileSync(join(copy, mutant.file), patched);
+  for (const [file, text] of patched) writeFileSync(join(copy, file), text);
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
   return copy;
 }
 
-function patch(root: string, { name, file, find, replace }: Mutant): string {
-  const [before, after, ...more] = readFileSync(join(root, file), "utf8").split(find);
-  if (before !== undefined && after !== undefined && more.length === 0) return before + replace + after;
-  const count = after === undefined ? 0 : more.length + 1;
-  throw new CommandError(
-    exitCode.violation,
-    `mutant ${name}: its text occurs ${count} times in ${file}, must be 1`,
-    "the code moved on: mend the patch",
-  );
+/** The changed files, by path. */
+function patch(root: string, mutant: Mutant): ReadonlyMap<string, string> {
+  const changed = new Map<string, string>();
+  for (const { file, find, replace } of patchesOf(mutant)) {
+    const [before, after, ...more] = (changed.get(file) ?? readFileSync(join(root, file), "utf8")).split(find);
+    if (before === undefined || after === undefined || more.length > 0) {
+      const count = after === undefined ? 0 : more.length + 1;
+      throw new CommandError(
+        exitCode.violation,
+        `mutant ${mutant.name}: its text occurs ${count} times in ${file}, must be 1`,
+        "the code moved on: mend the patch",
+      );
+    }
+    changed.set(file, before + replace + after);
+  }
+  return changed;
 }

@@ -89,6 +89,16 @@ test("a bug that is found has its oracle, its seeds and its cost", async () => {
   expect(readdirSync(temporary)).toEqual([]);
 });
 
+test("a bug may take two changes", async () => {
+  const also = { file: "core/product.ts", find: "= 42", replace: "= 40" };
+  const { stdout } = await mutants([mutant("double", '"sound"', '"other"', { also })], "--json");
+  expect(JSON.parse(stdout)).toMatchObject({ results: [{ verdict: "killed", message: "answer is 40" }] });
+  const stale = { ...also, find: "no such text" };
+  const { code, stderr } = await mutants([mutant("half", '"sound"', '"other"', { also: stale })]);
+  expect(code).toBe(1);
+  expect(stderr).toContain("nokv: mutant half: its text occurs 0 times in core/product.ts, must be 1");
+});
+
 test("a bug that survives fails the run and is named", async () => {
   const { code, stdout, stderr } = await mutants([found, missed], "--jobs", "2");
   expect(code).toBe(1);

@@ -77,6 +77,20 @@ export const checkpointMutants: readonly Mutant[] = [
     file: "core/lsm/clipped-cursor.ts",
     find: `readVersion(cursor.view, cursor.offset) > upToVersion`,
     replace: `readVersion(cursor.view, cursor.offset) > upToVersion + 2 ** 50`,
+    // Else tables hold nothing above the version that was flushed when they were held.
+    also: {
+      file: "core/engine/transfer.ts",
+      find: `    return await this.#compactor.exclusively(async () => {
+      const tables = this.#context.tables.current.retain();
+      try {
+        // Not the visible version: what was written since the flush is in memory only.
+        const wish = { range, version: this.#engine.flushedVersion, history };`,
+      replace: `    const version = this.#engine.flushedVersion;
+    return await this.#compactor.exclusively(async () => {
+      const tables = this.#context.tables.current.retain();
+      try {
+        const wish = { range, version, history };`,
+    },
     oracles: ["transfer"],
     scenario,
     why: "A write that was committed while the export ran is in it, and others of its batch are not.",

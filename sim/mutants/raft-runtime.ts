@@ -152,8 +152,8 @@ export const raftRuntimeMutants: readonly Mutant[] = [
     find: `  if (!epochAllows("change-peers", epoch, region.epoch))`,
     replace: `  if (!epochAllows("unfenced", epoch, region.epoch))`,
     oracles: [...wrongState, "region", "liveness"],
-    scenario,
-    why: "A change of peers that was asked for of an older configuration is applied to a later one.",
+    scenario: "region-storm",
+    why: "A region that is being merged changes its peers: its neighbour counts on replicas that are none any more.",
   },
   {
     name: "store-restores-no-conf",

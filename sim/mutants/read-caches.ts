@@ -64,6 +64,12 @@ export const readCacheMutants: readonly Mutant[] = [
     find: `    this.#table.remove(view.getInt32(slot, true), place);
     this.#setState(place, stateFree);`,
     replace: `    this.#setState(place, stateFree);`,
+    // Else what is found is compared with the key that is asked for.
+    also: {
+      file: "core/engine/record-cache.ts",
+      find: `if (!recordHasKey(bytes, view, offset, family, key)) return false;`,
+      replace: `if (bytes[slot + 4] === stateFree && !recordHasKey(bytes, view, offset, family, key)) return false;`,
+    },
     oracles: ["any"],
     scenario: "engine-model",
     why: "A slot that was evicted can still be found, and is filled with another record.",

@@ -18,6 +18,14 @@ export const scanMutants: readonly Mutant[] = [
     }`,
     replace: `      if (block.isFrame) this.#spare.push(block);
     }`,
+    // Else the last iterator of a table leaves its blocks before it leaves the table.
+    also: {
+      file: "core/engine/iterator.ts",
+      find: `    this.#cursor.release();
+    this.#view.release(this);`,
+      replace: `    this.#view.release(this);
+    this.#cursor.release();`,
+    },
     oracles: ["any"],
     scenario: "engine-model",
     why: "When a table goes, memory that an iterator stands in is given out twice.",
