@@ -208,7 +208,9 @@ test("a word of a leader that comes after a later one of it does not count", asy
   const cluster = new Cluster();
   await cluster.start();
   await cluster.bootstrap();
-  const said = (entriesPerSecond: number): RegionReport => ({ sizeBytes: 0, entriesPerSecond, peers: [] });
+  const said = (entriesPerSecond: number): RegionReport => ({
+    sizeBytes: 0, entriesPerSecond, commandsPerSecond: 0, peers: [],
+  });
   const word = { region: whole, leaderPeerId: 102, term: 6 };
   expect(await cluster.heartbeat({ ...word, seq: 9, report: said(90) })).toBeNull();
   expect(await cluster.heartbeat({ ...word, seq: 8, report: said(80) })).toMatchObject({ code: "STALE_HEARTBEAT" });

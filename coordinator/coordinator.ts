@@ -33,7 +33,7 @@ export interface CoordinatorOptions {
 export const coordinatorDefaults: CoordinatorOptions = {
   clockLeadMsMax: clockLeadMsDefault,
   liveness: livenessDefaults,
-  scheduler: { ...planDefaults, coolingMs: 5_000, stuckMs: 10 * 60_000 },
+  scheduler: { ...planDefaults, coolingMs: 5_000, stuckMs: 10 * 60_000, mergeQuietMs: 3_600_000 },
 };
 
 /** What the leader of a region says of it. */

@@ -23,7 +23,8 @@ function told(of: RegionMeta, silent: number, silentMs = 40_000): RegionHeartbea
   const peers = of.peers.map(({ peerId, storeId }) => {
     return { peerId, silentMs: storeId === silent ? silentMs : 0, caughtUp: storeId !== silent };
   });
-  return { region: of, leaderPeerId: 101, term: 5, report: { sizeBytes: 0, entriesPerSecond: 0, peers } };
+  const report = { sizeBytes: 0, entriesPerSecond: 0, commandsPerSecond: 0, peers };
+  return { region: of, leaderPeerId: 101, term: 5, report };
 }
 
 class Stage {

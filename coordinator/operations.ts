@@ -13,6 +13,8 @@ import type { StoreStatus, StoreView } from "./store-view.ts";
 
 /** The entry of the configuration that says how many replicas each region is to have; "0": nobody changes them. */
 export const replicasEntry = "replicas";
+/** The entry that says whether small neighbours are merged: "on", or "off"; "on" where it is missing. */
+export const mergesEntry = "merges";
 
 export interface OperationParts {
   readonly journal: RootJournal;
@@ -70,7 +72,7 @@ export class Operations {
     if (status.role !== "leader" || this.#deciding > 0) return [];
     const list = stores.list(state, nowUs);
     const basis = this.#basisOf(list);
-    if (basis !== "" && basis === this.#settled) return [];
+    if (basis !== "" && basis === this.#settled && nowUs < this.#scheduler.wakesUs) return [];
     this.#settled = "";
     const view = {
       stores: list,
@@ -79,8 +81,9 @@ export class Operations {
       leaderOf: (id: number) => leaders.of(id),
       reportOf: (id: number) => this.reportOf(id),
       isTaken: (id: number) => openChange(state, id) !== null,
+      merging: state.pendingRangeChanges.filter(({ change }) => change === "merge").map(({ regionId }) => regionId),
     };
-    const plan = this.#scheduler.plan(view, this.replicas, nowUs);
+    const plan = this.#scheduler.plan(view, { replicas: this.replicas, merges: wantsMerges(state) }, nowUs);
     const isEmpty = plan.operators.length + plan.decisions.length === 0;
     if (isEmpty && this.#scheduler.isAtRest) this.#settled = basis;
     for (const decision of plan.decisions) this.#decide(decision);
@@ -136,6 +139,10 @@ export class Operations {
       this.#deciding--;
     });
   }
+}
+
+export function wantsMerges({ config }: CoordinatorState): boolean {
+  return config.find(({ name }) => name === mergesEntry)?.value !== "off";
 }
 
 /** `fallback` where the cluster's configuration does not say. */

@@ -44,12 +44,20 @@ export interface RemovePeer extends ForEpoch {
   readonly target: PeerPlace;
 }
 
+/** The region goes into its right neighbour, as that one is known too. */
+export interface MergeRegion extends ForEpoch {
+  readonly kind: "merge";
+  readonly targetId: number;
+  readonly targetEpoch: RegionEpoch;
+}
+
 /** One step, carried out by the store whose heartbeat it answers. The next one follows from what came of it. */
-export type Operator = TransferLeader | AddLearner | Promote | RemovePeer;
+export type Operator = TransferLeader | AddLearner | Promote | RemovePeer | MergeRegion;
 
 /** For people. */
 export function describeOperator(operator: Operator): string {
   const { kind, regionId } = operator;
+  if (kind === "merge") return `region ${regionId} goes into region ${operator.targetId}`;
   if (kind === "promote") {
     const demoted = operator.demoted.length > 0 ? ` for ${operator.demoted.join(", ")}` : "";
     return `region ${regionId}: peer ${operator.promoted.join(", ")} votes${demoted}`;

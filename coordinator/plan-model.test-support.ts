@@ -32,7 +32,7 @@ export class PlanModel {
   readonly sizes = new Map<number, number>();
   /** Learners whose log follows. */
   readonly caughtUp = new Set<number>();
-  scheduler = new Scheduler({ ...modelLimits, coolingMs: 0, stuckMs: 20_000 });
+  scheduler = new Scheduler({ ...modelLimits, coolingMs: 0, stuckMs: 20_000, mergeQuietMs: 0 });
   changes = 0;
   round = 0;
   #lastPeerId = 10_000;
@@ -69,7 +69,7 @@ export class PlanModel {
 
   /** A Coordinator that starts anew has forgotten all but its state. */
   restart(): void {
-    this.scheduler = new Scheduler({ ...modelLimits, coolingMs: 0, stuckMs: 20_000 });
+    this.scheduler = new Scheduler({ ...modelLimits, coolingMs: 0, stuckMs: 20_000, mergeQuietMs: 0 });
   }
 
   alive(storeId: number): boolean {
@@ -99,8 +99,9 @@ export class PlanModel {
       leaderOf: (id: number) => this.leaders.get(id) ?? null,
       reportOf: (id: number) => this.report(id),
       isTaken: () => false,
+      merging: [],
     };
-    return this.scheduler.plan(view, modelLimits.replicas, this.round * roundUs);
+    return this.scheduler.plan(view, { replicas: modelLimits.replicas, merges: false }, this.round * roundUs);
   }
 
   report(id: number): RegionReport {
@@ -109,7 +110,7 @@ export class PlanModel {
       silentMs: this.alive(storeId) ? 0 : 5_000,
       caughtUp: this.alive(storeId) && (role !== "learner" || this.caughtUp.has(peerId)),
     }));
-    return { sizeBytes: this.sizes.get(id) ?? 0, entriesPerSecond: 0, peers };
+    return { sizeBytes: this.sizes.get(id) ?? 0, entriesPerSecond: 0, commandsPerSecond: 0, peers };
   }
 
   /** `does`: whether this operator is carried out in this round; not all of them are, and some leaders die first. */
@@ -181,6 +182,7 @@ export class PlanModel {
       this.leaders.set(regionId, { ...operator.target, term: term + 1 });
       return;
     }
+    if (operator.kind === "merge") throw new Error("nothing is merged here");
     const after = regionAfterPeers(region, confChangeOf(region, changesOf(operator)));
     if (typeof after === "string") throw new Error(`region ${regionId}: ${after}`);
     this.changes++;
@@ -188,7 +190,7 @@ export class PlanModel {
   }
 }
 
-function changesOf(operator: Exclude<Operator, { kind: "transfer-leader" }>): PeerChange[] {
+function changesOf(operator: Exclude<Operator, { kind: "transfer-leader" | "merge" }>): PeerChange[] {
   if (operator.kind === "add-learner") return [{ op: "addLearner", ...operator.target }];
   if (operator.kind === "remove-peer") return [{ op: "remove", ...operator.target }];
   return [

@@ -19,6 +19,10 @@ export interface PlanView {
   isStuck(peerId: number): boolean;
   /** A replica of the region did not get there lately. */
   avoids(regionId: number, storeId: number): boolean;
+  /** It has had its range for so long that it may be merged. */
+  isQuiet(regionId: number): boolean;
+  /** Merges under way. */
+  readonly merging: number;
 }
 
 export interface PlanLimits {
@@ -37,6 +41,14 @@ export interface PlanLimits {
   readonly outgoingMax: number;
   /** Replicas on their way for balance alone, in all. */
   readonly balancingMax: number;
+  /** Neighbours that each take less are merged; 0: none are. At most a quarter of what regions are divided at. */
+  readonly mergeBytesMax: number;
+  /** The two together are asked for less: well below what a region is divided at. */
+  readonly mergeCommandsPerSecondMax: number;
+  /** At a time, in all. */
+  readonly mergingMax: number;
+  /** As many regions stay for each store, so that each has something to lead. */
+  readonly regionsPerStoreMin: number;
 }
 
 export const planDefaults: PlanLimits = {
@@ -48,6 +60,10 @@ export const planDefaults: PlanLimits = {
   incomingMax: 2,
   outgoingMax: 2,
   balancingMax: 2,
+  mergeBytesMax: 0,
+  mergeCommandsPerSecondMax: 5_000,
+  mergingMax: 2,
+  regionsPerStoreMin: 1,
 };
 
 /**

@@ -65,6 +65,12 @@ class Cluster implements PlanView {
     return false;
   }
 
+  isQuiet(): boolean {
+    return false;
+  }
+
+  readonly merging = 0;
+
   countOf(storeId: number): number {
     return [...this.leaders.values()].filter((leader) => leader.storeId === storeId).length;
   }

@@ -1,7 +1,8 @@
 import { LeaderPlan } from "./leader-plan.ts";
+import { planMerges } from "./merge-plan.ts";
 import type { Operator } from "./operator.ts";
 import type { Decision, PlanLimits, PlanView } from "./plan-view.ts";
-import { departures, isSettled, Placement } from "./placement-plan.ts";
+import { departures, isSettled as isAtRest, Placement } from "./placement-plan.ts";
 import { type Next, nextOf } from "./replica-plan.ts";
 import { type Standing, standingOf } from "./standing.ts";
 import { StoreLoads } from "./store-loads.ts";
@@ -16,8 +17,8 @@ export interface Plan {
 
 /**
  * What is to be done next, by weight: replicas that are lost, those on stores that leave, those too many, then the
- * balance of replicas and of leaders. Pure, and the same for the same view: ties go to the region, the store and the
- * peer that come first. At rest a plan is empty.
+ * balance of replicas, neighbours that are too small, and the balance of leaders. Pure, and the same for the same view:
+ * ties go to the region, the store and the peer that come first. At rest a plan is empty.
  */
 export function plan(view: PlanView, limits: PlanLimits): Plan {
   const roles = new StoreRoles(view, limits);
@@ -26,7 +27,11 @@ export function plan(view: PlanView, limits: PlanLimits): Plan {
   const free = new Set<number>();
   if (limits.replicas > 0) planReplicas(view, { roles, limits, decisions, operators, free });
   decisions.push(...departures(view));
-  const isFree = (regionId: number): boolean => limits.replicas === 0 || free.has(regionId);
+  const isSettled = (regionId: number): boolean => limits.replicas === 0 || free.has(regionId);
+  const merges = planMerges(view, roles, limits, isSettled);
+  operators.push(...merges);
+  const merged = new Set(merges.flatMap(({ regionId, targetId }) => [regionId, targetId]));
+  const isFree = (regionId: number): boolean => isSettled(regionId) && !merged.has(regionId);
   operators.push(...new LeaderPlan(view, roles).transfers(isFree, limits));
   return { operators, decisions };
 }
@@ -54,7 +59,7 @@ function planReplicas(view: PlanView, { roles, limits, decisions, operators, fre
   }
   const wanting = standings.filter((standing) => nexts.get(standing)?.wants === true);
   decisions.push(...placement.forWanting(wanting));
-  const settled = standings.filter((standing) => isSettled(standing, limits.replicas));
+  const settled = standings.filter((standing) => isAtRest(standing, limits.replicas));
   // What is missing comes first, and a store that is only silent may come back with all it holds.
   if (wanting.length === 0 && !roles.someSilent) {
     const moving = [...nexts.values()].filter(({ moves }) => moves).length;

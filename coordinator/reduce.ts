@@ -3,7 +3,7 @@ import { compareKeys } from "../core/bytes/record.ts";
 import type { RegionMeta } from "../raft/region.ts";
 import { isJointRegion } from "../raft/voter-configuration.ts";
 import { type Assessment, assess } from "./assess.ts";
-import { dominance, overlapping, remainders } from "./region-map.ts";
+import { dominance, overlapping, regionAt, regionById, remainders } from "./region-map.ts";
 import { type RootEvent, takenId } from "./root-event.ts";
 import {
   type CoordinatorState,
@@ -123,7 +123,7 @@ function applyRegions(before: CoordinatorState, draft: Draft<CoordinatorState>, 
       draft.regions = draft.regions.filter(({ id }) => id !== event.regionId);
       draft.tombstones.push({ regionId: event.regionId, epoch: { ...region.epoch } });
       draft.tombstones.sort((a, b) => a.regionId - b.regionId);
-      settleSeen(draft);
+      settleSeen(before, draft);
       return;
     }
     case "PeerAdditionPlanned":
@@ -179,17 +179,17 @@ function place(before: CoordinatorState, draft: Draft<CoordinatorState>, regions
   }
   draft.regions = map as Draft<RegionMeta>[];
   draft.vacated = vacated.sort((a, b) => compareKeys(a.start, b.start));
-  settleSeen(draft);
+  settleSeen(before, draft);
 }
 
 /** Ends what the map shows to be over, although nobody said so yet. */
-function settleSeen(draft: Draft<CoordinatorState>): void {
+function settleSeen(before: CoordinatorState, draft: Draft<CoordinatorState>): void {
   for (const change of draft.pendingPeerChanges) {
     const outcome = peerChangeOutcome(change, regionOf(draft, change.regionId));
     if (outcome !== null) settle(draft, change.transitionId, outcome);
   }
   for (const change of draft.pendingRangeChanges) {
-    const outcome = rangeChangeOutcome(change, regionOf(draft, change.regionId), draft.regions);
+    const outcome = rangeChangeOutcome(change, regionById(before, change.regionId), draft.regions);
     if (outcome !== null) settle(draft, change.transitionId, outcome);
   }
 }
@@ -206,16 +206,21 @@ function peerChangeOutcome(change: PendingPeerChange, region: RegionMeta | null)
   return done && !isJointRegion(region) ? "completed" : null;
 }
 
-/** Null: still under way. A source that is prepared for its merge is one version on. */
+/**
+ * Null: still under way. A source that is prepared for its merge is one version on; one that was merged, and not
+ * driven out by something else, has left its keys to its target. `known`: the region as it was until now.
+ */
 function rangeChangeOutcome(
   change: PendingRangeChange,
-  region: RegionMeta | null,
+  known: RegionMeta | null,
   regions: readonly RegionMeta[],
 ): SettledOutcome | null {
   const { base, otherIds } = change;
+  const region = regions.find(({ id }) => id === change.regionId) ?? null;
   if (change.change === "merge") {
-    if (region === null) return regions.some(({ id }) => otherIds.includes(id)) ? "completed" : "superseded";
-    return region.epoch.version > base.version + 1 ? "superseded" : null;
+    if (region !== null) return region.epoch.version > base.version + 1 ? "superseded" : null;
+    const heir = known === null ? null : regionAt(regions, known.start);
+    return heir !== null && otherIds.includes(heir.id) ? "completed" : "superseded";
   }
   if (region === null) return "superseded";
   if (region.epoch.version === base.version) return null;

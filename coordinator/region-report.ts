@@ -11,10 +11,12 @@ export interface PeerReport {
 
 /** What a leader says of its region beyond the descriptor. */
 export interface RegionReport {
-  /** Roughly what its records take; 0: unknown. */
+  /** Roughly what its records take; 0: unknown. What is empty takes 1. */
   readonly sizeBytes: number;
   /** Entries applied per second, lately. */
   readonly entriesPerSecond: number;
+  /** Commands of clients per second, reads among them, as of the last look at its size. */
+  readonly commandsPerSecond: number;
   readonly peers: readonly PeerReport[];
 }
 

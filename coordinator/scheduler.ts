@@ -1,6 +1,6 @@
 import { peerById, type RegionMeta } from "../raft/region.ts";
 import type { RegionLeader } from "./leader-view.ts";
-import type { Operator, TransferLeader } from "./operator.ts";
+import type { MergeRegion, Operator, TransferLeader } from "./operator.ts";
 import { isOwnTransition, type PlanLimits } from "./plan-view.ts";
 import { type Plan, plan } from "./planner.ts";
 import { type RegionReport, reportOfPeer } from "./region-report.ts";
@@ -12,6 +12,8 @@ export interface SchedulerLimits extends PlanLimits {
   readonly coolingMs: number;
   /** A replica that should be there, or should have caught up, is given up after so long. */
   readonly stuckMs: number;
+  /** A region is merged when its range has been the same for so long, as far as this Coordinator has seen. */
+  readonly mergeQuietMs: number;
 }
 
 /** What is known for certain, and what is heard. */
@@ -23,11 +25,27 @@ export interface SchedulerView {
   reportOf(regionId: number): RegionReport | null;
   /** Somebody else's change is under way there. */
   isTaken(regionId: number): boolean;
+  /** Sources of the merges that somebody has planned. */
+  readonly merging: readonly number[];
+}
+
+/** What the cluster's configuration asks for. */
+export interface Wanted {
+  /** Of each region; 0: as they are. */
+  readonly replicas: number;
+  /** Small neighbours are merged. */
+  readonly merges: boolean;
 }
 
 interface Given {
-  readonly operator: TransferLeader;
+  readonly operator: TransferLeader | MergeRegion;
   readonly atUs: number;
+}
+
+/** A range, and since when it is known. */
+interface Seen {
+  readonly version: number;
+  readonly sinceUs: number;
 }
 
 /** A replica on its way. */
@@ -49,6 +67,9 @@ export class Scheduler {
   readonly #newcomers = new Map<number, Newcomer>();
   /** By region and store: until when no replica goes there. */
   readonly #avoided = new Map<string, number>();
+  /** By region, where regions are merged. */
+  #ranges = new Map<number, Seen>();
+  #wakesUs = Number.MAX_SAFE_INTEGER;
   #lastPlan: Plan = { operators: [], decisions: [] };
 
   constructor(limits: SchedulerLimits) {
@@ -65,11 +86,20 @@ export class Scheduler {
     return this.#given.size + this.#newcomers.size + this.#avoided.size === 0;
   }
 
-  /** Everything that is to be done now; `next` of it is handed to one store. */
-  plan(view: SchedulerView, replicas: number, nowUs: number): Plan {
-    if (this.#limits.operatorsMax === 0 && replicas === 0) return { operators: [], decisions: [] };
+  /** When some region will have rested for so long that it may be merged; until then it may not. */
+  get wakesUs(): number {
+    return this.#wakesUs;
+  }
+
+  /** Everything that is to be done now; `take` hands a part of it to one store. */
+  plan(view: SchedulerView, wanted: Wanted, nowUs: number): Plan {
+    const { replicas } = wanted;
+    const mergeBytesMax = wanted.merges ? this.#limits.mergeBytesMax : 0;
+    const isIdle = this.#limits.operatorsMax === 0 && replicas === 0 && mergeBytesMax === 0;
+    if (isIdle) return { operators: [], decisions: [] };
     this.#forget(nowUs);
     this.#watch(view, nowUs);
+    this.#watchRanges(mergeBytesMax === 0 ? [] : view.regions, nowUs);
     const additions = new Map<number, PendingPeerChange>();
     for (const change of view.peerChanges) {
       if (isOwnTransition(change.transitionId)) additions.set(change.regionId, change);
@@ -84,8 +114,10 @@ export class Scheduler {
         isBusy: (id) => this.#given.has(id) || (!additions.has(id) && view.isTaken(id)),
         isStuck: (peerId) => this.#isStuck(peerId, nowUs),
         avoids: (regionId, storeId) => this.#avoided.has(`${regionId}/${storeId}`),
+        isQuiet: (id) => nowUs >= this.#quietUs(id),
+        merging: this.#merging(view),
       },
-      { ...this.#limits, replicas },
+      { ...this.#limits, replicas, mergeBytesMax },
     );
     return this.#lastPlan;
   }
@@ -95,8 +127,39 @@ export class Scheduler {
     const own = operators.filter(({ source }) => source.storeId === storeId);
     for (const operator of own) {
       if (operator.kind === "transfer-leader") this.#given.set(operator.regionId, { operator, atUs: nowUs });
+      if (operator.kind !== "merge") continue;
+      for (const id of [operator.regionId, operator.targetId]) {
+        this.#given.set(id, { operator, atUs: nowUs });
+        // One that comes to nothing is not tried again at once: each holds clients up for a while.
+        this.#ranges.set(id, { version: this.#ranges.get(id)?.version ?? 0, sinceUs: nowUs });
+      }
     }
     return own;
+  }
+
+  #quietUs(regionId: number): number {
+    const sinceUs = this.#ranges.get(regionId)?.sinceUs;
+    return sinceUs === undefined ? Number.MAX_SAFE_INTEGER : sinceUs + this.#limits.mergeQuietMs * 1_000;
+  }
+
+  #merging({ merging }: SchedulerView): number {
+    const sources = new Set(merging);
+    for (const { operator } of this.#given.values()) if (operator.kind === "merge") sources.add(operator.regionId);
+    return sources.size;
+  }
+
+  #watchRanges(regions: readonly RegionMeta[], nowUs: number): void {
+    const ranges = new Map<number, Seen>();
+    this.#wakesUs = Number.MAX_SAFE_INTEGER;
+    for (const { id, epoch: { version } } of regions) {
+      const known = this.#ranges.get(id);
+      ranges.set(id, known?.version === version ? known : { version, sinceUs: nowUs });
+    }
+    this.#ranges = ranges;
+    for (const id of ranges.keys()) {
+      const quietUs = this.#quietUs(id);
+      if (quietUs > nowUs) this.#wakesUs = Math.min(this.#wakesUs, quietUs);
+    }
   }
 
   #forget(nowUs: number): void {
@@ -139,8 +202,8 @@ export class Scheduler {
   /** What is under way counts as done: or every heartbeat until it is would send off one leader more. */
   #leaderAfter(regionId: number, leader: RegionLeader | null): RegionLeader | null {
     const given = this.#given.get(regionId);
-    if (given === undefined || leader === null || leader.term !== given.operator.term) return leader;
-    return { ...given.operator.target, term: leader.term };
+    if (given === undefined || leader === null || given.operator.kind === "merge") return leader;
+    return leader.term === given.operator.term ? { ...given.operator.target, term: leader.term } : leader;
   }
 }
 

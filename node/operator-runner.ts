@@ -5,6 +5,7 @@ import { peerById, peerOnStore } from "../raft/region.ts";
 import type { RaftAdmin } from "../raft/store/admin.ts";
 import type { PeerChange } from "../raft/store/peer-change.ts";
 import type { PeerView } from "../raft/store/peer-view.ts";
+import type { ChangeDone, ChangeOutcome } from "../raft/store/requests.ts";
 
 /** The part of a store that does what the Coordinator asks for. */
 export interface OperatedStore {
@@ -13,6 +14,9 @@ export interface OperatedStore {
   region(regionId: number): Pick<PeerView, "peerId" | "region" | "leadingTerm"> | null;
 }
 
+/** Merges a region that this store leads into its right neighbour; `done` once. */
+export type MergeRegions = (regionId: number, targetId: number, done: ChangeDone) => void;
+
 /**
  * Carries out what the Coordinator asks for, where it still fits: the plan was for that term and these peers, and
  * whatever has changed since, has changed for a reason. What is asked for twice is done once: the first has changed the
@@ -20,10 +24,12 @@ export interface OperatedStore {
  */
 export class OperatorRunner {
   readonly #store: OperatedStore;
+  readonly #merge: MergeRegions;
   readonly #trace: Trace;
 
-  constructor(store: OperatedStore, trace: Trace) {
+  constructor(store: OperatedStore, merge: MergeRegions, trace: Trace) {
     this.#store = store;
+    this.#merge = merge;
     this.#trace = trace;
   }
 
@@ -39,11 +45,18 @@ export class OperatorRunner {
       return;
     }
     if (!epochEquals(peer.region.epoch, operator.epoch)) return;
-    const changes = changesOf(operator, (peerId) => peerById(peer.region, peerId)?.storeId ?? 0);
-    store.admin.changePeers(regionId, changes, (outcome) => {
+    const done = (outcome: ChangeOutcome): void => {
       const reason = outcome.kind === "done" ? "" : `: ${outcome.reason}`;
       this.#tell(operator, `${outcome.kind}${reason}`);
-    });
+    };
+    if (operator.kind === "merge") {
+      const { targetId, targetEpoch } = operator;
+      const target = store.region(targetId)?.region ?? null;
+      if (target !== null && epochEquals(target.epoch, targetEpoch)) this.#merge(regionId, targetId, done);
+      return;
+    }
+    const changes = changesOf(operator, (peerId) => peerById(peer.region, peerId)?.storeId ?? 0);
+    store.admin.changePeers(regionId, changes, done);
   }
 
   #tell(operator: Operator, outcome: string): void {
@@ -52,7 +65,7 @@ export class OperatorRunner {
   }
 }
 
-type ChangeOfPeers = Exclude<Operator, { readonly kind: "transfer-leader" }>;
+type ChangeOfPeers = Exclude<Operator, { readonly kind: "transfer-leader" | "merge" }>;
 
 function changesOf(operator: ChangeOfPeers, storeOf: (peerId: number) => number): PeerChange[] {
   switch (operator.kind) {

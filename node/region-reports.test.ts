@@ -16,7 +16,8 @@ function view(peer: Partial<Progress>, rest: Partial<Status>): ReportedRegion {
 }
 
 function caughtUp(region: ReportedRegion): boolean | undefined {
-  return new RegionReporter(() => 0).report(region, 1_000_000).peers[0]?.caughtUp;
+  const usage = { sizeBytes: 0, commandsPerSecond: 0 };
+  return new RegionReporter(() => usage).report(region, 1_000_000).peers[0]?.caughtUp;
 }
 
 test("a peer that is probed is behind, as far as its leader knows, but for one that sleeps with its leader", () => {

@@ -20,14 +20,16 @@ const rateUsMin = 1_000_000;
 /** Between two answers: nobody is silent for less. */
 const silentMsMin = 1_000;
 
+/** How much a region is. */
+export type RegionUsage = Pick<RegionReport, "sizeBytes" | "commandsPerSecond">;
+
 /** What the leaders of a store know of their regions' peers, and how busy they are. Forgotten with their offices. */
 export class RegionReporter {
-  readonly #sizeOf: (view: ReportedRegion) => number;
+  readonly #usageOf: (view: ReportedRegion) => RegionUsage;
   readonly #seen = new Map<number, Seen>();
 
-  /** `sizeOf`: roughly what the records of a region take; 0: unknown. */
-  constructor(sizeOf: (view: ReportedRegion) => number) {
-    this.#sizeOf = sizeOf;
+  constructor(usageOf: (view: ReportedRegion) => RegionUsage) {
+    this.#usageOf = usageOf;
   }
 
   report(view: ReportedRegion, nowUs: number): RegionReport {
@@ -51,7 +53,7 @@ export class RegionReporter {
       const follows = sleeps || (state === "replicate" && match + lagEntriesMax >= committed);
       return { peerId: id, silentMs, caughtUp: id === peerId || follows };
     });
-    return { sizeBytes: this.#sizeOf(view), entriesPerSecond: seen.entriesPerSecond, peers: reports };
+    return { ...this.#usageOf(view), entriesPerSecond: seen.entriesPerSecond, peers: reports };
   }
 
   forget(regionId: number): void {

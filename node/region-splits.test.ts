@@ -13,6 +13,7 @@ import { ClusterKv } from "../txn/remote/cluster-kv.ts";
 import { TxnClient } from "../txn/remote/txn-client.ts";
 import { AddressBook } from "./address-book.ts";
 import { TestCluster } from "./cluster.test-support.ts";
+import { RangePlans } from "./range-plans.ts";
 import { RegionSplitter } from "./region-splitter.ts";
 import type { StoreNode } from "./store-node.ts";
 
@@ -70,7 +71,8 @@ function leaderOf(cluster: TestCluster, regionId: number): StoreNode | null {
 
 function splitterOf({ store }: StoreNode, world: World, client: Client): RegionSplitter {
   const { clock, trace } = world.machine("client").env;
-  return new RegionSplitter({ clock, trace, client: client.coordinator, store, retryMs: 200 });
+  const plans = new RangePlans({ clock, client: client.coordinator, store, retryMs: 200 });
+  return new RegionSplitter({ clock, trace, client: client.coordinator, store, plans });
 }
 
 test("a region that grows is divided, and again, while clients write to it", async () => {

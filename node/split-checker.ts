@@ -4,6 +4,8 @@ import { type RegionMeta, isBeforeEnd } from "../raft/region.ts";
 import type { PeerView } from "../raft/store/peer-view.ts";
 import type { RequestMeter } from "../txn/server/request-meter.ts";
 import { type SizedEngine, middleKeys, regionBytes } from "./region-size.ts";
+import type { RegionUsage } from "./region-reports.ts";
+import type { RangePlans } from "./range-plans.ts";
 import type { RegionSplitter } from "./region-splitter.ts";
 
 /** When a region is divided by itself. */
@@ -26,7 +28,8 @@ export interface SplitCheckerParts {
   readonly clock: Clock;
   readonly engine: SizedEngine;
   readonly store: { regions(): readonly Pick<PeerView, "region" | "leadingTerm">[] };
-  readonly splitter: Pick<RegionSplitter, "split" | "isBusy" | "takeBack">;
+  readonly splitter: Pick<RegionSplitter, "split">;
+  readonly plans: Pick<RangePlans, "underWay" | "takeBack">;
   readonly meter: Pick<RequestMeter, "beginRound" | "commandsOfRound" | "balancedKey">;
   readonly limits: SplitLimits;
 }
@@ -44,8 +47,10 @@ export class SplitChecker {
   /** The last one that was looked at. */
   #last = 0;
   #checkedUs: number;
-  /** As of the last look at each region. */
-  #bytes = new Map<number, number>();
+  /** As of the last look at each region, for the range that it had then. */
+  #bytes = new Map<number, { readonly version: number; readonly bytes: number }>();
+  /** By region, as of the last round; those that were asked nothing are missing. */
+  #commands = new Map<number, number>();
 
   constructor(parts: SplitCheckerParts) {
     this.#parts = parts;
@@ -66,32 +71,36 @@ export class SplitChecker {
     this.#timer?.cancel();
   }
 
-  /** Roughly; 0: it was not looked at yet. */
-  bytesOf(regionId: number): number {
-    return this.#bytes.get(regionId) ?? 0;
+  /** Roughly; 0 bytes: it was not looked at since it has its range. What is empty takes one. */
+  usageOf({ id, epoch }: RegionMeta): RegionUsage {
+    const known = this.#bytes.get(id);
+    const sizeBytes = known?.version === epoch.version ? Math.max(1, known.bytes) : 0;
+    return { sizeBytes, commandsPerSecond: this.#commands.get(id) ?? 0 };
   }
 
   check(): void {
-    const { store, splitter, clock, meter } = this.#parts;
+    const { store, plans, clock, meter } = this.#parts;
     const nowUs = clock.monotonicUs();
     const elapsedMs = Math.max(1, Math.floor((nowUs - this.#checkedUs) / 1_000));
     this.#checkedUs = nowUs;
     const led = store.regions().filter(({ leadingTerm }) => leadingTerm > 0).map(({ region }) => region);
+    this.#commands = new Map();
     for (const region of led) this.#checkLoad(region, elapsedMs);
     meter.beginRound();
     const next = led.filter(({ id }) => id > this.#last);
     const due = [...next, ...led.filter(({ id }) => id <= this.#last)].slice(0, regionsPerRound);
-    this.#bytes = new Map(led.map(({ id }) => [id, this.bytesOf(id)]));
-    for (const region of due) if (!splitter.isBusy(region.id)) this.#checkSize(region);
+    const ids = new Set(led.map(({ id }) => id));
+    for (const id of this.#bytes.keys()) if (!ids.has(id)) this.#bytes.delete(id);
+    for (const region of due) if (plans.underWay(region.id) === null) this.#checkSize(region);
     this.#last = due.at(-1)?.id ?? 0;
-    if (led.length > 0) splitter.takeBack();
+    if (led.length > 0) plans.takeBack();
   }
 
   #checkSize(region: RegionMeta): void {
     const { engine, limits } = this.#parts;
     const { regionSplitBytes } = limits;
     const bytes = regionBytes(engine, region);
-    this.#bytes.set(region.id, bytes);
+    this.#bytes.set(region.id, { version: region.epoch.version, bytes });
     if (regionSplitBytes === 0 || bytes <= regionSplitBytes) return;
     const count = Math.min(keysMax, Math.max(1, Math.floor((2 * bytes) / regionSplitBytes) - 1));
     this.#split(region, middleKeys(engine, region, count));
@@ -100,7 +109,9 @@ export class SplitChecker {
   #checkLoad(region: RegionMeta, elapsedMs: number): void {
     const { limits, meter } = this.#parts;
     const { regionSplitCommandsPerSecond: limit } = limits;
-    if (limit === 0 || (meter.commandsOfRound(region.id) * 1_000) / elapsedMs <= limit) return;
+    const perSecond = Math.floor((meter.commandsOfRound(region.id) * 1_000) / elapsedMs);
+    if (perSecond > 0) this.#commands.set(region.id, perSecond);
+    if (limit === 0 || perSecond <= limit) return;
     const key = meter.balancedKey(region.id);
     if (key !== null) this.#split(region, [key]);
   }

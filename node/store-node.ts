@@ -9,7 +9,7 @@ import { CoordinatorClient } from "../coordinator/service/client.ts";
 import type { NetOptions } from "../net/rpc/options.ts";
 import { Transport } from "../net/rpc/transport.ts";
 import { isStoreMessage } from "../raft/store/message-type.ts";
-import { serveRaftAdmin } from "../raft/store/admin-service.ts";
+import { type RangeChanger, serveRaftAdmin } from "../raft/store/admin-service.ts";
 import { EngineTransfer } from "../raft/store/engine-transfer.ts";
 import type { PeerView } from "../raft/store/peer-view.ts";
 import type { RaftLog } from "../raft/store/raft-log.ts";
@@ -116,6 +116,11 @@ export class StoreNode {
     return this.#parts.transport;
   }
 
+  /** Divides and merges the regions that it leads. */
+  get ranges(): RangeChanger {
+    return this.#parts.splits;
+  }
+
   get incarnation(): number {
     return this.#parts.ident.incarnation;
   }
@@ -190,7 +195,7 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
     const { heartbeatMs: retryMs = heartbeatMsDefault } = config;
     const splitParts = { client, store, engine: directory.engine, meter, retryMs };
     const splits = new StoreSplits(env, splitParts, topology, config.splits ?? {});
-    serveRaftAdmin(transport, store, splits.splitter);
+    serveRaftAdmin(transport, store, splits);
     serveReplicaHash(transport, store, directory.engine);
     serveStoreStatus(transport, { clock: env.clock, engine: directory.engine, store, meter, ident: directory.ident });
     parts = compose(env, config, { ...directory, transport, client, store, splits, writes }, fatal);
@@ -215,7 +220,8 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
   const meter = new StoreLoadMeter(env.clock, engine, parts.ident.incarnation, parts.writes);
   const reporter = new StoreReporter({
     clock: env.clock, trace: env.trace, client, store, address: addressText(config.address), labels: [],
-    load: () => meter.load(), sizeOf: ({ region }) => parts.splits.bytesOf(region.id), heartbeatMs,
+    load: () => meter.load(), usageOf: ({ region }) => parts.splits.usageOf(region),
+    merge: (regionId, targetId, done) => parts.splits.merge(regionId, targetId, done), heartbeatMs,
   });
   const { seed } = parts;
   const { storeId, workDir, topology: { clusterId } } = config;

@@ -92,7 +92,8 @@ class Stage {
       address: "here:1",
       labels: [],
       load: () => load,
-      sizeOf: ({ region }) => this.sizes.get(region.id) ?? 0,
+      usageOf: ({ region }) => ({ sizeBytes: this.sizes.get(region.id) ?? 0, commandsPerSecond: 0 }),
+      merge: () => {},
       heartbeatMs: 1_000,
     });
   }
@@ -247,6 +248,7 @@ test("a leader tells who follows it, and since when it has not heard of the othe
   expect(stage.reports.at(-1)).toEqual({
     sizeBytes: 0,
     entriesPerSecond: 0,
+    commandsPerSecond: 0,
     peers: [
       { peerId: 101, silentMs: 0, caughtUp: true },
       { peerId: 201, silentMs: 0, caughtUp: true },

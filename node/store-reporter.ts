@@ -3,8 +3,8 @@ import type { Trace } from "../core/env/trace.ts";
 import type { CoordinatorError } from "../coordinator/coordinator-error.ts";
 import type { CoordinatorClient } from "../coordinator/service/client.ts";
 import type { StoreHeartbeat } from "../coordinator/store-view.ts";
-import { type OperatedStore, OperatorRunner } from "./operator-runner.ts";
-import { RegionReporter, type ReportedRegion } from "./region-reports.ts";
+import { type MergeRegions, type OperatedStore, OperatorRunner } from "./operator-runner.ts";
+import { RegionReporter, type RegionUsage, type ReportedRegion } from "./region-reports.ts";
 import { ToldRegions, type Word } from "./told-regions.ts";
 
 /** Of a replica, as far as the Coordinator wants to know. */
@@ -29,8 +29,8 @@ export interface ReporterParts {
   readonly address: string;
   readonly labels: readonly string[];
   readonly load: () => StoreLoad;
-  /** Roughly what the records of a region take, in bytes; 0: unknown. */
-  readonly sizeOf: (region: ReportedPeer) => number;
+  readonly usageOf: (region: ReportedPeer) => RegionUsage;
+  readonly merge: MergeRegions;
   readonly heartbeatMs: number;
 }
 
@@ -68,8 +68,8 @@ export class StoreReporter {
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
-    this.#reports = new RegionReporter(parts.sizeOf);
-    this.#runner = new OperatorRunner(parts.store, parts.trace);
+    this.#reports = new RegionReporter(parts.usageOf);
+    this.#runner = new OperatorRunner(parts.store, parts.merge, parts.trace);
     parts.store.onRegionChange((regionId, peer) => {
       if (peer !== null && peer.leadingTerm > 0) this.#tellSoon(regionId);
       else this.#reports.forget(regionId);

@@ -3,6 +3,11 @@ import type { Engine } from "../core/engine/engine.ts";
 import type { CoordinatorClient } from "../coordinator/service/client.ts";
 import type { Store } from "../raft/store/store.ts";
 import type { RequestMeter } from "../txn/server/request-meter.ts";
+import type { RegionMeta } from "../raft/region.ts";
+import type { ChangeDone } from "../raft/store/requests.ts";
+import type { RegionUsage } from "./region-reports.ts";
+import { RangePlans } from "./range-plans.ts";
+import { RegionMerger } from "./region-merger.ts";
 import { RegionSplitter } from "./region-splitter.ts";
 import { SplitChecker, type SplitLimits, splitLimitsDefault } from "./split-checker.ts";
 import type { Topology } from "./topology.ts";
@@ -15,9 +20,11 @@ export interface StoreSplitsParts {
   readonly retryMs: number;
 }
 
-/** What divides the regions of a store: by hand, through `splitter`, and by themselves. */
+/** What divides and merges the regions of a store: by hand, or as the Coordinator asks, and by themselves. */
 export class StoreSplits {
-  readonly splitter: RegionSplitter;
+  readonly #splitter: RegionSplitter;
+  readonly #merger: RegionMerger;
+  readonly #plans: RangePlans;
   readonly #checker: SplitChecker;
 
   /** Limits given win over those of the topology. */
@@ -27,13 +34,24 @@ export class StoreSplits {
     const { client, store, engine, meter, retryMs } = parts;
     const { regionSplitBytes = splitLimitsDefault.regionSplitBytes } = topology;
     const limits = { ...splitLimitsDefault, regionSplitBytes, ...given };
-    this.splitter = new RegionSplitter({ clock, trace, client, store, retryMs });
-    this.#checker = new SplitChecker({ clock, engine, store, splitter: this.splitter, meter, limits });
+    const plans = new RangePlans({ clock, client, store, retryMs });
+    this.#plans = plans;
+    this.#splitter = new RegionSplitter({ clock, trace, client, store, plans });
+    this.#merger = new RegionMerger({ clock, trace, client, store, plans });
+    this.#checker = new SplitChecker({ clock, engine, store, splitter: this.#splitter, plans, meter, limits });
   }
 
-  /** What a region takes, roughly; 0: unknown. */
-  bytesOf(regionId: number): number {
-    return this.#checker.bytesOf(regionId);
+  usageOf(region: RegionMeta): RegionUsage {
+    return this.#checker.usageOf(region);
+  }
+
+  split(regionId: number, keys: readonly Uint8Array[], done: ChangeDone): void {
+    this.#splitter.split(regionId, keys, done);
+  }
+
+  /** Into its right neighbour. */
+  merge(regionId: number, targetId: number, done: ChangeDone): void {
+    this.#merger.merge(regionId, targetId, done);
   }
 
   start(): void {
@@ -42,6 +60,6 @@ export class StoreSplits {
 
   stop(): void {
     this.#checker.stop();
-    this.splitter.stop();
+    this.#plans.stop();
   }
 }

@@ -9,7 +9,8 @@ const none = new Uint8Array(0);
 const region: RegionMeta = { id: 1, start: none, end: none, epoch: { version: 1, confVer: 1 }, peers: [] };
 
 function word(report: Partial<RegionReport> = {}, atUs = 0, term = 4): Word {
-  return { term, region, report: { sizeBytes: 0, entriesPerSecond: 0, peers: [], ...report }, atUs };
+  const none = { sizeBytes: 0, entriesPerSecond: 0, commandsPerSecond: 0, peers: [] };
+  return { term, region, report: { ...none, ...report }, atUs };
 }
 
 function said(first: Word): ToldRegions {
@@ -62,7 +63,8 @@ test("of sizes and rates what makes a difference is news", () => {
   expect(small.isNews(word({ sizeBytes: 60_000, entriesPerSecond: 9 }))).toBe(false);
   expect(small.isNews(word({ sizeBytes: 60_000, entriesPerSecond: 0 }))).toBe(true);
   // Plans count small regions by their number.
-  expect([1, 65_536].map((sizeBytes) => said(word()).isNews(word({ sizeBytes })))).toEqual([false, true]);
+  const known = said(word({ sizeBytes: 1 }));
+  expect([2, 65_537, 0].map((sizeBytes) => known.isNews(word({ sizeBytes })))).toEqual([false, true, true]);
 });
 
 test("of a peer it is news when it falls silent, answers again, fell silent anew, and catches up", () => {

@@ -15,6 +15,8 @@ export interface Word {
 const bytesDifferenceMin = 64 * 1024;
 /** The same of entries per second, and a quarter. */
 const entriesDifferenceMin = 16;
+/** The same of commands per second. */
+const commandsDifferenceMin = 256;
 /** Two silences that began so close to each other are one: they are told in milliseconds, at different times. */
 const sinceUsMax = 500_000;
 
@@ -97,6 +99,9 @@ export class ToldRegions {
 function differs(said: Word, now: Word): boolean {
   const [before, after] = [said.report, now.report];
   if (isFar(before.sizeBytes, after.sizeBytes, bytesDifferenceMin, 8)) return true;
+  // That it is known, however little it is, is news.
+  if ((before.sizeBytes === 0) !== (after.sizeBytes === 0)) return true;
+  if (isFar(before.commandsPerSecond, after.commandsPerSecond, commandsDifferenceMin, 4)) return true;
   const [slow, fast] = [before.entriesPerSecond, after.entriesPerSecond];
   // At rest it is nothing, not a little.
   if (isFar(slow, fast, entriesDifferenceMin, 4) || (fast === 0 && slow > 0)) return true;

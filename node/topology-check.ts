@@ -2,6 +2,7 @@ import { tilingProblem } from "../coordinator/region-map.ts";
 import type { Address } from "../core/env/network.ts";
 import { describeKey, regionProblem } from "../raft/region.ts";
 import type { Topology } from "./topology.ts";
+import { mergeBytesMost } from "./merge-limits.ts";
 import type { Problems } from "./topology-fields.ts";
 
 /** What no single field shows: doubles, unknown stores, ranges that leave out keys or share them. */
@@ -10,6 +11,7 @@ export function checkTopology(topology: Topology, problems: Problems): void {
   for (const storeId of doubles(stores.map((store) => store.storeId))) {
     problems.add("stores", { store_id: storeId }, "each store has an id of its own");
   }
+  checkSizes(topology, problems);
   checkMembers(topology, problems);
   checkPlaces(topology, problems);
   for (const id of doubles(regions.map(({ region }) => region.id))) {
@@ -43,6 +45,14 @@ function checkRegions({ stores, regions }: Topology, problems: Problems): void {
   const ranges = regions.map(({ region: { id, start, end } }) => [id, describeKey(start, "-"), describeKey(end, "-")]);
   if (gap === null) return;
   problems.add("regions", ranges, `${gap}: let each end_key be the next start_key, the first and the last empty`);
+}
+
+/** What two regions come to that are merged must be well below what is divided, or the two would go on for ever. */
+function checkSizes(topology: Topology, problems: Problems): void {
+  const { regionMergeBytes: mergeBytes } = topology;
+  const most = mergeBytesMost(topology);
+  if (mergeBytes === undefined || most === 0 || mergeBytes <= most) return;
+  problems.add("region_merge_bytes", mergeBytes, `write at most ${most}, a quarter of region_split_bytes; 0: never`);
 }
 
 /** Ids of members are counted from the Coordinator's place in the transport: there is room, but no more. */

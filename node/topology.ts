@@ -39,6 +39,8 @@ export interface Topology {
   readonly maxRetries: number;
   /** A region that takes more, about, is divided; 0: none is. Missing: as the program thinks best. */
   readonly regionSplitBytes?: number;
+  /** Neighbours that each take less are merged; 0: none are. Missing: a quarter of `regionSplitBytes`. */
+  readonly regionMergeBytes?: number;
   /** One that is alone, or the members of a group by id. */
   readonly coordinators: readonly CoordinatorPlace[];
   /** Null: the gateway gets its address from its own options. */
@@ -51,7 +53,7 @@ export interface Topology {
 }
 
 const maxRetriesDefault = 8;
-const splitBytesMissing = -1;
+const bytesMissing = -1;
 const clusterIdDefault = "nokv";
 const clusterIdBytesMax = 64;
 const templateMark = "{id}";
@@ -60,7 +62,8 @@ const groupSizes = [3, 5];
 
 /**
  * Reads a topology file: the fields of the original's `raft_config.example.json`; beyond them `cluster_id`,
- * `region_split_bytes`, `redis.addr`, `metrics_addr` of every process, and `coordinators` in place of `coordinator`.
+ * `region_split_bytes`, `region_merge_bytes`, `redis.addr`, `metrics_addr` of every process, and `coordinators` in
+ * place of `coordinator`.
  * Throws `NOKV_INVALID_ARGUMENT` with every problem found, each naming field, value and remedy. `path` is for the
  * message.
  */
@@ -85,7 +88,8 @@ export function parseTopology(text: string, path: string, scope: TopologyScope):
 
 function readTopology(root: Fields, scope: TopologyScope, problems: Problems): Topology {
   const maxRetries = root.integer("max_retries", 0, maxRetriesDefault);
-  const splitBytes = root.integer("region_split_bytes", 0, splitBytesMissing);
+  const splitBytes = root.integer("region_split_bytes", 0, bytesMissing);
+  const mergeBytes = root.integer("region_merge_bytes", 0, bytesMissing);
   const template = readTemplate(root, scope, problems);
   const coordinators = readCoordinators(root, scope, problems);
   const stores = root.objects("stores").map((fields): StorePlace => {
@@ -103,7 +107,8 @@ function readTopology(root: Fields, scope: TopologyScope, problems: Problems): T
   return {
     clusterId,
     maxRetries,
-    ...(splitBytes === splitBytesMissing ? {} : { regionSplitBytes: splitBytes }),
+    ...(splitBytes === bytesMissing ? {} : { regionSplitBytes: splitBytes }),
+    ...(mergeBytes === bytesMissing ? {} : { regionMergeBytes: mergeBytes }),
     coordinators,
     redis: redis?.address ?? null,
     redisMetrics: redis?.metrics ?? null,

@@ -73,6 +73,7 @@ export function drawLossPlan(world: World): LossPlan {
         silentMs,
         coolingMs: 1_000,
         stuckMs: 20_000,
+        mergeQuietMs: 20_000,
         incomingMax: dice.pick([1, 2]),
         outgoingMax: dice.pick([1, 2]),
         balancingMax: dice.pick([1, 2]),

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { type CoordinatorOptions, coordinatorDefaults } from "../../coordinator/coordinator.ts";
 import { ownerText } from "../../host/owner-text.ts";
 import { openCoordinatorNode } from "../../node/coordinator-node.ts";
+import { withMerges } from "../../node/merge-limits.ts";
 import type { CoordinatorPlace, Topology } from "../../node/topology.ts";
 import type { Command, Context } from "../command.ts";
 import { CommandError, type ExitCode, exitCode } from "../exit-code.ts";
@@ -78,7 +79,7 @@ async function coordinator(given: Options, context: Context): Promise<ExitCode> 
         clusterId,
         firstRegions: topology?.regions.map(({ region }) => region) ?? [],
         replicas,
-        coordinator: withDownAfter(downAfterMs),
+        coordinator: withMerges(withDownAfter(downAfterMs), topology),
         owner: ownerText(),
         diagnostics,
         group: place === null || place.memberId === 0 ? null : { memberId: place.memberId, members },

@@ -87,6 +87,7 @@ export const regionHeartbeatLayout: Layout<Required<RegionHeartbeat>> = struct({
     struct<RegionReport>({
       sizeBytes: u53,
       entriesPerSecond: u53,
+      commandsPerSecond: u53,
       peers: list(struct({ peerId: u53, silentMs: u53, caughtUp: bool })),
     }),
   ),
@@ -123,6 +124,7 @@ const operatorLayout: Layout<Operator> = variants<Operator>({
   "add-learner": [2, struct({ ...forLeader, epoch: epochLayout, target: place })],
   promote: [3, struct({ ...forLeader, epoch: epochLayout, promoted: list(u53), demoted: list(u53) })],
   "remove-peer": [4, struct({ ...forLeader, epoch: epochLayout, target: place })],
+  merge: [5, struct({ ...forLeader, epoch: epochLayout, targetId: u53, targetEpoch: epochLayout })],
 });
 export interface StoreAnswer {
   readonly office: number;

@@ -45,9 +45,9 @@ test("the leader changes its region, and others say who leads", async () => {
     run: async (world) => {
       const cluster = new StoreCluster(world, 4);
       await cluster.start([regionOf(1, [1, 2, 3])]);
-      const splitter = { split: (): void => {} };
+      const ranges = { split: (): void => {}, merge: (): void => {} };
       for (const { transport, live } of cluster.nodes) {
-        if (transport !== null) serveRaftAdmin(transport, live, splitter);
+        if (transport !== null) serveRaftAdmin(transport, live, ranges);
       }
       await cluster.say(1, "k=a");
       const leader = await cluster.leaderOf(1);

@@ -38,13 +38,14 @@ export interface AdminStore {
 const repliesMax = 1_000;
 const noBytes = new Uint8Array(0);
 
-/** Who has ids for new regions. */
-export interface AdminSplitter {
+/** Who divides and merges regions, and tells the Coordinator of it. */
+export interface RangeChanger {
   split(regionId: number, keys: readonly Uint8Array[], done: ChangeDone): void;
+  merge(regionId: number, targetId: number, done: ChangeDone): void;
 }
 
 /** Answers the methods of `raftAdminMethod` on `table`. Changes are made by the leader's store, and by no other. */
-export function serveRaftAdmin(table: HandlerTable, store: AdminStore, splitter: AdminSplitter): void {
+export function serveRaftAdmin(table: HandlerTable, store: AdminStore, ranges: RangeChanger): void {
   const on = <Q>(method: number, layout: Layout<Q>, answer: (question: Q, request: IncomingRequest) => void): void => {
     table.handle(method, (request) => {
       const decoded = decode(layout, request.payload);
@@ -63,7 +64,7 @@ export function serveRaftAdmin(table: HandlerTable, store: AdminStore, splitter:
   on(raftAdminMethod.merge, mergeLayout, ({ targetId }, request) => {
     const peer = leading(store, request);
     if (peer === null) return;
-    store.admin.merge(peer.region.id, targetId, (outcome) => {
+    ranges.merge(peer.region.id, targetId, (outcome) => {
       if (outcome.kind === "done") request.respond(encode(changedLayout, { region: outcome.region }));
       else request.fail(failure(outcome));
     });
@@ -90,7 +91,7 @@ export function serveRaftAdmin(table: HandlerTable, store: AdminStore, splitter:
       const current = [{ regionId: id, ...epoch, start, end, leaderStore: peer.leaderStore }];
       return request.fail({ kind: "epoch-not-match", current });
     }
-    splitter.split(id, keys, (outcome) => {
+    ranges.split(id, keys, (outcome) => {
       if (outcome.kind !== "done") return request.fail(failure(outcome));
       request.respond(encode(splitAnswerLayout, { regions: [outcome.region, ...outcome.children] }));
     });

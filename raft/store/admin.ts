@@ -65,6 +65,13 @@ export class RaftAdmin {
     if (reason !== null) this.#clock.soon(() => done({ kind: "refused", reason }));
   }
 
+  /** Why `merge` would be refused now; null: nothing is known that speaks against it. */
+  mergeRefusal(regionId: number, targetId: number): string | null {
+    const peer = this.#find(regionId);
+    const leads = peer !== null && peer.leadingTerm > 0;
+    return leads ? this.#merges.problem(peer, targetId) : "this store does not lead the region";
+  }
+
   transferLeader(regionId: number, storeId: number, done: (outcome: TransferOutcome) => void): void {
     const peer = this.#find(regionId);
     const refused = (reason: string): void => this.#clock.soon(() => done({ kind: "refused", reason }));

@@ -29,7 +29,7 @@ export class MergeRequests {
   /** Why `peer`'s region is not merged into the other one now; null: it is frozen, and `done` tells of the end. */
   begin(peer: Peer, targetId: number, done: ChangeDone): string | null {
     const target = this.#find(targetId);
-    const problem = target === null ? `region ${targetId} is not on this store` : problemOf(peer, target);
+    const problem = this.problem(peer, targetId);
     if (target === null || problem !== null) return problem;
     peer.intake.command(prepareMergeEntry(peer.region, target.region), (outcome) => {
       if (outcome.kind !== "done") return done(outcome);
@@ -38,6 +38,13 @@ export class MergeRequests {
       this.#waiting.push({ source: outcome.region, targetId, done, ticksLeft });
     });
     return null;
+  }
+
+  /** Why it would have to be taken back, or could not begin at all; null: nothing is known that speaks against it. */
+  problem(peer: Peer, targetId: number): string | null {
+    const target = this.#find(targetId);
+    if (peer.isMerging) return `region ${peer.regionId} is being merged already`;
+    return target === null ? `region ${targetId} is not on this store` : problemOf(peer, target);
   }
 
   /** Somebody waits for ticks. */
@@ -83,8 +90,11 @@ function problemOf(peer: Peer, target: Peer): string | null {
   if (target.merge !== null) return `region ${target.regionId} is being merged itself`;
   const problem = mergeProblem(peer.region, target.region);
   if (problem !== null) return problem;
-  const behind = peer.status().peers.find(({ id, state, recentlyActive }) => {
-    return id !== peer.peerId && (state !== "replicate" || !recentlyActive);
+  const { peers, quiesced, absent } = peer.status();
+  const behind = peers.find(({ id, state, recentlyActive }) => {
+    // Who sleeps with its leader has all of it, and is not asked.
+    const isBehind = quiesced ? absent.includes(id) : state !== "replicate" || !recentlyActive;
+    return id !== peer.peerId && isBehind;
   });
   return behind === undefined ? null : `peer ${behind.id} of region ${peer.regionId} is away or behind`;
 }
