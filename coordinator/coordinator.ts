@@ -33,7 +33,9 @@ export interface CoordinatorOptions {
 export const coordinatorDefaults: CoordinatorOptions = {
   clockLeadMsMax: clockLeadMsDefault,
   liveness: livenessDefaults,
-  scheduler: { ...planDefaults, coolingMs: 5_000, stuckMs: 10 * 60_000, mergeQuietMs: 3_600_000 },
+  scheduler: {
+    ...planDefaults, coolingMs: 5_000, stuckMs: 10 * 60_000, mergeQuietMs: 3_600_000, planUsPerRegion: 200,
+  },
 };
 
 /** What the leader of a region says of it. */
@@ -297,10 +299,13 @@ export class Coordinator {
 
   /** False: it comes from a leader of the past, and so does what it reports. */
   #hear({ region, leaderPeerId, term, seq = 0, report = null }: RegionHeartbeat): boolean {
+    const before = this.#leaders.of(region.id)?.peerId ?? 0;
     const heard = this.#leaders.hear(region, leaderPeerId, term, seq);
-    if (heard && report !== null) this.#reports.hear(region.id, report, this.#env.clock.monotonicUs());
-    if (heard) this.#operations.toldOfRegion();
-    return heard;
+    if (!heard) return false;
+    const nowUs = this.#env.clock.monotonicUs();
+    const isNews = report !== null && this.#reports.hear(region.id, report, nowUs);
+    if (isNews || before !== leaderPeerId) this.#operations.toldOfRegion();
+    return true;
   }
 
   #prune(): void {

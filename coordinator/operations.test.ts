@@ -29,13 +29,15 @@ function told(of: RegionMeta, silent: number, silentMs = 40_000): RegionHeartbea
 
 class Stage {
   readonly world = new TestWorld();
+  planUsPerRegion = 0;
   #coordinator: Coordinator | null = null;
 
   async start(): Promise<void> {
     const env = this.world.boot();
     const journal = await this.world.run(LocalJournal.open(env, "/root", { owner: "test", fileBytesMax: 65_536 }));
     const liveness = { disconnectedAfterMs: 1_000, downAfterMs };
-    this.#coordinator = new Coordinator(env, journal, { ...coordinatorDefaults, liveness });
+    const scheduler = { ...coordinatorDefaults.scheduler, planUsPerRegion: this.planUsPerRegion };
+    this.#coordinator = new Coordinator(env, journal, { ...coordinatorDefaults, liveness, scheduler });
   }
 
   get live(): Coordinator {
@@ -168,4 +170,26 @@ test("a leader says once who is silent: heartbeats of its store confirm it, and 
     if (alsoSilent === 0) expect(silentMs?.[2]).toBeGreaterThan(64_000);
     expect(stage.live.transitions().peerChanges.length).toBe(alsoSilent === 1 ? 0 : 1);
   }
+});
+
+test("a plan holds for a while, and then what has changed since counts", async () => {
+  const stage = new Stage();
+  stage.planUsPerRegion = 10_000_000;
+  await stage.start();
+  await stage.begin();
+  const reserved = (): number => stage.live.transitions().peerChanges.length;
+  expect(await stage.hear(told(region, 0), 0)).toEqual([]);
+  await stage.publish({ kind: "StoreLeaving", storeId: 2, leaving: true });
+  for (let i = 0; i < 9; i++) {
+    await stage.hear(told(region, 0), 0);
+    expect(reserved()).toBe(0);
+    await stage.world.pass(900);
+  }
+  await stage.world.pass(2_000);
+  await stage.hear(told(region, 0), 0);
+  expect(reserved()).toBe(1);
+  // The next step is a plan of its own.
+  expect(await stage.hear(told(region, 0), 0)).toEqual([]);
+  await stage.world.pass(10_000);
+  expect(await stage.hear(told(region, 0), 0)).toMatchObject([{ kind: "add-learner", target: { storeId: 4 } }]);
 });

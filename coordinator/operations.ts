@@ -7,6 +7,7 @@ import type { Operator } from "./operator.ts";
 import { type Decision, transitionIdOf } from "./plan-view.ts";
 import type { RegionReport, RegionReports } from "./region-report.ts";
 import type { RootEvent } from "./root-event.ts";
+import type { Plan } from "./planner.ts";
 import { Scheduler, type SchedulerLimits } from "./scheduler.ts";
 import type { CoordinatorState } from "./state.ts";
 import type { StoreStatus, StoreView } from "./store-view.ts";
@@ -34,8 +35,11 @@ export class Operations {
   readonly #scheduler: Scheduler;
   /** A decision is on its way into the journal: what follows from it is planned after it. */
   #deciding = 0;
-  /** Words of leaders that were heard. */
+  /** Words of leaders that said something new. */
   #told = 0;
+  /** The last plan, and until when no other one is drawn. */
+  #drawn: Plan = { operators: [], decisions: [] };
+  #holdsUntilUs = 0;
   /** What the last plan rested on, if it had nothing to do and would not for being asked again; "": it may have. */
   #settled = "";
 
@@ -73,7 +77,9 @@ export class Operations {
     const list = stores.list(state, nowUs);
     const basis = this.#basisOf(list);
     if (basis !== "" && basis === this.#settled && nowUs < this.#scheduler.wakesUs) return [];
+    if (nowUs < this.#holdsUntilUs) return this.#scheduler.take(this.#drawn, storeId, nowUs);
     this.#settled = "";
+    this.#holdsUntilUs = nowUs + state.regions.length * this.#parts.limits.planUsPerRegion;
     const view = {
       stores: list,
       regions: state.regions,
@@ -86,6 +92,7 @@ export class Operations {
     const plan = this.#scheduler.plan(view, { replicas: this.replicas, merges: wantsMerges(state) }, nowUs);
     const isEmpty = plan.operators.length + plan.decisions.length === 0;
     if (isEmpty && this.#scheduler.isAtRest) this.#settled = basis;
+    this.#drawn = plan;
     for (const decision of plan.decisions) this.#decide(decision);
     return this.#scheduler.take(plan, storeId, nowUs);
   }

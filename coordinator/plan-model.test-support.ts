@@ -24,6 +24,8 @@ export interface FirstRegionOf {
 
 const roundUs = 1_000_000;
 
+const schedulerLimits = { ...modelLimits, coolingMs: 0, stuckMs: 20_000, mergeQuietMs: 0, planUsPerRegion: 0 };
+
 /** Time goes by in rounds: everybody reports, the planner plans, some of it is done. */
 export class PlanModel {
   state: CoordinatorState = { ...emptyState, clusterId: 1 };
@@ -32,7 +34,7 @@ export class PlanModel {
   readonly sizes = new Map<number, number>();
   /** Learners whose log follows. */
   readonly caughtUp = new Set<number>();
-  scheduler = new Scheduler({ ...modelLimits, coolingMs: 0, stuckMs: 20_000, mergeQuietMs: 0 });
+  scheduler = new Scheduler(schedulerLimits);
   changes = 0;
   round = 0;
   #lastPeerId = 10_000;
@@ -69,7 +71,7 @@ export class PlanModel {
 
   /** A Coordinator that starts anew has forgotten all but its state. */
   restart(): void {
-    this.scheduler = new Scheduler({ ...modelLimits, coolingMs: 0, stuckMs: 20_000, mergeQuietMs: 0 });
+    this.scheduler = new Scheduler(schedulerLimits);
   }
 
   alive(storeId: number): boolean {

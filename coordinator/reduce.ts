@@ -1,4 +1,4 @@
-import { type Draft, produce } from "immer";
+import { type Draft, freeze, produce } from "immer";
 import { compareKeys } from "../core/bytes/record.ts";
 import type { RegionMeta } from "../raft/region.ts";
 import { isJointRegion } from "../raft/voter-configuration.ts";
@@ -169,7 +169,8 @@ function place(before: CoordinatorState, draft: Draft<CoordinatorState>, regions
   for (const region of news) {
     const { first, count } = overlapping(map, region);
     const over = map.splice(first, count, region);
-    const old = map.findIndex((other) => other.id === region.id && other !== region);
+    const own = regionById(before, region.id, region.start);
+    const old = own === null ? -1 : map.indexOf(own);
     // A region whose range moved away from its old one: only after changes that this map has not heard of.
     if (old >= 0) over.push(...map.splice(old, 1));
     const gaps = over.map(({ start, end, epoch }) => ({ start, end, version: epoch.version }));
@@ -177,7 +178,9 @@ function place(before: CoordinatorState, draft: Draft<CoordinatorState>, regions
       remainders(range, region).map((left) => ({ ...left, version })),
     );
   }
-  draft.regions = map as Draft<RegionMeta>[];
+  // Immer goes through all that it does not find frozen: a cluster of ten thousand regions begins with as many events.
+  for (const region of news) freeze(region, true);
+  draft.regions = freeze(map) as Draft<RegionMeta>[];
   draft.vacated = vacated.sort((a, b) => compareKeys(a.start, b.start));
   settleSeen(before, draft);
 }

@@ -45,8 +45,16 @@ export function overlapping(
   return { first, count: end - first };
 }
 
-export function regionById(state: CoordinatorState, id: number): RegionMeta | null {
-  return state.regions.find((region) => region.id === id) ?? null;
+/** `near`: a key where it was last known to be. There it is found at once, elsewhere by a look at all of them. */
+export function regionById({ regions }: CoordinatorState, id: number, near?: Uint8Array): RegionMeta | null {
+  const there = near === undefined ? undefined : regions[countUpTo(regions, near) - 1];
+  if (there?.id === id) return there;
+  // A look at each of ten thousand, ten thousand times over: no call for each.
+  for (let i = 0; i < regions.length; i++) {
+    const region = regions[i];
+    if (region?.id === id) return region;
+  }
+  return null;
 }
 
 /** "known": this very descriptor is in the map. "stale": something there is newer, or as new and different. */
@@ -69,7 +77,7 @@ export type Dominance =
 export function dominance(state: CoordinatorState, region: RegionMeta): Dominance {
   const tombstone = state.tombstones.find(({ regionId }) => regionId === region.id);
   if (tombstone !== undefined) return { kind: "stale", by: null };
-  const own = regionById(state, region.id);
+  const own = regionById(state, region.id, region.start);
   if (own !== null) {
     if (!epochCovers(region.epoch, own.epoch)) return { kind: "stale", by: own };
     // Two descriptors of one epoch are the same one: the range and the peers follow from it.

@@ -47,8 +47,11 @@ export class RegionReports {
     return { ...report, peers };
   }
 
-  hear(regionId: number, report: RegionReport, atUs: number): void {
+  /** True: it says more than that what was still is. */
+  hear(regionId: number, report: RegionReport, atUs: number): boolean {
+    const before = this.#reports.get(regionId)?.report ?? null;
     this.#reports.set(regionId, { report, atUs });
+    return before === null || differs(before, report);
   }
 
   prune(regions: readonly RegionMeta[]): void {
@@ -56,6 +59,17 @@ export class RegionReports {
     const alive = new Set(regions.map(({ id }) => id));
     for (const id of this.#reports.keys()) if (!alive.has(id)) this.#reports.delete(id);
   }
+}
+
+function differs(before: RegionReport, after: RegionReport): boolean {
+  if (before.sizeBytes !== after.sizeBytes || before.entriesPerSecond !== after.entriesPerSecond) return true;
+  if (before.peers.length !== after.peers.length) return true;
+  return after.peers.some(({ peerId, silentMs, caughtUp }, i) => {
+    const known = before.peers[i];
+    // Who is silent is so for longer with each word.
+    const isSame = known?.peerId === peerId && known.caughtUp === caughtUp && known.silentMs === 0 && silentMs === 0;
+    return !isSame;
+  });
 }
 
 /** Null: the leader has not told of it. */

@@ -14,6 +14,8 @@ export interface SchedulerLimits extends PlanLimits {
   readonly stuckMs: number;
   /** A region is merged when its range has been the same for so long, as far as this Coordinator has seen. */
   readonly mergeQuietMs: number;
+  /** A plan goes through all regions, and holds for so long for each: drawing takes a bounded share of the time. */
+  readonly planUsPerRegion: number;
 }
 
 /** What is known for certain, and what is heard. */
@@ -122,9 +124,9 @@ export class Scheduler {
     return this.#lastPlan;
   }
 
-  /** For the store whose heartbeat has come. */
+  /** For the store whose heartbeat has come. Of a plan that was drawn before, what it was not given yet. */
   take({ operators }: Plan, storeId: number, nowUs: number): readonly Operator[] {
-    const own = operators.filter(({ source }) => source.storeId === storeId);
+    const own = operators.filter(({ source, regionId }) => source.storeId === storeId && !this.#given.has(regionId));
     for (const operator of own) {
       if (operator.kind === "transfer-leader") this.#given.set(operator.regionId, { operator, atUs: nowUs });
       if (operator.kind !== "merge") continue;
@@ -178,8 +180,9 @@ export class Scheduler {
     };
     for (const region of regions) {
       for (const { peerId, storeId, role } of region.peers) {
+        if (role !== "learner") continue;
         const isReady = reportOfPeer(view.reportOf(region.id), peerId)?.caughtUp === true;
-        if (role === "learner" && !isReady) see(region.id, peerId, storeId);
+        if (!isReady) see(region.id, peerId, storeId);
       }
     }
     for (const { transitionId, regionId, peer } of peerChanges) {

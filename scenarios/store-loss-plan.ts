@@ -74,6 +74,8 @@ export function drawLossPlan(world: World): LossPlan {
         coolingMs: 1_000,
         stuckMs: 20_000,
         mergeQuietMs: 20_000,
+        // With few regions a plan would hold for no time at all.
+        planUsPerRegion: world.dice("store-loss-plan-holds").pick([0, 200, 200_000]),
         incomingMax: dice.pick([1, 2]),
         outgoingMax: dice.pick([1, 2]),
         balancingMax: dice.pick([1, 2]),

@@ -230,4 +230,13 @@ export const hearsayMutants: readonly Mutant[] = [
     scenario,
     why: "What leaders say changes no plan until something else does.",
   },
+  {
+    name: "plan-holds-for-ever",
+    file: "coordinator/operations.ts",
+    find: `    if (nowUs < this.#holdsUntilUs) return`,
+    replace: `    if (this.#holdsUntilUs > 0) return`,
+    oracles: ["repair", "balance", "liveness"],
+    scenario,
+    why: "The first plan is the last: nothing that is lost later is replaced.",
+  },
 ];
