@@ -65,6 +65,9 @@ class Life {
   }
 }
 
+/** As old are the names of operations at most when they are used, like those of a real client. */
+const idsKeptUs = 250_000;
+
 /** A client over the simulated regions: its machines' outputs become messages, with all that happens to those. */
 export class TxnUser {
   readonly name: string;
@@ -74,6 +77,9 @@ export class TxnUser {
   #life = new Life();
   /** Outputs until this life ends; 0: it does not. */
   #stepsLeft = 0;
+  /** For operations that are to come. */
+  readonly #ids: number[] = [];
+  #idsTakenUs = 0;
   /** Until then nothing reaches this client; what it sends arrives. */
   #deafUntilUs = 0;
   crashes = 0;
@@ -221,6 +227,7 @@ export class TxnUser {
   #crash(life: Life): void {
     this.crashes++;
     life.die();
+    this.#ids.length = 0;
     this.#life = new Life();
   }
 
@@ -239,7 +246,7 @@ export class TxnUser {
     world.after(answerMsMax * 1_000, () => this.#step(life, { kind: "lost", id }));
     this.#deliver(() => {
       if (output.kind === "timestamp") {
-        const ts = cluster.timestamp();
+        const ts = output.present ? cluster.timestamp() : this.#operationId();
         this.#hear(() => this.#step(life, { kind: "timestamp", id, ts }));
       } else if (output.kind === "locate") {
         const region = cluster.locate(output.key, this.#net.chance(this.#stage.network.stale, 1_000));
@@ -250,6 +257,17 @@ export class TxnUser {
         );
       }
     });
+  }
+
+  /** One that was taken ahead, not too long ago. */
+  #operationId(): number {
+    const { cluster, world } = this.#stage;
+    if (world.nowUs - this.#idsTakenUs > idsKeptUs) this.#ids.length = 0;
+    const id = this.#ids.shift();
+    if (id !== undefined) return id;
+    this.#idsTakenUs = world.nowUs;
+    for (let ahead = this.#net.below(9); ahead > 0; ahead--) this.#ids.push(cluster.timestamp());
+    return cluster.timestamp();
   }
 
   #hear(arrive: () => void): void {

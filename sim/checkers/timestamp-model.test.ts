@@ -113,4 +113,15 @@ test("an atomic operation that did something else, twice or never", () => {
   expect(run({ result }, "1", 30)).toMatch(/happened at 20, and did at 30/);
   expect(run({ outcome: "none", result: null })).toMatch(/was said not to have happened, and did at 20/);
   expect(run({ outcome: "unknown", result: null })).toBeNull();
+  const model = new TimestampModel();
+  for (const version of [20, 30]) model.observe({ key: "n", version, value: String(version / 10 - 1), expiresAtMs: 0 });
+  model.observeAtomic(10, 20);
+  model.observeAtomic(5, 30);
+  const previous = { value: new TextEncoder().encode("1"), expiresAtMs: 0 };
+  const early = operation({ result, returnedUs: 30 });
+  const late = operation({ result: { ...result, previous, integer: 2n }, opId: 5, commitTs: 30, calledUs: 40, name: "late" });
+  expect(model.judge([], [early, late])).toBeNull();
+  expect(model.judge([], [{ ...late, returnedUs: 41 }, { ...early, calledUs: 42 }])).toMatch(
+    /late was over at 30 before op was called, which began at 20/,
+  );
 });

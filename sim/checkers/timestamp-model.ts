@@ -280,9 +280,10 @@ function spansOf(
       lastTs: txns.get(txn) ?? startTs,
     });
   }
-  for (const [{ name, calledUs, returnedUs, opId, outcome }, commitTs] of operations) {
+  // All of an operation happens at one instant. Its id is but a name, which may have been taken long before.
+  for (const [{ name, calledUs, returnedUs, outcome }, commitTs] of operations) {
     const isOver = outcome === "decided";
-    spans.push({ name, calledUs, returnedUs: isOver ? returnedUs : Infinity, firstTs: opId, lastTs: commitTs });
+    spans.push({ name, calledUs, returnedUs: isOver ? returnedUs : Infinity, firstTs: commitTs, lastTs: commitTs });
   }
   return spans;
 }

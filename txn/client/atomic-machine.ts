@@ -31,7 +31,7 @@ export class AtomicMachine {
 
   /** `begun` is told the opId before anything is asked under it. */
   run(then: (outcome: AtomicOutcome) => void, begun: (opId: number) => void = () => {}): void {
-    this.#calls.timestamp((opId) => {
+    this.#calls.operationId((opId) => {
       if (opId === null) return then({ kind: "unavailable" });
       begun(opId);
       this.#ask(opId, then);

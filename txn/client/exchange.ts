@@ -12,7 +12,8 @@ export type RegionError =
 /** What a client wants done. Each is answered by at most one input of its id; answers that come twice are ignored. */
 export type ClientOutput =
   | { readonly kind: "send"; readonly id: number; readonly region: Region; readonly command: Command }
-  | { readonly kind: "timestamp"; readonly id: number }
+  /** `present`: larger than all that were given out before it was asked for. Else only unique, and of the past. */
+  | { readonly kind: "timestamp"; readonly id: number; readonly present: boolean }
   | { readonly kind: "locate"; readonly id: number; readonly key: Uint8Array }
   | { readonly kind: "wait"; readonly id: number; readonly delayMs: number };
 
@@ -58,8 +59,8 @@ export class Exchange {
     this.outputs.push({ kind: "send", id: this.#await(handler), region, command });
   }
 
-  timestamp(handler: Handler): void {
-    this.outputs.push({ kind: "timestamp", id: this.#await(handler) });
+  timestamp(present: boolean, handler: Handler): void {
+    this.outputs.push({ kind: "timestamp", id: this.#await(handler), present });
   }
 
   locate(key: Uint8Array, handler: Handler): void {

@@ -54,11 +54,20 @@ export class RegionCalls {
     new Fan(this.#exchange, this.#cache, this.#backoff, { call, settled }).send(items);
   }
 
-  /** A timestamp, or null when the budget ran out. */
+  /** A timestamp of the present, or null when the budget ran out. */
   timestamp(then: (ts: number | null) => void): void {
-    this.#exchange.timestamp((input) => {
+    this.#timestamp(true, then);
+  }
+
+  /** A timestamp that nobody else has, and below all that are asked for from now on: a name. Null as above. */
+  operationId(then: (id: number | null) => void): void {
+    this.#timestamp(false, then);
+  }
+
+  #timestamp(present: boolean, then: (ts: number | null) => void): void {
+    this.#exchange.timestamp(present, (input) => {
       if (input.kind === "timestamp") then(input.ts);
-      else this.pause("timestamp", (inTime) => (inTime ? this.timestamp(then) : then(null)));
+      else this.pause("timestamp", (inTime) => (inTime ? this.#timestamp(present, then) : then(null)));
     });
   }
 

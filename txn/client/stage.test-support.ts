@@ -13,7 +13,7 @@ export class ClientStage {
   readonly store = new MemoryStore();
   readonly exchange = new Exchange();
   readonly cache = new RegionCache();
-  /** What happened, in order: commands as `kind@region`, and `timestamp`. */
+  /** What happened, in order: commands as `kind@region`, `timestamp`, and `id`. */
   readonly story: string[] = [];
   regions: Region[] = [];
   lastTs = 1_000;
@@ -69,7 +69,7 @@ export class ClientStage {
     const { id } = output;
     switch (output.kind) {
       case "timestamp":
-        this.story.push("timestamp");
+        this.story.push(output.present ? "timestamp" : "id");
         return { kind: "timestamp", id, ts: ++this.lastTs };
       case "locate": {
         const region = this.regions.find(({ range }) => contains(range, output.key));

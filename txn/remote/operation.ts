@@ -8,6 +8,7 @@ import { type ClientInput, type ClientOutput, Exchange } from "../client/exchang
 import type { RegionCache } from "../client/region-cache.ts";
 import { RegionCalls } from "../client/region-calls.ts";
 import type { RegionLocator } from "./region-locator.ts";
+import type { OperationIds } from "./operation-ids.ts";
 import type { TxnParts } from "../client/transaction.ts";
 
 /** What all operations of a client share. */
@@ -17,6 +18,7 @@ export interface OperationWorld {
   readonly sender: CommandSender;
   readonly locator: RegionLocator;
   readonly coordinator: Pick<CoordinatorClient, "timestamps">;
+  readonly ids: OperationIds;
   readonly draw: Draw;
   /** Operations with something under way. */
   readonly live: Set<Operation>;
@@ -135,6 +137,10 @@ export class Operation implements Expiring {
 
   #begin(output: ClientOutput): void {
     const { id, kind } = output;
+    if (kind === "timestamp" && !output.present && !this.budget.isOver(this.#nowMs())) {
+      const ts = this.#world.ids.take();
+      if (ts !== null) return this.#exchange.step({ kind, id, ts }, this.#nowMs());
+    }
     const cancel = this.#carryOut(output);
     this.#underWay.set(id, { kind, cancel });
   }
@@ -145,7 +151,7 @@ export class Operation implements Expiring {
   }
 
   #carryOut(output: ClientOutput): () => void {
-    const { clock, sender, locator, coordinator } = this.#world;
+    const { clock, sender, locator, coordinator, ids } = this.#world;
     const { id } = output;
     switch (output.kind) {
       case "send": {
@@ -155,6 +161,10 @@ export class Operation implements Expiring {
         return () => handle.cancel();
       }
       case "timestamp":
+        if (!output.present) {
+          ids.ask((ts) => this.#answer(ts === null ? { kind: "lost", id } : { kind: "timestamp", id, ts }));
+          return () => {};
+        }
         coordinator.timestamps(1, timestampMs, (_, range) => {
           this.#answer(range === null ? { kind: "lost", id } : { kind: "timestamp", id, ts: range.first });
         });

@@ -12,6 +12,7 @@ import { type TxnClientOptions, txnClientOptions } from "./client-options.ts";
 import { ClientTransaction } from "./client-transaction.ts";
 import { CommandSender } from "./command-sender.ts";
 import { Operation, type OperationWorld } from "./operation.ts";
+import { OperationIds } from "./operation-ids.ts";
 import { GarbageCollector } from "../client/garbage-collector.ts";
 import { Reader } from "../client/reader.ts";
 import { RegionCache } from "../client/region-cache.ts";
@@ -92,6 +93,7 @@ export class TxnClient {
       sender: new CommandSender({ clock, caller, places, liveness, attemptMs: this.options.attemptMs }),
       locator: new RegionLocator(coordinator, places),
       coordinator,
+      ids: new OperationIds(clock, coordinator),
       draw: (n) => random.u32("txn/client/backoff", 0, draws++) % n,
       live: this.#live,
     };
