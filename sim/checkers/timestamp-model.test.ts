@@ -114,7 +114,9 @@ test("an atomic operation that did something else, twice or never", () => {
   expect(run({ outcome: "none", result: null })).toMatch(/was said not to have happened, and did at 20/);
   expect(run({ outcome: "unknown", result: null })).toBeNull();
   const model = new TimestampModel();
-  for (const version of [20, 30]) model.observe({ key: "n", version, value: String(version / 10 - 1), expiresAtMs: 0 });
+  for (const [version, value] of [[20, "1"], [30, "2"]] as const) {
+    model.observe({ key: "n", version, value, expiresAtMs: 0 });
+  }
   model.observeAtomic(10, 20);
   model.observeAtomic(5, 30);
   const previous = { value: new TextEncoder().encode("1"), expiresAtMs: 0 };
