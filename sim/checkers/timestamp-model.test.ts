@@ -121,7 +121,8 @@ test("an atomic operation that did something else, twice or never", () => {
   model.observeAtomic(5, 30);
   const previous = { value: new TextEncoder().encode("1"), expiresAtMs: 0 };
   const early = operation({ result, returnedUs: 30 });
-  const late = operation({ result: { ...result, previous, integer: 2n }, opId: 5, commitTs: 30, calledUs: 40, name: "late" });
+  const second = { ...result, previous, integer: 2n };
+  const late = operation({ result: second, opId: 5, commitTs: 30, calledUs: 40, name: "late" });
   expect(model.judge([], [early, late])).toBeNull();
   expect(model.judge([], [{ ...late, returnedUs: 41 }, { ...early, calledUs: 42 }])).toMatch(
     /late was over at 30 before op was called, which began at 20/,
