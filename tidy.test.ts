@@ -101,7 +101,7 @@ test("files are where a newcomer looks for them", () => {
 });
 
 test("a file that nothing imports is removed", () => {
-  const published = /^host\/(?:open|connect)\.ts$|^adapters\/(?:abstract-level|keyv|unstorage)\.ts$/;
+  const published = /^host\/(?:open|connect|simulate)\.ts$|^adapters\/(?:abstract-level|keyv|unstorage)\.ts$/;
   const started = /^cli\/main\.ts$|^bench\/(?:.*\/)?main\.ts$|^[^/]*\.ts$|\.test\.ts$/;
   const imported = new Set(sources.flatMap(importsOf));
   const orphans = sources.filter((path) => !imported.has(path) && !published.test(path) && !started.test(path));

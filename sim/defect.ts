@@ -13,15 +13,24 @@ export function isDefect(error: unknown): boolean {
 
 const rooms = "failpoints|core|net|raft|coordinator|txn|node|sim|scenarios|host|cli";
 const sourceLine = new RegExp(`((?:${rooms})/[\\w./-]+\\.[jt]s:\\d+:\\d+)`);
-const noise = /core\/assert\.[jt]s|sim\/traps\.[jt]s/;
+const noise = /core\/assert\.[jt]s|sim\/traps\.[jt]s|host\/real-world\.[jt]s/;
 
-/** Name and message of `error`, and the first line of ours in its stack. For people: never hashed. */
+/** Where in a file a line of a stack is; packages that somebody else wrote, and Node.js itself, are no place. */
+const placeOfOthers = /((?:file:\/\/)?\/[^()]*:\d+:\d+)\)?$/;
+const notTheirs = /node_modules|\bnode:/;
+
+/**
+ * Name and message of `error`, and the first line in its stack that is ours or the program's under test. For people:
+ * never hashed.
+ */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return `thrown: ${String(error)}`;
   const text = `${error.name}: ${error.message}`;
   for (const line of (error.stack ?? "").split("\n")) {
-    const place = sourceLine.exec(line)?.[1];
-    if (place !== undefined && !noise.test(place)) return `${text} (at ${place})`;
+    const ours = sourceLine.exec(line)?.[1];
+    if (ours !== undefined && noise.test(ours)) continue;
+    const place = ours ?? (notTheirs.test(line) ? undefined : placeOfOthers.exec(line)?.[1]);
+    if (place !== undefined) return `${text} (at ${place})`;
   }
   return text;
 }

@@ -17,6 +17,11 @@ export interface SimHost {
    * Reports promises rejected without a handler, and only to `report`, until the returned function is called.
    */
   onUnhandledRejection(report: (reason: unknown) => void): () => void;
+  /**
+   * Makes what only the real process has (its files, sockets, threads) throw until the returned function is called;
+   * `report` hears of each touch first. Missing: nobody does.
+   */
+  setTraps?(report: (message: string) => void): () => void;
 }
 
 export interface SimulateOptions {
@@ -79,13 +84,16 @@ export function runToEnd(order: RunOrder): SimResult {
   const loop = new EventLoop(KeyedRandom.ofSeed(seed));
   refuseMicrotask(host);
   const stopListening = host.onUnhandledRejection((reason) => unhandled(reason, loop, record));
-  const removeTraps = setTraps((message) => record.violate("ambient", message));
+  const touched = (message: string): void => record.violate("ambient", message);
+  const removeTraps = setTraps(touched);
+  const removeTrapsOfHost = host.setTraps?.(touched);
   try {
-    const world = new World({ seed, loop, record, startJob });
+    const world = new World({ seed, loop, record, startJob, bend: scenario.bend ?? null });
     const run = new Run(loop, record, host);
     run.begin(scenario, world);
     run.pump(options.until ?? Number.MAX_SAFE_INTEGER);
   } finally {
+    removeTrapsOfHost?.();
     removeTraps();
     stopListening();
   }

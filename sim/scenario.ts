@@ -1,3 +1,4 @@
+import type { SwarmOptions } from "./swarm.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -12,5 +13,7 @@ export interface Scenario {
   readonly why: string;
   /** Share of a mixed batch, relative to the other scenarios. A positive integer. */
   readonly weight: number;
+  /** What the world is like in place of what the seed drew for it. Missing: as drawn. */
+  readonly bend?: (drawn: SwarmOptions) => SwarmOptions;
   run(world: World): Promise<void>;
 }

@@ -16,6 +16,8 @@ export interface WorldParts {
   readonly loop: EventLoop;
   readonly record: RunRecord;
   readonly startJob: JobStarter;
+  /** Null: the world is as the seed drew it. */
+  readonly bend?: ((drawn: SwarmOptions) => SwarmOptions) | null;
 }
 
 /** One seeded run: virtual time, machines, and the faults that the seed drew. What a scenario is given. */
@@ -33,12 +35,13 @@ export class World {
   readonly #dice = new Map<string, Dice>();
 
   constructor(parts: WorldParts) {
-    const { loop, record } = parts;
+    const { loop, record, bend = null } = parts;
     this.seed = parts.seed;
     this.#loop = loop;
     this.#record = record;
     this.#startJob = parts.startJob;
-    this.options = drawOptions(loop.random, failpoints);
+    const drawn = drawOptions(loop.random, failpoints);
+    this.options = bend === null ? drawn : bend(drawn);
     this.network = new SimNetwork(loop, (kind) => record.count(kind));
     this.#nemesis = new Nemesis({
       options: this.options,
@@ -108,6 +111,12 @@ export class World {
   /** One line for the failure report, stamped with virtual time. Bounded: first and last ones are kept. */
   story(line: string): void {
     this.#record.story(line);
+  }
+
+  /** A line of the story that the trace hash covers: runs of a seed that tell it differently have parted. */
+  tell(line: string): void {
+    this.#record.calls.call("program", "story", line, 0, 0);
+    this.story(line);
   }
 
   /**

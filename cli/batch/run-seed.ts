@@ -1,6 +1,6 @@
+import { findDivergence } from "../../sim/divergence.ts";
 import type { Scenario } from "../../sim/scenario.ts";
 import type { SimResult, SimulateOptions } from "../../sim/simulate.ts";
-import { findDivergence } from "./divergence.ts";
 
 /** `simulate` bound to the real process. Synchronous; called from a macrotask. */
 export type Simulator = (scenario: Scenario, seed: number, options: SimulateOptions) => SimResult;

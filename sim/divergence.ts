@@ -1,6 +1,7 @@
-import type { Scenario } from "../../sim/scenario.ts";
-import type { SimResult } from "../../sim/simulate.ts";
-import type { Simulator } from "./run-seed.ts";
+import type { Scenario } from "./scenario.ts";
+import type { SimResult, SimulateOptions } from "./simulate.ts";
+
+type Simulator = (scenario: Scenario, seed: number, options: SimulateOptions) => SimResult;
 
 /** Recorded env calls between two checkpoints of a run. */
 const callsPerCheckpoint = 1_000;
