@@ -19,28 +19,28 @@ export class ClusterJudge {
   readonly #world: World;
   readonly #seats: readonly NodeSeat<StoreNode>[];
   readonly #views: RegionViews;
-  readonly #map: StormMap;
+  readonly map: StormMap;
 
   constructor(world: World, seats: readonly NodeSeat<StoreNode>[]) {
     this.#world = world;
     this.#seats = seats;
-    this.#map = new StormMap(world, seats, []);
+    this.map = new StormMap(world, seats, []);
     this.#views = new RegionViews((oracle, message) => world.fail(oracle, message));
   }
 
   /** The regions that there are, by start key. */
   regions(): readonly RegionMeta[] {
-    return this.#map.current();
+    return this.map.current();
   }
 
   /** Of the regions that there are, in no order that matters. */
   regionIds(): readonly number[] {
-    this.#map.look();
-    return this.#map.ids();
+    this.map.look();
+    return this.map.ids();
   }
 
   look(): void {
-    this.#map.look();
+    this.map.look();
     for (const { node, machine } of this.#seats) {
       if (node === null || !machine.up) continue;
       for (const view of node.store.regions()) this.#views.look(machine.name, node, view);
@@ -51,9 +51,9 @@ export class ClusterJudge {
 
   /** Every member of every region has applied what its leader has. */
   upToDate(): boolean {
-    this.#map.look();
-    if (this.#map.gap() !== null) return false;
-    for (const region of this.#map.ids()) {
+    this.map.look();
+    if (this.map.gap() !== null) return false;
+    for (const region of this.map.ids()) {
       const office = leaderOf(this.#seats, region);
       if (office === null) return false;
       if (!office.region.peers.every(({ role }) => role === "voter" || role === "learner")) return false;
@@ -98,7 +98,7 @@ export class ClusterJudge {
 
   /** The newest records of all replicas, byte for byte. */
   async compare(): Promise<void> {
-    for (const region of this.#map.ids()) {
+    for (const region of this.map.ids()) {
       const meta = leaderOf(this.#seats, region)?.region;
       if (meta === undefined) continue;
       let first: { name: string; records: string } | null = null;
@@ -133,7 +133,7 @@ export class ClusterJudge {
 
   /** Leaders, and where there is none just now who has applied the most: all are up to date when this is asked. */
   async #eachLeader(look: (engine: Engine, region: RegionMeta) => void): Promise<void> {
-    for (const region of this.#map.ids()) {
+    for (const region of this.map.ids()) {
       const storeId = leaderOf(this.#seats, region)?.seat.storeId ?? this.#furthest(region);
       const seat = this.#seats.find((candidate) => candidate.storeId === storeId);
       await seat?.enter(({ engine, store }) => {

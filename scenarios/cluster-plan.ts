@@ -9,6 +9,7 @@ import type { World } from "../sim/world.ts";
 import type { TxnClientOptions } from "../txn/remote/client-options.ts";
 import type { DeedPlan } from "./raft-store-nemesis.ts";
 import { drawStorePlan } from "./raft-store-plan.ts";
+import type { MergesPlan } from "./region-merges-plan.ts";
 
 export const clusterPort = 7_000;
 export const redisPort = 6_379;
@@ -41,6 +42,8 @@ export interface ClusterPlan extends DeedPlan {
   readonly net: Partial<NetOptions>;
   readonly client: Partial<TxnClientOptions>;
   readonly links: Partial<NetworkFaults>;
+  /** Null: no region is merged. */
+  readonly merges: MergesPlan | null;
 }
 
 /** What the longest transaction of the users is for an engine: six keys, each value as a prewrite and as data. */
@@ -49,7 +52,7 @@ const transactionBytes = 12 * 1_024;
 const flushSyncs = 3;
 
 /** Where regions may meet: among the keys of the transactions, and those of the gateways' clients. */
-const bounds = ["a2", "counter:2", "g02", "mixed:2", "n1", "plain:2", "r3", "s1", "twin:b"];
+export const clusterKeys = ["a2", "counter:2", "g02", "mixed:2", "n1", "plain:2", "r3", "s1", "twin:b"];
 
 export function drawClusterPlan(world: World): ClusterPlan {
   const stores = drawStorePlan(world);
@@ -95,6 +98,7 @@ export function drawClusterPlan(world: World): ClusterPlan {
       pageEntriesMax: dice.pick([1, 3, 256]),
     },
     links: stores.links,
+    merges: null,
   };
   return { ...plan, engine: keepingUp(plan.engine, plan.client.operationMs, world.options.disk.faults.syncUsMax) };
 }
@@ -147,7 +151,7 @@ function drawTopology(world: World, dice: Dice, stores: number): Topology {
   const memberIds = world.dice("coordinators").chance(1, 4) ? [1, 2, 3] : [0];
   const count = dice.between(0, 3);
   const chosen = new Set<string>();
-  while (chosen.size < count) chosen.add(dice.pick(bounds));
+  while (chosen.size < count) chosen.add(dice.pick(clusterKeys));
   const starts = ["", ...[...chosen].sort()];
   const replicas = dice.pick([3, 3, 3, 5]);
   const encoder = new TextEncoder();

@@ -3,6 +3,8 @@ import { openGatewayNode } from "../node/gateway-node.ts";
 import { type CoordinatorNode, openCoordinatorNode } from "../node/coordinator-node.ts";
 import { type StoreNode, openStoreNode } from "../node/store-node.ts";
 import type { CoordinatorPlace } from "../node/topology.ts";
+import type { Coordinator } from "../coordinator/coordinator.ts";
+import { describeOperator } from "../coordinator/operator.ts";
 import { SequenceLedger } from "../sim/checkers/sequence.ts";
 import { TimestampModel, type TxnLog } from "../sim/checkers/timestamp-model.ts";
 import { describeRegion } from "../raft/region.ts";
@@ -17,6 +19,8 @@ import { NodeSeat, type SeatStage } from "./cluster-seat.ts";
 import { ClusterUser } from "./cluster-user.ts";
 import { GatewayHistory } from "./gateway-history.ts";
 import { GatewayCommands, type GatewayKeys } from "./gateway-requests.ts";
+import { MergesDeeds } from "./region-merges-deeds.ts";
+import { MergesWatch } from "./region-merges-watch.ts";
 import { ListUser, Lists } from "./list-users.ts";
 import { StoreNemesis } from "./raft-store-nemesis.ts";
 import { TxnWorkload, drawKinds } from "./txn-workload.ts";
@@ -39,7 +43,8 @@ export const cluster: Scenario = {
   run: (world) => new ClusterRun(world, drawClusterPlan(world)).run(),
 };
 
-class ClusterRun {
+/** A cluster of whole processes under everything that may befall it, and its clients. */
+export class ClusterRun {
   readonly #world: World;
   readonly #plan: ClusterPlan;
   readonly #stage: SeatStage;
@@ -54,6 +59,7 @@ class ClusterRun {
   readonly #listUsers: readonly ListUser[];
   readonly #judge: ClusterJudge;
   readonly #nemesis: StoreNemesis;
+  readonly #merges: { readonly deeds: MergesDeeds; readonly watch: MergesWatch } | null;
   readonly #txns: TxnLog[] = [];
   readonly #timestamps = new SequenceLedger("timestamp");
   #over = false;
@@ -89,6 +95,10 @@ class ClusterRun {
     this.#judge = new ClusterJudge(world, this.#stores);
     const deeds = { ...plan, regionIds: () => this.#judge.regions().map(({ id }) => id) };
     this.#nemesis = new StoreNemesis(world, deeds, this.#stores);
+    this.#merges = plan.merges === null ? null : {
+      deeds: new MergesDeeds(world, plan.merges, this.#stores, () => this.#judge.regions()),
+      watch: new MergesWatch(world, this.#coordinators, this.#judge.map),
+    };
     world.story(JSON.stringify({ ...plan, topology: plan.topology.regions.length }));
   }
 
@@ -131,6 +141,7 @@ class ClusterRun {
     if (exposed.length > 0) world.startFaults(...exposed);
     this.#makeLinks();
     this.#nemesis.start();
+    this.#merges?.deeds.start();
     this.#over = false;
     this.#redis.over = false;
     const outages = this.#outages();
@@ -141,15 +152,26 @@ class ClusterRun {
     const lists = this.#listUsers.map((user) => this.#append(user, isOver));
     while (!isOver()) {
       await world.sleep(Math.ceil(plan.electionMs / 4));
-      this.#judge.look();
+      this.#look();
     }
     this.#over = true;
     this.#redis.over = true;
     this.#nemesis.stop();
+    this.#merges?.deeds.stop();
     world.stopFaults();
     for (const seat of this.#coordinators) seat.held = false;
     this.#makeLinks();
     await Promise.all([...users, ...redis, ...lists, outages]);
+  }
+
+  #look(): void {
+    this.#judge.look();
+    this.#merges?.watch.look();
+  }
+
+  #lookAtMap(): void {
+    this.#judge.map.look();
+    this.#merges?.watch.look();
   }
 
   /** Nobody works, so groups sleep; whom they lose meanwhile they have to miss by themselves. */
@@ -162,7 +184,7 @@ class ClusterRun {
     if (deeds.length > 0 && dice.chance(2, 3)) this.#nemesis.once(dice.pick(["crash-leader", "lag", "isolate-leader"]));
     while (world.nowUs < untilUs) {
       await world.sleep(Math.min(electionMs, Math.ceil((untilUs - world.nowUs) / 1_000)));
-      this.#judge.look();
+      this.#look();
     }
     this.#nemesis.stop();
     await this.#until("regions that slept have leaders", () => Promise.resolve(this.#judge.upToDate()));
@@ -202,6 +224,7 @@ class ClusterRun {
 
   /** Nothing is wrong any more: everybody is served, nothing is left behind. */
   async #recover(): Promise<void> {
+    if (this.#merges !== null) await this.#rest();
     await this.#until("every replica is up to date", () => Promise.resolve(this.#judge.upToDate()));
     for (const user of this.#users) {
       await this.#until(`${user.name} commits`, async () => {
@@ -225,19 +248,42 @@ class ClusterRun {
     await this.#until("the Coordinator knows who leads them", isTold, () => this.#hearsayProblem() ?? "");
   }
 
+  /** What is planned comes to an end, and nothing is planned any more. From then on nobody moves anything. */
+  async #rest(): Promise<void> {
+    const { electionMs, merges } = this.#plan;
+    const restUs = 1_000 * (4 * electionMs + 2 * (merges?.coordinator.scheduler.mergeQuietMs ?? 0));
+    let sinceUs = this.#world.nowUs;
+    let known = "";
+    await this.#until("regions are merged and moved no more", () => {
+      const coordinator = this.#leading();
+      const busy = coordinator === null || coordinator.operations.planned.length > 0 || !this.#isToldOfRegions();
+      const now = busy ? "" : this.#judge.regions().map(describeRegion).join();
+      if (busy || now !== known) sinceUs = this.#world.nowUs;
+      known = now;
+      return Promise.resolve(this.#world.nowUs - sinceUs >= restUs);
+    }, () => {
+      const coordinator = this.#leading();
+      const planned = coordinator?.operations.planned.map(describeOperator) ?? ["there is no Coordinator"];
+      return [...planned, ...(coordinator?.state.pendingRangeChanges ?? []).map((plan) => plan.transitionId)].join();
+    });
+  }
+
+  #leading(): Coordinator | null {
+    const leading = this.#coordinators.find(({ node }) => node?.journal.status.role === "leader");
+    return leading?.node?.coordinator ?? null;
+  }
+
   /** What the Coordinator knows of regions is what they are, and nothing is under way there that nobody ends. */
   #isToldOfRegions(): boolean {
-    const leading = this.#coordinators.find(({ node }) => node?.journal.status.role === "leader");
-    const state = leading?.node?.coordinator.state;
+    const state = this.#leading()?.state;
     if (state === undefined || state.pendingRangeChanges.length > 0) return false;
     const told = state.regions.map(describeRegion).join();
     return told === this.#judge.regions().map(describeRegion).join();
   }
 
   #hearsayProblem(): string | null {
-    const leading = this.#coordinators.find(({ node }) => node?.journal.status.role === "leader");
-    const coordinator = leading?.node?.coordinator;
-    if (coordinator === undefined) return "no Coordinator leads";
+    const coordinator = this.#leading();
+    if (coordinator === null) return "no Coordinator leads";
     return hearsayProblem(coordinator, this.#stores, this.#judge.regionIds());
   }
 
@@ -261,7 +307,7 @@ class ClusterRun {
         world.fail("liveness", `it takes too long until ${what} ${why()}\n${this.#judge.standing()}`);
       }
       await world.sleep(Math.ceil(electionMs / 4));
-      this.#judge.look();
+      this.#look();
     }
   }
 
@@ -270,6 +316,7 @@ class ClusterRun {
     this.#world.story(
       `${ended("committed")} committed, ${ended("aborted")} aborted, ${ended("unknown")} unknown; ` +
         `${this.#redis.history.summary()}; ${this.#judge.regions().length} regions, ` +
+        `${this.#merges?.watch.summary() ?? "none merged"}, ` +
         `${this.#nemesis.changes} changes of peers, ${this.#nemesis.transfers} transfers, ` +
         `${this.#timestamps.count} timestamps`,
     );
@@ -282,7 +329,7 @@ class ClusterRun {
   #seatCoordinator({ memberId, address }: CoordinatorPlace): NodeSeat<CoordinatorNode> {
     const { topology, net } = this.#plan;
     const { clusterId, regions } = topology;
-    const { store } = this.#plan;
+    const { store, merges } = this.#plan;
     const members = topology.coordinators;
     const limits = { tickUs: store.tickUs, raft: { ...raftLimitsDefault, electionTicks: store.raft.electionTicks } };
     return new NodeSeat(this.#stage, address.host, 0, (env, onFatal) =>
@@ -295,6 +342,7 @@ class ClusterRun {
         owner: "sim",
         diagnostics: null,
         network: net,
+        ...(merges === null ? {} : { replicas: merges.replicas, coordinator: merges.coordinator }),
         onFatal,
       }),
     );
@@ -321,6 +369,8 @@ class ClusterRun {
       const text = `store ${storeId} is ${node.incarnation} after ${incarnation}`;
       if (node.incarnation <= incarnation) this.#world.fail("incarnation", text);
       incarnation = node.incarnation;
+      // Where regions are merged, every change of one is looked at when it happens.
+      if (this.#merges !== null) node.store.onRegionChange(() => this.#lookAtMap());
       return node;
     });
   }

@@ -18,9 +18,10 @@ import { txnModel } from "./txn-model.ts";
 import { isolation } from "./isolation.ts";
 import { raftLog } from "./raft-log.ts";
 import { raftStore, raftStoreMembers, raftStoreRoom, raftStoreSnapshots } from "./raft-store.ts";
-import { regionStorm } from "./region-storm.ts";
+import { mergeStorm, regionStorm } from "./region-storm.ts";
 import { cluster } from "./cluster.ts";
 import { migrateExpand } from "./migrate-expand.ts";
+import { regionMerges } from "./region-merges.ts";
 import { storeLoss } from "./store-loss.ts";
 import { migrateInit } from "./migrate-init.ts";
 
@@ -52,8 +53,10 @@ export const scenarios: readonly Scenario[] = [
   raftStoreSnapshots,
   raftStoreRoom,
   regionStorm,
+  mergeStorm,
   cluster,
   migrateInit,
   migrateExpand,
   storeLoss,
+  regionMerges,
 ];

@@ -1,4 +1,8 @@
 import {
+  mergeAfterCommit,
+  mergeAfterFreeze,
+  mergeAfterRollback,
+  mergeBeforeCommit,
   snapshotAfterDone,
   snapshotAfterIntent,
   snapshotAfterReplace,
@@ -34,6 +38,10 @@ const idGap = 1_000_000;
 const reconnectMs = 3_000;
 const splitPoints: readonly Failpoint[] = [splitAfterApply, splitAfterLog, splitBeforePublish];
 
+const mergePoints: readonly Failpoint[] = [mergeAfterFreeze, mergeBeforeCommit, mergeAfterCommit, mergeAfterRollback];
+
+const everyPoint: readonly Failpoint[] = [...mergePoints, ...splitPoints, ...storePoints];
+
 /** A machine with a store, as far as deeds go. */
 export interface RegionSeat {
   readonly storeId: number;
@@ -58,6 +66,8 @@ export interface DeedPlan {
   readonly regions: number;
   /** Those that there are, where they come and go; else the first ones, by number. */
   readonly regionIds?: () => readonly number[];
+  /** Regions are merged, and processes end in the middle of that, too. */
+  readonly endsInMerges?: boolean;
 }
 
 /** Whoever leads a region, as far as it knows itself. */
@@ -131,7 +141,7 @@ export class StoreNemesis {
     for (const seat of this.#seats) {
       seat.held = false;
       seat.loosen?.();
-      if (seat.machine.up) for (const point of [...splitPoints, ...storePoints]) seat.machine.failpoints.disarm(point);
+      if (seat.machine.up) for (const point of everyPoint) seat.machine.failpoints.disarm(point);
     }
     this.#heal();
   }
@@ -245,12 +255,18 @@ export class StoreNemesis {
 
   /** Whoever comes to such a place next ends there; processes that begin later do not. */
   #atFailpoint(crashKind: CrashKind): void {
-    const point = this.#dice.pick(this.#plan.regionIds === undefined ? storePoints : [...splitPoints, ...storePoints]);
+    const point = this.#dice.pick(this.#points());
     for (const { machine } of this.#seats) {
       if (!machine.up) continue;
       machine.failpoints.crashKind = crashKind;
       machine.failpoints.arm(point, { kind: "crash", percent: 100, count: 1 });
     }
+  }
+
+  #points(): readonly Failpoint[] {
+    const { regionIds, endsInMerges = false } = this.#plan;
+    const split = regionIds === undefined ? storePoints : [...splitPoints, ...storePoints];
+    return endsInMerges ? [...mergePoints, ...mergePoints, ...split] : split;
   }
 
   /** Of any scale, or long enough for an election. */

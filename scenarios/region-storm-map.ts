@@ -27,14 +27,14 @@ export class StormMap {
   constructor(world: Pick<World, "fail">, seats: readonly RegionSeat[], first: readonly RegionMeta[]) {
     this.#world = world;
     this.#seats = seats;
-    for (const region of first) this.#see("the topology", region);
+    for (const region of first) this.see("the topology", region);
   }
 
   look(): void {
     for (const { node, machine } of this.#seats) {
       if (node === null || !machine.up) continue;
       const regions = node.store.regions().map(({ region }) => region);
-      for (const region of regions) this.#see(machine.name, region);
+      for (const region of regions) this.see(machine.name, region);
       const sorted = regions.toSorted((a, b) => compareKeys(a.start, b.start));
       for (const [at, region] of sorted.entries()) {
         const next = sorted[at + 1];
@@ -74,7 +74,13 @@ export class StormMap {
     return end === null ? null : "nobody holds the last keys";
   }
 
-  #see(name: string, region: RegionMeta): void {
+  /** The newest descriptor of it that anybody had; null: there was none. */
+  newestOf(id: number): RegionMeta | null {
+    return this.#newest.get(id) ?? null;
+  }
+
+  /** Somebody has it, a store or the Coordinator. */
+  see(name: string, region: RegionMeta): void {
     const { id, epoch } = region;
     const key = `${id}/${epoch.version}/${epoch.confVer}`;
     if (this.#seen.has(key)) return;

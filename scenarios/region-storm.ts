@@ -11,7 +11,7 @@ import { StoreObservers } from "./raft-store-watch.ts";
 import { StoreWitness } from "./raft-store-witness.ts";
 import { StormDeeds } from "./region-storm-deeds.ts";
 import { StormMap } from "./region-storm-map.ts";
-import { type StormPlan, drawStormPlan } from "./region-storm-plan.ts";
+import { type StormPlan, drawMergeStormPlan, drawStormPlan } from "./region-storm-plan.ts";
 
 /** Elections within which healed stores lead, answer, and bring every replica up to date. */
 const recoveryElections = 60;
@@ -22,6 +22,13 @@ export const regionStorm: Scenario = {
   why: "Regions are divided and merged at any moment, whatever else happens: a key has one owner, nothing is lost.",
   weight: 2,
   run: (world) => new RegionStormRun(world, drawStormPlan(world)).run(),
+};
+
+export const mergeStorm: Scenario = {
+  name: "merge-storm",
+  why: "Merges that are cut short at every step, and taken back: a key has one owner, and nothing is lost.",
+  weight: 1,
+  run: (world) => new RegionStormRun(world, drawMergeStormPlan(world)).run(),
 };
 
 class RegionStormRun {
@@ -44,7 +51,7 @@ class RegionStormRun {
       plan,
       witness: new StoreWitness(world),
       observers: new StoreObservers(world, bootstrapIndex),
-      firstRegions: [firstRegion(plan)],
+      firstRegions: firstRegions(plan),
       moments: new Moments(),
       closing: false,
       calm: false,
@@ -159,10 +166,14 @@ class RegionStormRun {
   }
 }
 
-function firstRegion({ stores, voters }: StormPlan): RegionMeta {
-  const none = new Uint8Array(0);
-  const peers = Array.from({ length: Math.min(stores, voters) }, (_, at) => ({
-    peerId: 11 + at, storeId: at + 1, role: "voter" as const,
-  }));
-  return { id: 1, start: none, end: none, epoch: { version: 1, confVer: 1 }, peers };
+function firstRegions({ stores, voters, bounds }: StormPlan): RegionMeta[] {
+  const encoder = new TextEncoder();
+  const starts = ["", ...bounds];
+  return starts.map((start, i) => {
+    const peers = Array.from({ length: Math.min(stores, voters) }, (_, at) => ({
+      peerId: 100 * i + 11 + at, storeId: at + 1, role: "voter" as const,
+    }));
+    const range = { start: encoder.encode(start), end: encoder.encode(starts[i + 1] ?? "") };
+    return { id: i + 1, ...range, epoch: { version: 1, confVer: 1 }, peers };
+  });
 }

@@ -23,6 +23,7 @@ import { raftLogMutants } from "./raft-log.ts";
 import { raftPeerMutants } from "./raft-peers.ts";
 import { raftRuntimeMutants } from "./raft-runtime.ts";
 import { splitMutants } from "./splits.ts";
+import { mergePlanMutants } from "./merge-plans.ts";
 import { mergeMutants } from "./merges.ts";
 import { storeApplyMutants, storeLogMutants } from "./raft-store.ts";
 import { netMutants } from "./net.ts";
@@ -87,6 +88,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "the replicas of a store", mutants: raftPeerMutants },
   { topic: "regions that are divided", mutants: splitMutants },
   { topic: "regions that are merged", mutants: mergeMutants },
+  { topic: "merges that are planned, and told of", mutants: mergePlanMutants },
   { topic: "groups that sleep", mutants: hibernationMutants },
   { topic: "transactions in a region", mutants: txnMutants },
   { topic: "transactions between clients and leaders", mutants: txnMachineMutants },

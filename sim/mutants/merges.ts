@@ -1,6 +1,8 @@
 import type { Mutant } from "./mutant.ts";
 
 const scenario = "region-storm";
+/** Merges that are cut short: what `region-storm` meets too rarely. */
+const storm = "merge-storm";
 const rules = "raft/store/merge-rules.ts";
 const wrong = [
   "region-map", "region", "linearizability", "history", "history-hash", "replicas", "exception", "errors",
@@ -24,7 +26,7 @@ export const mergeMutants: readonly Mutant[] = [
     find: `  return isLate ? "bump" : "ask";`,
     replace: `  return isLate ? "rollback" : "ask";`,
     oracles: wrong,
-    scenario,
+    scenario: storm,
     why: "A source serves again, and its target's entry was only late: two regions hold one range.",
   },
   {
@@ -34,7 +36,7 @@ export const mergeMutants: readonly Mutant[] = [
 `,
     replace: ``,
     oracles: wrong,
-    scenario,
+    scenario: storm,
     why: "A merge that was taken back is committed after all.",
   },
   {
@@ -43,7 +45,7 @@ export const mergeMutants: readonly Mutant[] = [
     find: `    return this.#merge !== null && this.#isDurable;`,
     replace: `    return this.#merge !== null;`,
     oracles: wrong,
-    scenario,
+    scenario: storm,
     why: "A crash takes the freeze back on a store that all others count on.",
   },
   {
@@ -52,7 +54,7 @@ export const mergeMutants: readonly Mutant[] = [
     find: `  return compareKeys(target.start, source.end) < 0 ? "merged" : "never";`,
     replace: `  return "never";`,
     oracles: wrong,
-    scenario,
+    scenario: storm,
     why: "The merge itself is taken for the evidence that it can not happen.",
   },
   {
@@ -80,7 +82,7 @@ export const mergeMutants: readonly Mutant[] = [
     find: `    if (this.#peer.isMerging || this.#requests.readCount >= options.readsMax) {`,
     replace: `    if (this.#requests.readCount >= options.readsMax) {`,
     oracles: wrong,
-    scenario,
+    scenario: storm,
     why: "A source answers from before the merge while its target has new values.",
   },
   {
@@ -89,7 +91,7 @@ export const mergeMutants: readonly Mutant[] = [
     find: `    const stale = version !== region.epoch.version || merge !== null;`,
     replace: `    const stale = version + (merge === null ? 0 : 1) !== region.epoch.version;`,
     oracles: wrong,
-    scenario,
+    scenario: storm,
     why: "What was proposed before the freeze is applied behind it, on some stores before they are taken.",
   },
   {
@@ -107,7 +109,7 @@ export const mergeMutants: readonly Mutant[] = [
     find: `source?.state === "merging" && coversSource(region, source.region, merge);`,
     replace: `source === undefined && coversSource(region, region, merge);`,
     oracles: wrong,
-    scenario,
+    scenario: storm,
     why: "After a restart the source is there again, with a range that the target's snapshot has brought.",
   },
   {
