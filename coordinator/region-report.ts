@@ -63,6 +63,7 @@ export class RegionReports {
 
 function differs(before: RegionReport, after: RegionReport): boolean {
   if (before.sizeBytes !== after.sizeBytes || before.entriesPerSecond !== after.entriesPerSecond) return true;
+  if (before.commandsPerSecond !== after.commandsPerSecond) return true;
   if (before.peers.length !== after.peers.length) return true;
   return after.peers.some(({ peerId, silentMs, caughtUp }, i) => {
     const known = before.peers[i];

@@ -108,20 +108,20 @@ export class FirstRegions {
     });
     try {
       for (let at = 0; at < missing.length; at += atATime) {
-        await Promise.all(missing.slice(at, at + atATime).map((first) => this.#bootstrapOne(first)));
+        await Promise.all(missing.slice(at, at + atATime).map(({ region }) => store.bootstrap(region)));
       }
     } catch (error) {
       if (!(error instanceof NokvError) && !(error instanceof DiskError)) throw error;
       if (!this.#stopped) failed(error);
       return;
     }
-    if (!this.#stopped) this.#finish();
-  }
-
-  async #bootstrapOne({ region, leaderStoreId }: FirstRegion): Promise<void> {
-    const { store } = this.#parts;
-    await store.bootstrap(region);
-    if (leaderStoreId === store.storeId && !this.#stopped) store.admin.campaign(region.id);
+    if (this.#stopped) return;
+    // Not before: a store that does not take part hears no answer.
+    this.#over = true;
+    for (const { region, leaderStoreId } of missing) {
+      if (leaderStoreId === store.storeId) store.admin.campaign(region.id);
+    }
+    this.#finish();
   }
 
   #finish(): void {

@@ -15,6 +15,19 @@ function view(peer: Partial<Progress>, rest: Partial<Status>): ReportedRegion {
   return { region, peerId: 1, leadingTerm: 3, applyState, status: () => status };
 }
 
+test("whoever slept with the leader was there until it was found to be absent", () => {
+  const reporter = new RegionReporter(() => ({ sizeBytes: 0, commandsPerSecond: 0 }));
+  const silentMs = (absent: readonly number[], atMs: number): number | undefined => {
+    const sleeping = view({ match: committed, state: "replicate" }, { quiesced: true, absent });
+    return reporter.report(sleeping, atMs * 1_000).peers[0]?.silentMs;
+  };
+  expect(silentMs([], 1_000)).toBe(0);
+  // Nobody looked at it meanwhile.
+  expect(silentMs([2], 600_000)).toBe(0);
+  expect(silentMs([2], 640_000)).toBe(40_000);
+  expect(silentMs([], 700_000)).toBe(0);
+});
+
 function caughtUp(region: ReportedRegion): boolean | undefined {
   const usage = { sizeBytes: 0, commandsPerSecond: 0 };
   return new RegionReporter(() => usage).report(region, 1_000_000).peers[0]?.caughtUp;

@@ -13,6 +13,8 @@ interface Seen {
   entriesPerSecond: number;
   /** By peer: when it was last seen to answer. */
   readonly heardUs: Map<number, number>;
+  /** Peers that slept with it when it was looked at last: they were there until now. */
+  readonly asleep: Set<number>;
 }
 
 /** The rate is taken over so long at least. */
@@ -46,7 +48,10 @@ export class RegionReporter {
       // Whoever sleeps with its leader is not asked; whoever is not there does not.
       const sleeps = quiesced && !absent.includes(id);
       const isActive = recentlyActive && !quiesced;
-      if (id === peerId || sleeps || isActive || !seen.heardUs.has(id)) seen.heardUs.set(id, nowUs);
+      const isHeard = sleeps || isActive || seen.asleep.has(id) || !seen.heardUs.has(id);
+      if (id === peerId || isHeard) seen.heardUs.set(id, nowUs);
+      if (sleeps) seen.asleep.add(id);
+      else seen.asleep.delete(id);
       const sinceMs = Math.floor((nowUs - (seen.heardUs.get(id) ?? nowUs)) / 1_000);
       const silentMs = sinceMs < silentMsMin ? 0 : sinceMs;
       // Who sleeps with its leader has all of it. A connection that broke since has it probed, once it is awake.
@@ -64,7 +69,7 @@ export class RegionReporter {
   #of(regionId: number, term: number, applied: number, atUs: number): Seen {
     const known = this.#seen.get(regionId);
     if (known?.term === term) return known;
-    const seen = { term, atUs, applied, entriesPerSecond: 0, heardUs: new Map<number, number>() };
+    const seen: Seen = { term, atUs, applied, entriesPerSecond: 0, heardUs: new Map(), asleep: new Set() };
     this.#seen.set(regionId, seen);
     return seen;
   }

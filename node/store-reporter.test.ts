@@ -77,7 +77,7 @@ class Stage {
       },
       region: (regionId) => this.peers.get(regionId) ?? null,
       regions: () => [...this.peers.values()],
-      awake: () => [...this.peers.values()].filter(({ region }) => !this.asleep.has(region.id)),
+      takeStirred: () => [...this.peers.values()].filter(({ region }) => !this.asleep.has(region.id)),
       onRegionChange: (listener) => void this.listeners.push(listener),
     };
     this.reporter = new StoreReporter({

@@ -15,8 +15,8 @@ export interface ReportedStore extends OperatedStore {
   region(regionId: number): ReportedPeer | null;
   /** Ascending by region. */
   regions(): readonly ReportedPeer[];
-  /** Those of `regions` that do not sleep. */
-  awake(): readonly ReportedPeer[];
+  /** Those of `regions` that do not sleep, or did not at some time since the last call. */
+  takeStirred(): readonly ReportedPeer[];
   onRegionChange(listener: (regionId: number, peer: ReportedPeer | null) => void): void;
 }
 
@@ -55,7 +55,7 @@ export class StoreReporter {
   /** To be told; in the order in which they changed. */
   readonly #due = new Set<number>();
   readonly #inFlight = new Set<number>();
-  /** Awake, or not told of since they were. */
+  /** Not asleep, or not told of since they were not. */
   readonly #watched = new Set<number>();
   /** Up to this region those that rest were looked at. */
   #lastLooked = 0;
@@ -113,18 +113,18 @@ export class StoreReporter {
     this.#timer = clock.after(heartbeatMs * 1_000, () => this.#round());
   }
 
-  /** In those that are awake, in those that were until now, and in a few others. */
+  /** In those that are awake or were until now, and in a few others. */
   #lookForNews(led: readonly ReportedPeer[]): void {
     const { store, clock } = this.#parts;
     const nowUs = clock.monotonicUs();
-    const awake = new Set<number>();
-    for (const { region, leadingTerm } of store.awake()) if (leadingTerm > 0) awake.add(region.id);
-    for (const id of awake) this.#watched.add(id);
+    const stirred = new Set<number>();
+    for (const { region, leadingTerm } of store.takeStirred()) if (leadingTerm > 0) stirred.add(region.id);
+    for (const id of stirred) this.#watched.add(id);
     for (const id of this.#watched) {
       const peer = store.region(id);
       if (peer === null || peer.leadingTerm === 0) this.#watched.delete(id);
       else if (this.#told.isNews(this.#wordOf(peer, nowUs))) this.#due.add(id);
-      else if (!awake.has(id)) this.#watched.delete(id);
+      else if (!stirred.has(id)) this.#watched.delete(id);
     }
     for (const peer of this.#nextResting(led)) {
       if (this.#told.isNews(this.#wordOf(peer, nowUs))) this.#watched.add(peer.region.id);

@@ -10,9 +10,10 @@ export function isElectable(state: RaftState): boolean {
   return isVoter(state.tracker.conf, state.id) && state.log.installing === 0;
 }
 
-export function tickElection(state: RaftState): void {
+/** `held`: who is due waits until it is told to. */
+export function tickElection(state: RaftState, held: boolean): void {
   state.electionElapsed++;
-  if (!isElectable(state) || state.electionElapsed < state.electionTimeout) return;
+  if (held || !isElectable(state) || state.electionElapsed < state.electionTimeout) return;
   campaign(state, false);
 }
 

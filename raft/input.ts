@@ -6,8 +6,11 @@ import type { SnapshotMeta } from "./snapshot-meta.ts";
 
 /** Everything that a machine ever learns. `token` is the caller's, and comes back in `Ready`. */
 export type Input =
-  /** One logical tick. What was missed is dropped, never caught up: `Ticker`. */
-  | { readonly kind: "tick" }
+  /**
+   * One logical tick. What was missed is dropped, never caught up: `Ticker`. `held`: who is due to stand for election
+   * does not by itself; the runtime lets it, by a campaign.
+   */
+  | { readonly kind: "tick"; readonly held?: boolean }
   | { readonly kind: "message"; readonly message: Message }
   /** Leader only; nothing is forwarded. */
   | { readonly kind: "propose"; readonly token: number; readonly data: Uint8Array }
@@ -21,7 +24,8 @@ export type Input =
   | { readonly kind: "forgetLeader" }
   /**
    * The leader stops its heartbeats, and its followers their timers, while nothing happens. Nobody waits for the
-   * `absent`, as long as the others are a majority: the runtime wakes the leader when one of them is there again.
+   * `absent`, as long as the others are a majority: the runtime wakes the leader when one of them is there again. A
+   * leader that sleeps already sleeps on without them, and says nothing; it wakes where the others are no majority.
    */
   | { readonly kind: "quiesce"; readonly absent: readonly PeerId[] }
   /** Something happened elsewhere that ends this sleep. */

@@ -7,7 +7,7 @@ import type { Message } from "./message.ts";
 import type { Progress } from "./progress.ts";
 import type { RaftState } from "./raft-state.ts";
 import type { DropReason } from "./ready.ts";
-import { becomeFollower } from "./roles.ts";
+import { becomeFollower, wake } from "./roles.ts";
 import type { SnapshotMeta } from "./snapshot-meta.ts";
 
 export function tickLeader(state: RaftState): void {
@@ -142,7 +142,15 @@ export function quiesce(state: RaftState, absent: readonly PeerId[]): void {
   const { log, tracker } = state;
   if (state.role !== "leader" || state.reads.pending || state.transferee !== nobody) return;
   if (log.applied !== log.last || !knowsCommitted(state)) return;
-  if (!tracker.restsAt(log.last, state.id, absent)) return;
+  if (!tracker.restsAt(log.last, state.id, absent)) {
+    wake(state);
+    return;
+  }
+  if (state.quiesced) {
+    // Whoever sleeps with it is told nothing new by this.
+    state.absent = absent;
+    return;
+  }
   for (const { id } of tracker.members) {
     if (id === state.id || absent.includes(id)) continue;
     const message = state.message("quiesce", id);

@@ -37,7 +37,7 @@ import type { ProgressState } from "./progress.ts";
 import { type RaftOptions, type Restored, checkLimits } from "./raft-options.ts";
 import { RaftState } from "./raft-state.ts";
 import type { Ready, SoftState } from "./ready.ts";
-import { becomeFollower } from "./roles.ts";
+import { becomeFollower, wake } from "./roles.ts";
 import { sendFetched, wantSnapshot } from "./sending.ts";
 
 export interface PeerStatus {
@@ -96,7 +96,7 @@ export class Raft {
       case "tick":
         if (state.quiesced) return;
         if (state.role === "leader") tickLeader(state);
-        else tickElection(state);
+        else tickElection(state, input.held === true);
         return;
       case "message":
         stepMessage(state, input.message);
@@ -241,6 +241,19 @@ export class Raft {
     return this.#state.absent;
   }
 
+  /** It asks for votes. */
+  get stands(): boolean {
+    const { role } = this.#state;
+    return role === "preCandidate" || role === "candidate";
+  }
+
+  /** For so many ticks it should have stood for election; -1: it should not. */
+  get overdueTicks(): number {
+    const state = this.#state;
+    if (state.quiesced || state.role === "leader" || !isElectable(state)) return -1;
+    return Math.max(-1, state.electionElapsed - state.electionTimeout);
+  }
+
   /** Whom it follows at this moment; nobody: it knows of none. */
   get leader(): PeerId {
     return this.#state.leader;
@@ -265,14 +278,6 @@ export class Raft {
 
 function softOf({ role, leader, transferee }: RaftState): SoftState {
   return { role, leader, transferee };
-}
-
-/** Something happens: ticks count again, and nobody is late for having slept. */
-function wake(state: RaftState): void {
-  if (!state.quiesced) return;
-  state.quiesced = false;
-  state.electionElapsed = 0;
-  state.heartbeatElapsed = state.limits.heartbeatTicks;
 }
 
 function stepMessage(state: RaftState, message: Message): void {

@@ -80,3 +80,11 @@ function becomeOwn(own: Progress, stable: number): void {
   own.recentlyActive = true;
   own.readSeq = Number.MAX_SAFE_INTEGER;
 }
+
+/** Something happens: ticks count again, and nobody is late for having slept. */
+export function wake(state: RaftState): void {
+  if (!state.quiesced) return;
+  state.quiesced = false;
+  state.electionElapsed = 0;
+  state.heartbeatElapsed = state.limits.heartbeatTicks;
+}

@@ -110,3 +110,28 @@ test("a store that was away when it got a replica gets its records when it is ba
     },
   });
 });
+
+test("a leader of whose members one is lost sleeps on without it, and is looked at once", async () => {
+  await simulated(async (_, cluster) => {
+    const leader = await cluster.leaderOf(1);
+    const victim = cluster.nodes.find((node) => node !== leader) ?? leader;
+    const others = cluster.nodes.filter((node) => node !== victim);
+    const led = leader.live.regions().filter(({ leadingTerm }) => leadingTerm > 0).map(({ region }) => region.id);
+    leader.live.takeStirred();
+    expect(leader.live.takeStirred()).toEqual([]);
+    const { wakes } = leader.live.stats;
+    victim.crash();
+    const absentOf = (id: number): string | undefined => leader.live.region(id)?.status().absent.join();
+    const isKnown = (id: number): boolean => absentOf(id) === String(id * 100 + victim.storeId);
+    await cluster.until("it is known", () => led.every(isKnown));
+    expect(leader.live.stats.wakes).toBe(wakes);
+    await untilAsleep(cluster, others);
+    const stirred = leader.live.takeStirred().map(({ region }) => region.id);
+    expect(led.every((id) => stirred.includes(id))).toBe(true);
+    // It may have missed something, and knows of no leader.
+    await victim.boot();
+    await untilAsleep(cluster);
+    expect(leader.live.stats.wakes).toBeGreaterThan(wakes);
+    expect(led.map(absentOf)).toEqual(led.map(() => ""));
+  });
+});

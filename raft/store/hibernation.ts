@@ -1,6 +1,6 @@
-import type { Random } from "../../core/env/random.ts";
 import type { PeerId } from "../entry.ts";
 import { peerOnStore } from "../region.ts";
+import { ElectionTurns } from "./election-turns.ts";
 import type { Peer } from "./peer.ts";
 import { StoreLiveness } from "./store-liveness.ts";
 import type { StoreOptions } from "./store-options.ts";
@@ -9,7 +9,6 @@ import type { StoreStats } from "./store-stats.ts";
 export interface HibernationParts {
   readonly storeId: number;
   readonly options: StoreOptions;
-  readonly random: Random;
   readonly stats: StoreStats;
   /** All of them, ascending by region. */
   readonly peers: () => readonly Peer[];
@@ -19,14 +18,11 @@ export interface HibernationParts {
   readonly passedTicks: () => number;
 }
 
-/** From the end of a store's epoch to the first campaign: the others have noticed it by then, too. */
-const noticeTicks = 1;
-
 /**
  * Groups that have nothing to do sleep: no heartbeats, no timers, no ticks. What a leader's heartbeats said of its
  * group, stores say of themselves: each greets those with whom it shares a region. When the epoch of a store ends,
- * leaders that have a member there wake, and those who follow a leader there forget it and stand for election, a few
- * at a time.
+ * leaders that have a member there look again, and those who follow a leader there forget it and stand for election,
+ * a few at a time.
  */
 export class Hibernation {
   readonly #parts: HibernationParts;
@@ -34,19 +30,21 @@ export class Hibernation {
   readonly #greetTicks: number;
   readonly #awake = new Set<Peer>();
   #inOrder: readonly Peer[] | null = null;
-  /** Who sleeps behind a leader that is lost, and the tick at which it stands. */
-  readonly #orphans = new Map<Peer, number>();
+  readonly #elections: ElectionTurns;
+  /** Something happened to them since somebody asked. */
+  #stirred = new Set<Peer>();
   /** Who sleeps behind a leader elsewhere, and the process there that it relies on. */
   readonly #relied = new Map<Peer, number>();
   /** Stores with which this one shares a region; null: regions have changed. */
   #neighbours: readonly number[] | null = null;
   #nowTick = 0;
   #greetTick = 0;
-  #draws = 0;
 
   constructor(parts: HibernationParts) {
     this.#parts = parts;
-    const { electionTicks } = parts.options.raft;
+    const { stats, options: { raft, campaignsMax } } = parts;
+    const { electionTicks } = raft;
+    this.#elections = new ElectionTurns({ raft, campaignsMax, stood: () => void stats.orphans++ });
     this.#greetTicks = Math.max(1, electionTicks >> 1);
     // As soon as a follower that is awake would ask for votes at the earliest.
     this.#liveness = new StoreLiveness(electionTicks);
@@ -56,20 +54,24 @@ export class Hibernation {
     return this.#awake.size;
   }
 
-  /** Ascending by region. */
-  awake(): readonly Peer[] {
-    return this.#sorted();
+  /** Who is awake, or was since the last call; ascending by region. */
+  takeStirred(): readonly Peer[] {
+    const stirred = this.#stirred;
+    this.#stirred = new Set(this.#awake);
+    return [...stirred].toSorted((a, b) => a.regionId - b.regionId);
   }
 
   /** Something happens to it: its ticks count until it sleeps again. */
   stirred(peer: Peer): void {
     if (this.#awake.has(peer)) return;
     this.#awake.add(peer);
+    this.#stirred.add(peer);
     this.#inOrder = null;
   }
 
   gone(peer: Peer): void {
-    this.#orphans.delete(peer);
+    this.#elections.gone(peer);
+    this.#stirred.delete(peer);
     this.#relied.delete(peer);
     this.#neighbours = null;
     if (this.#awake.delete(peer)) this.#inOrder = null;
@@ -82,7 +84,8 @@ export class Hibernation {
   /** A message is about to wake it. The votes of who follows a leader that is lost are free. */
   waking(peer: Peer): void {
     if (peer.isLeader) return;
-    if (this.#orphans.has(peer) || !this.#liveness.isAlive(peer.leaderStore)) peer.input({ kind: "forgetLeader" });
+    const isLost = this.#elections.isOrphan(peer) || !this.#liveness.isAlive(peer.leaderStore);
+    if (isLost) peer.input({ kind: "forgetLeader" });
   }
 
   /** A frame came from there. */
@@ -93,7 +96,7 @@ export class Hibernation {
   /** For the simulator: who sleeps on although the epoch that it relies on is over; null: nobody. */
   overslept(): string | null {
     for (const peer of this.#parts.peers()) {
-      if (!peer.initialised || this.#awake.has(peer) || this.#orphans.has(peer)) continue;
+      if (!peer.initialised || this.#awake.has(peer) || this.#elections.isOrphan(peer)) continue;
       const { leaderStore, regionId } = peer;
       const absent = this.#absentOf(peer).join();
       if (peer.isLeader) {
@@ -109,7 +112,7 @@ export class Hibernation {
 
   /** So many ticks on there is something to do; 1 while anybody is awake. */
   ticksToWait(): number {
-    if (this.#awake.size > 0 || this.#orphans.size > 0 || !this.#isOn) return 1;
+    if (this.#awake.size > 0 || this.#elections.busy || !this.#isOn) return 1;
     return Math.max(1, Math.min(this.#greetTick - this.#nowTick, this.#liveness.ticksLeft()));
   }
 
@@ -118,7 +121,7 @@ export class Hibernation {
     this.#nowTick += ticks;
     for (const peer of this.#sorted()) this.#tickPeer(peer);
     for (const storeId of this.#liveness.pass(ticks)) this.#epochEnded(storeId);
-    if (this.#orphans.size > 0) this.#letStand();
+    this.#elections.tick(this.#nowTick, this.#sorted());
     if (this.#isOn && this.#nowTick >= this.#greetTick) this.#greet();
   }
 
@@ -147,25 +150,21 @@ export class Hibernation {
 
   /** What a store was cannot be relied upon any more: it fell silent, is there again, or is another process. */
   #epochEnded(storeId: number): void {
+    const orphans: Peer[] = [];
     for (const peer of this.#parts.peers()) {
       if (!peer.raft.quiesced || !peer.initialised) continue;
       if (!peer.isLeader) {
-        if (peer.leaderStore === storeId) this.#orphan(peer);
-      } else if (peerOnStore(peer.region, storeId) !== null) {
-        this.#parts.stats.wakes++;
-        peer.input({ kind: "wake" });
-      }
+        if (peer.leaderStore === storeId) orphans.push(peer);
+      } else if (peerOnStore(peer.region, storeId) !== null) this.#lookAgain(peer, storeId);
     }
+    this.#elections.lost(orphans, this.#nowTick, (peer) => this.#rankOf(peer));
   }
 
-  #orphan(peer: Peer): void {
-    if (this.#orphans.has(peer)) return;
-    const { random, options, peers } = this.#parts;
-    // Thousands take as long as it takes to let them stand in turns.
-    const spreadTicks = Math.ceil(peers().length / options.campaignsMax);
-    const drawn = random.u32("raft/orphan", peer.regionId, this.#draws++) % spreadTicks;
-    const turnTicks = this.#rankOf(peer) * Math.max(1, options.raft.electionTicks >> 1);
-    this.#orphans.set(peer, this.#nowTick + noticeTicks + drawn + turnTicks);
+  /** Who is silent is not waited for any more; who is there again may have missed something, or know of no leader. */
+  #lookAgain(peer: Peer, storeId: number): void {
+    if (this.#liveness.isAlive(storeId)) peer.input({ kind: "wake" });
+    else peer.rest(this.#absentOf(peer));
+    if (!peer.raft.quiesced) this.#parts.stats.wakes++;
   }
 
   /** Those who lost the same leader stand one after the other: at once, they would divide the votes. */
@@ -179,24 +178,6 @@ export class Hibernation {
       if (other.role !== "learner" && this.#liveness.isAlive(other.storeId)) rank++;
     }
     return rank;
-  }
-
-  #letStand(): void {
-    const { campaignsMax } = this.#parts.options;
-    let standing = 0;
-    for (const peer of this.#awake) if (!peer.raft.quiesced && peer.raft.leader === 0) standing++;
-    for (const [peer, tick] of this.#orphans) {
-      if (peer.closed || !peer.raft.quiesced) {
-        // Somebody else has woken it: its own timer runs.
-        this.#orphans.delete(peer);
-      } else if (tick <= this.#nowTick && standing < campaignsMax) {
-        this.#orphans.delete(peer);
-        standing++;
-        this.#parts.stats.orphans++;
-        peer.input({ kind: "forgetLeader" });
-        peer.input({ kind: "campaign", force: false });
-      }
-    }
   }
 
   #greet(): void {

@@ -138,6 +138,11 @@ test("a freeze that is not unanimous in time is taken back, and both regions ser
   });
 });
 
+/** Of whom it has not heard yet, a new leader says that they are away. */
+async function mergeOnce(cluster: StoreCluster, leader: StoreNode): Promise<void> {
+  while ((await merge(leader, 1, 2)).kind === "refused") await cluster.world.sleep(20);
+}
+
 const arrows = [mergeAfterFreeze, mergeBeforeCommit, mergeAfterCommit, tombstoneBeforeLog];
 
 describe.each(arrows)("a crash at $name", (point) => {
@@ -147,7 +152,7 @@ describe.each(arrows)("a crash at $name", (point) => {
       const node = cluster.node(storeId);
       const leader = await cluster.leaderOf(1);
       node.machine.failpoints.arm(point, { kind: "crash", percent: 100, count: 1 });
-      void merge(leader, 1, 2);
+      void mergeOnce(cluster, leader);
       await cluster.until("it is over, or there is a crash", () => !node.machine.up || mapOf(leader) === merged);
       if (!node.machine.up) {
         node.crash();

@@ -237,20 +237,23 @@ export class Peer implements RegionHost, ApplierOwner {
     for (const { peerId, storeId: at } of this.region.peers) {
       if (at === storeId && peerId !== this.peerId) this.#step({ kind: "unreachable", peer: peerId });
     }
-    this.#context.dirty(this);
+    // Asleep it has sent nothing that could be lost: for thousands, each attempt to connect would be a turn.
+    if (!this.raft.quiesced) this.#context.dirty(this);
   }
 
   /** The group sleeps if nobody but the `absent` is behind. */
   rest(absent: readonly PeerId[]): void {
+    const sleeps = this.raft.quiesced;
     this.#step({ kind: "quiesce", absent });
-    if (this.raft.quiesced) this.#context.dirty(this);
+    if (sleeps || this.raft.quiesced) this.#context.dirty(this);
   }
 
   tick(): void {
     this.#quietTicks++;
     if (this.isLeader) this.#leaveJoint();
     this.#silentTicks++;
-    this.#step({ kind: "tick" });
+    // When it is due it stands in its turn: `ElectionTurns`.
+    this.#step({ kind: "tick", held: true });
     this.#loseHope();
     this.#keeper.tick();
     if (this.raft.hasReady()) this.#context.dirty(this);

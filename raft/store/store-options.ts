@@ -27,7 +27,7 @@ export interface StoreOptions {
   readonly mergePatienceTicks: number;
   /** A group without work for so many ticks sleeps; 0: none ever does. The same on all stores. */
   readonly hibernateTicks: number;
-  /** Of one store, for groups that were asleep when they lost their leader: no more elections at a time. */
+  /** Of one store: no more elections at a time. */
   readonly campaignsMax: number;
 }
 
@@ -45,7 +45,7 @@ export const storeOptionsDefault: StoreOptions = {
   earlyMessagesMax: 64,
   mergeAskTicks: 3,
   mergePatienceTicks: 300,
-  hibernateTicks: 100,
+  hibernateTicks: 10,
   campaignsMax: 200,
 };
 

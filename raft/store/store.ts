@@ -137,7 +137,6 @@ export class Store implements PeerContext {
     this.#hibernation = new Hibernation({
       storeId: this.storeId,
       options: this.options,
-      random: this.world.random,
       stats: this.stats,
       peers: () => this.#table.sorted(),
       greet: (storeId, isAnswer) => this.#post.greet(storeId, isAnswer),
@@ -208,9 +207,9 @@ export class Store implements PeerContext {
     return this.#hibernation.awakeCount;
   }
 
-  /** Those of `regions` that do not sleep. */
-  awake(): PeerView[] {
-    return this.#hibernation.awake().filter((peer) => peer.serves);
+  /** Those of `regions` that do not sleep, or did not at some time since the last call. */
+  takeStirred(): PeerView[] {
+    return this.#hibernation.takeStirred().filter((peer) => peer.serves);
   }
 
   /** Replicas here, those included that do not serve yet. */
