@@ -20,11 +20,12 @@ const require = createRequire(import.meta.url);
 const modules: Readonly<Record<string, string>> = {
   "nokv": join(root, "host/open.ts"),
   "nokv/abstract-level": join(root, "adapters/abstract-level.ts"),
+  "nokv/sim": join(root, "host/simulate.ts"),
   "nokv/keyv": join(root, "adapters/keyv.ts"),
   "nokv/unstorage": join(root, "adapters/unstorage.ts"),
 };
 
-const examples = examplesIn("README.md", "docs/API.md");
+const examples = examplesIn("README.md", "docs/API.md", "docs/SIM.md");
 
 beforeAll(() => {
   for (const { name, source } of examples) {
