@@ -58,7 +58,7 @@ test("npm packs every entry, and no test", async () => {
 });
 
 test("the examples of the documents have the right types", async () => {
-  for (const { name, source } of examplesIn("README.md", "docs/API.md", "docs/CLIENT.md")) {
+  for (const { name, source } of examplesIn("README.md", "docs/API.md", "docs/CLIENT.md", "docs/SIM.md")) {
     writeFileSync(join(consumer, `${name}.ts`), source);
   }
   const compilerOptions = {
@@ -76,16 +76,31 @@ test("plain Node.js imports every entry and works with it, worker threads includ
     import { NokvLevel } from "nokv/abstract-level";
     import { KeyvNokv } from "nokv/keyv";
     import { nokvDriver } from "nokv/unstorage";
+    import { connect } from "nokv/client";
+    import { simulate } from "nokv/sim";
     await using db = await open("./data");
     await db.set("a", "1");
     await db.flush();
     await db.compact();
     console.log([...db.keys()].length, db.stats().flushes, typeof NokvError, typeof NokvLevel);
-    console.log(await new KeyvNokv(db).has("a"), await nokvDriver({ source: db }).hasItem("a", {}));
+    console.log(await new KeyvNokv(db).has("a"), await nokvDriver({ source: db }).hasItem("a", {}), typeof connect);
+    const crashing = async (world) => {
+      const machine = world.machine("node");
+      await machine.run(async (process) => (await process.open("/data")).set("a", String(process.random())));
+      machine.crash("power");
+      const { value } = await machine.run(async (process) => (await process.open("/data")).has("a"));
+      world.check(value, "what was acknowledged is there");
+    };
+    const { seeds } = await simulate({ seeds: 5, program: crashing });
+    const touching = simulate({ seeds: 1, program: async () => Date.now() });
+    console.log(seeds, await touching.catch(({ message }) => message.split("\\n")[1].replace(/file:.*\\//, "")));
   `;
   writeFileSync(join(consumer, "program.mjs"), program);
   const { stdout } = await run(process.execPath, ["program.mjs"], { cwd: consumer });
-  expect(stdout).toBe("1 1 function function\nfalse true\n");
+  expect(stdout).toBe(
+    "1 1 function function\nfalse true function\n5 ambient: AmbientError: " +
+      "Date.now called inside the simulation (at program.mjs:22:69)\n",
+  );
 });
 
 test("the command starts", async () => {
