@@ -81,11 +81,11 @@ export const hibernationMutants: readonly Mutant[] = [
   {
     name: "elections-keep-their-places",
     file: "raft/store/election-turns.ts",
-    find: `|| nowTick - sinceTick >= this.#turnTicks;`,
-    replace: `|| nowTick < sinceTick;`,
+    find: `const isOver = peer.closed || !peer.raft.stands || nowTick - sinceTick >= this.#turnTicks;`,
+    replace: `const isOver = peer.closed || nowTick < sinceTick;`,
     oracles: ["liveness", "stuck"],
     scenario: "region-storm",
-    why: "Regions that have lost their majority keep all others from electing a leader.",
+    why: "Those who stood for election once keep all others from it.",
   },
   {
     name: "elections-in-no-turn",
