@@ -14,10 +14,12 @@ import { gatewayCluster } from "./gateway-cluster.ts";
 import { gatewayClients } from "./gateway-clients.ts";
 import { raftActs, raftCore, raftElections, raftMembers } from "./raft-core.ts";
 import { rpc } from "./rpc.ts";
-import { txnModel } from "./txn-model.ts";
+import { txnModel, txnSplits } from "./txn-model.ts";
 import { isolation } from "./isolation.ts";
 import { raftLog } from "./raft-log.ts";
-import { raftStore, raftStoreMembers, raftStoreRoom, raftStoreSnapshots } from "./raft-store.ts";
+import {
+  raftStore, raftStoreMembers, raftStoreRoom, raftStoreSnapshots, raftStoreStranded,
+} from "./raft-store.ts";
 import { mergeStorm, regionStorm } from "./region-storm.ts";
 import { cluster } from "./cluster.ts";
 import { migrateExpand } from "./migrate-expand.ts";
@@ -46,12 +48,14 @@ export const scenarios: readonly Scenario[] = [
   raftMembers,
   rpc,
   txnModel,
+  txnSplits,
   isolation,
   raftLog,
   raftStore,
   raftStoreMembers,
   raftStoreSnapshots,
   raftStoreRoom,
+  raftStoreStranded,
   regionStorm,
   mergeStorm,
   cluster,

@@ -230,8 +230,8 @@ export class StoreNemesis {
    */
   #strand(seat: RegionSeat): void {
     const electionMs = Math.ceil(this.#plan.electionMs);
-    const cutMs = this.#dice.between(5, 10) * electionMs;
-    const firstMs = this.#dice.between(1, electionMs);
+    const cutMs = this.#dice.between(7, 10) * electionMs;
+    const firstMs = Math.ceil(electionMs / 2) + this.#dice.between(1, electionMs);
     this.#cramp(seat, firstMs + cutMs + 4 * electionMs + reconnectMs);
     this.#world.after(firstMs * 1_000, () => {
       if (this.#stopped) return;

@@ -68,7 +68,7 @@ export type DeedName = (typeof deedNames)[number] | "strand";
 const mebibyte = 1024 * 1024;
 
 /** What a run is bent to, because chance brings it together too rarely; "any": nothing. */
-export type StoreFocus = "any" | "members" | "snapshots" | "room";
+export type StoreFocus = "any" | "members" | "snapshots" | "room" | "stranded";
 
 export function drawStorePlan(world: World, focus: StoreFocus = "any"): StorePlan {
   const dice = world.dice("plan");
@@ -126,7 +126,6 @@ function bent(plan: StorePlan, focus: StoreFocus, dice: Dice): Partial<StorePlan
       return { ...often, store: { ...store, ...kept }, gapMsMax: dice.pick([1, electionMs / 8]), deeds: snapshotDeeds };
     }
     case "room": {
-      if (dice.chance(1, 4)) return stranded(plan, dice);
       const kept = dice.chance(1, 2) ? { logKeepEntries: 1, logEntriesMax: 2 } : {};
       return {
         ...often,
@@ -135,6 +134,8 @@ function bent(plan: StorePlan, focus: StoreFocus, dice: Dice): Partial<StorePlan
         deeds: roomDeeds,
       };
     }
+    case "stranded":
+      return stranded(plan, dice);
     case "any":
       return {};
   }
@@ -148,12 +149,12 @@ function stranded({ electionMs, store }: StorePlan, dice: Dice): Partial<StorePl
     regions: dice.between(1, 2),
     voters: 3,
     store: { ...store, ...kept },
-    faultsMs: Math.min(60_000, electionMs * 50),
+    faultsMs: Math.min(40_000, electionMs * 40),
     swarm: 0,
-    clients: 4,
-    gapMsMax: electionMs / 20,
+    clients: 5,
+    gapMsMax: electionMs / 8,
     deeds: ["strand", "strand", "transfer", "cramp"],
-    deedGapMsMax: electionMs * 16 + 3_000,
+    deedGapMsMax: electionMs * 18 + 3_000,
     deedLengthMsMax: electionMs,
   };
 }

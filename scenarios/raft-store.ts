@@ -44,6 +44,13 @@ export const raftStoreRoom: Scenario = {
   run: (world) => new RaftStoreRun(world, drawStorePlan(world, "room")).run(),
 };
 
+export const raftStoreStranded: Scenario = {
+  name: "raft-store-stranded",
+  why: "Who waits at a leader that is cut off without room is answered once, although a snapshot takes everything.",
+  weight: 1,
+  run: (world) => new RaftStoreRun(world, drawStorePlan(world, "stranded")).run(),
+};
+
 class RaftStoreRun {
   readonly #world: World;
   readonly #plan: StorePlan;

@@ -3,7 +3,7 @@ import { ByteWriter } from "../core/bytes/byte-writer.ts";
 import { columnFamily, compareKeys } from "../core/bytes/record.ts";
 import type { Clock } from "../core/env/clock.ts";
 import type { RegionHint, RpcError } from "../net/rpc/rpc-error.ts";
-import { type RegionMeta, rangeContains } from "../raft/region.ts";
+import { type RegionMeta, isBeforeEnd, rangeContains } from "../raft/region.ts";
 import type { TimestampModel } from "../sim/checkers/timestamp-model.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { World } from "../sim/world.ts";
@@ -147,6 +147,16 @@ export class TxnCluster {
   }
 
   /** The leader of a region falls; another rises after a while, or the same again. Or somebody else starts over. */
+  /** Divides a region whose leader has most to do, if any has, at one of `keys`. */
+  splitAtWork(keys: readonly Uint8Array[], dice: Dice): void {
+    const busy = [...this.#groups.values()].toSorted((a, b) => workOf(b) - workOf(a));
+    for (const group of busy) {
+      const { region } = group;
+      const within = keys.filter((key) => compareKeys(region.start, key) < 0 && isBeforeEnd(key, region.end));
+      if (workOf(group) >= 2 && within.length > 0) return this.split(dice.pick(within));
+    }
+  }
+
   changeLeader(): void {
     const group = this.#dice.pick([...this.#groups.values()]);
     if (this.#dice.chance(1, 5)) group.restartFollower();
@@ -334,6 +344,11 @@ export class TxnCluster {
       this.#versions.set(name, image);
     }
   }
+}
+
+/** Commands that wait at the leader. */
+function workOf({ leader }: ModelGroup): number {
+  return leader?.machine.waiting ?? 0;
 }
 
 /** Errors that say nothing of what happened are silence: the client waits in vain. */

@@ -16,8 +16,18 @@ export const txnModel: Scenario = {
   name: "txn-model",
   why: "A transaction is all there or not at all, at one instant, whoever dies, splits or repeats in its midst.",
   weight: 2,
-  run: (world) => new TxnModelRun(world).run(),
+  run: (world) => new TxnModelRun(world, "any").run(),
 };
+
+export const txnSplits: Scenario = {
+  name: "txn-splits",
+  why: "Whatever waits in a region that is divided meanwhile is answered by the region that has its keys by then.",
+  weight: 1,
+  run: (world) => new TxnModelRun(world, "splits").run(),
+};
+
+/** What a run is bent to, because chance brings it together too rarely; "any": nothing. */
+type TxnFocus = "any" | "splits";
 
 class TxnModelRun {
   readonly #world: World;
@@ -28,18 +38,23 @@ class TxnModelRun {
   readonly #workload: TxnWorkload;
   readonly #nemesis: Dice;
   readonly #operations: number;
-  readonly #gcLagMs: number;
   readonly #regionsMax: number;
+  readonly #gcLagMs: number;
+  /** Regions are divided when most is going on in them, and right after garbage was collected. */
+  readonly #dividesAtWork: boolean;
   /** In the end all clients die at work, and somebody finds what they left. */
   readonly #allDie: boolean;
   #working = true;
 
-  constructor(world: World) {
+  constructor(world: World, focus: TxnFocus) {
     this.#world = world;
     const plan = world.dice("plan");
     this.#nemesis = world.dice("nemesis");
     const slowest = plan.pick([100, 2_000, 50_000]);
-    const [applyUsMax, timestampUsMax] = [plan.pick([10, slowest, slowest * 4]), plan.pick([10, slowest])];
+    const isBent = focus === "splits";
+    const applyUsMax = plan.pick([10, slowest, slowest * 4]);
+    // Who waits for a timestamp has claimed its keys, and reads wait for it.
+    const timestampUsMax = Math.max(plan.pick([10, slowest]), isBent ? 5_000 : 0);
     const answerMsMax = plan.pick([20, 200, 1_000]);
     const confirmUsMax = Math.min(applyUsMax, answerMsMax * 100);
     const deadlineMs = Math.max(answerMsMax, plan.pick([2, 10]) * Math.ceil((applyUsMax + timestampUsMax) / 1_000));
@@ -60,15 +75,16 @@ class TxnModelRun {
     this.#gcLagMs = plan.pick([0, 30, 300, 3_000]);
     this.#operations = plan.between(10, 60);
     this.#workload = new TxnWorkload(world.dice("workload"), {
-      kinds: drawKinds(plan),
+      kinds: isBent ? [...drawKinds(plan), "atomic", "insert", "registers"] : drawKinds(plan),
+      atomicsEverywhere: isBent,
       registers: plan.between(1, 6),
       serializable: plan.pick(["never", "always", "some"] as const),
       large: plan.chance(1, 3),
       fail: (message) => world.fail("bank", message),
     });
     const shape = world.dice("shape");
-    // Once in a while regions are divided at every turn, and more of what they are asked meets a division.
-    this.#regionsMax = shape.pick([5, 5, 5, 20]);
+    this.#dividesAtWork = isBent && !world.options.faultFree;
+    this.#regionsMax = isBent ? 16 : 5;
     this.#allDie = !world.options.faultFree && shape.chance(1, 2);
     for (let i = 1; i <= plan.between(2, 6); i++) this.#users.push(new TxnUser(this.#stage, i));
     for (let splits = plan.between(0, 3); splits > 0; splits--) this.#split(plan);
@@ -84,10 +100,12 @@ class TxnModelRun {
     const working = Promise.all(this.#users.map((user) => this.#work(user)));
     const harming = world.options.faultFree ? Promise.resolve() : this.#harm();
     const collecting = this.#collectSometimes();
+    const dividing = this.#dividesAtWork ? this.#divide() : Promise.resolve();
     await working;
     this.#working = false;
     await harming;
     await collecting;
+    await dividing;
     if (this.#allDie) await Promise.all(this.#users.map((user) => this.#die(user)));
     this.#stage.network = calm(faulty);
     if (this.#allDie) await this.#inherit();
@@ -150,6 +168,19 @@ class TxnModelRun {
     this.#cluster.split(bytesOf(dice.pick(everyKey)));
   }
 
+  async #divide(): Promise<void> {
+    const dice = this.#world.dice("divide");
+    const gapMs = dice.pick([5, 50, 500]);
+    while (this.#working && this.#cluster.regionCount < this.#regionsMax) {
+      await this.#world.sleep(dice.between(1, gapMs));
+      this.#divideAtWork(dice);
+    }
+  }
+
+  #divideAtWork(dice: Dice): void {
+    if (this.#cluster.regionCount < this.#regionsMax) this.#cluster.splitAtWork(everyKey.map(bytesOf), dice);
+  }
+
   async #collectSometimes(): Promise<void> {
     const dice = this.#nemesis;
     const lagMs = this.#gcLagMs;
@@ -159,6 +190,7 @@ class TxnModelRun {
       await this.#world.sleep(dice.between(10, 1_000));
       await this.#collect(collector, this.#cluster.timestamp() - lagMs * 4_096, 5_000);
       if (dice.chance(1, 2)) this.#cluster.compact();
+      if (this.#dividesAtWork) this.#divideAtWork(dice);
     }
   }
 

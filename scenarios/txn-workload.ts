@@ -25,6 +25,8 @@ export function drawKinds(dice: Dice): readonly OperationKind[] {
 
 export interface WorkloadPlan {
   readonly kinds: readonly OperationKind[];
+  /** Operations on one key go to those that are scanned, too. */
+  readonly atomicsEverywhere?: boolean;
   /** How many registers there are: few are met by many. */
   readonly registers: number;
   readonly serializable: "never" | "always" | "some";
@@ -190,7 +192,8 @@ export class TxnWorkload {
 
   #mutation(dice: Dice): Mutation {
     const keys = this.#registerKeys;
-    const key = bytesOf(dice.pick([...counters, ...keys]));
+    const scanned = this.#plan.atomicsEverywhere === true ? gaps : [];
+    const key = bytesOf(dice.pick([...counters, ...keys, ...scanned]));
     const value = bytesOf(this.#unique("v"));
     switch (dice.below(8)) {
       case 0:

@@ -79,8 +79,8 @@ export const coordinatorGroupMutants: readonly Mutant[] = [
     replace: `    const under = this.#rounds.at(-1);
     if (under === undefined) this.#rounds.push({ seq: this.seq, index, tokens: this.#waiting });
     else (under.tokens as number[]).push(...this.#waiting);`,
-    oracles: ["timestamps", "freshness", "ids", "any"],
-    scenario,
+    oracles: ["reads", "read", "linearizability", "any"],
+    scenario: "raft-core",
     why: "A batch is vouched for by a round that began before it: its leader may have been deposed in between.",
   },
   {

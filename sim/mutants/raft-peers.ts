@@ -125,7 +125,7 @@ export const raftPeerMutants: readonly Mutant[] = [
 `,
     replace: ``,
     oracles: ["reply", "liveness", "linearizability"],
-    scenario: "raft-store-room",
+    scenario: "raft-store-stranded",
     why: "A read is answered from records that a snapshot has replaced.",
   },
   {

@@ -116,7 +116,7 @@ export const raftRuntimeMutants: readonly Mutant[] = [
     find: `    for (let i = 0; i < waiting.length; i++) (waiting[i] as Waiting).done(false);`,
     replace: `    for (let i = 1; i < waiting.length; i++) (waiting[i] as Waiting).done(false);`,
     oracles: ["liveness", "leaks", "reply"],
-    scenario: "raft-store-room",
+    scenario: "raft-store-stranded",
     why: "A read whose peer is closed is never answered.",
   },
   {

@@ -97,7 +97,7 @@ export const splitMutants: readonly Mutant[] = [
     find: `    if (!ticket.proposed && ticket.version !== this.#host.region.epoch.version) {`,
     replace: `    if (!ticket.proposed && ticket.version > this.#host.region.epoch.version) {`,
     oracles: ["any"],
-    scenario: "txn-model",
+    scenario: "txn-splits",
     why: "A read that waited is answered from a range that the region does not have any more (D6).",
   },
   {
@@ -106,7 +106,7 @@ export const splitMutants: readonly Mutant[] = [
     find: `    for (const { id } of children) putGcState(batch,`,
     replace: `    for (const { id } of children) if (floor < 0) putGcState(batch,`,
     oracles: ["any"],
-    scenario: "txn-model",
+    scenario: "txn-splits",
     why: "A child does not know up to where versions were collected.",
   },
   {

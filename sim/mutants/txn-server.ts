@@ -25,7 +25,7 @@ export const txnServerMutants: readonly Mutant[] = [
     return true;`,
     replace: `    return true;`,
     oracles: anyOf,
-    scenario,
+    scenario: "txn-splits",
     why: "A write that was let in before a split goes through the log of the region that its key has left. (D5)",
   },
   {
