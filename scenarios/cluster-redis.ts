@@ -32,6 +32,7 @@ export class ClusterRedisUser {
   constructor(stage: RedisStage, index: number, commands: GatewayCommands, requests: number) {
     this.#stage = stage;
     this.#machine = stage.world.machine(`client-${index}`);
+    stage.world.network.speaksPlain(this.#machine.name);
     this.#dice = stage.world.dice("redis", index);
     this.#commands = commands;
     this.#requestsLeft = requests;

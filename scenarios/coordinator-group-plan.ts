@@ -1,6 +1,7 @@
 import { type RaftJournalLimits, raftJournalLimitsDefault } from "../coordinator/raft-journal-options.ts";
 import { raftLimitsDefault } from "../raft/raft-options.ts";
 import type { World } from "../sim/world.ts";
+import { drawCorruption } from "./cluster-plan.ts";
 import { drawStorePlan, type StorePlan } from "./raft-store-plan.ts";
 
 export const groupDeeds = [
@@ -45,6 +46,8 @@ export interface GroupPlan {
   readonly clockOffsetsMs: readonly number[];
   readonly net: StorePlan["net"];
   readonly links: StorePlan["links"];
+  /** Of a million segments so many arrive with a bit flipped while it storms. */
+  readonly corrupt: number;
 }
 
 export function drawGroupPlan(world: World): GroupPlan {
@@ -80,5 +83,6 @@ export function drawGroupPlan(world: World): GroupPlan {
     clockOffsetsMs: [1, 2, 3].map(() => (dice.chance(1, 2) ? 0 : dice.pick([-3_600_000, -5_000, -200, 200, 5_000]))),
     net: stores.net,
     links: stores.links,
+    corrupt: world.options.faultFree ? 0 : drawCorruption(world.dice("net-corrupt-plan")),
   };
 }

@@ -91,6 +91,7 @@ class GroupRun {
     if (swarmOnCallers) exposed.push(...this.#callers);
     if (exposed.length > 0) world.startFaults(...exposed);
     this.#makeLinks();
+    world.network.faults.corrupt = this.#plan.corrupt;
     this.#nemesis.start();
     for (let leftMs = faultsMs; leftMs > 0; leftMs -= electionMs / 4) {
       await world.sleep(Math.ceil(electionMs / 4));
@@ -99,6 +100,7 @@ class GroupRun {
     }
     this.#nemesis.stop();
     world.stopFaults();
+    world.network.faults.corrupt = 0;
     this.#makeLinks();
   }
 

@@ -98,6 +98,7 @@ export class ListUser {
     this.#gateway = gateway;
     this.#port = port;
     this.#machine = lists.world.machine(this.name);
+    lists.world.network.speaksPlain(this.name);
   }
 
   async operate(): Promise<void> {

@@ -23,6 +23,8 @@ export class Link {
   readonly from: string;
   readonly to: string;
   readonly loopback: boolean;
+  /** What it carries has no checksum of its own: bits that flip here would be nobody's to notice. */
+  plain = false;
   readonly #faults: NetworkFaults;
   readonly #dice: Dice;
   readonly #count: (kind: FaultKind) => void;

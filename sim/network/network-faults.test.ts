@@ -92,6 +92,19 @@ describe("corruption", () => {
     for (const { faults } of results) expect(faults["net.corrupt"]).toBeGreaterThanOrEqual(1);
   });
 
+  test("spares machines whose protocol has no checksums", async () => {
+    await forSeeds(10, async (world) => {
+      const { near, far, client } = await open(world);
+      world.network.speaksPlain(client.name);
+      world.network.faults.segmentBytesMax = 100;
+      world.network.faults.corrupt = 1_000_000;
+      for (let i = 0; i < 30; i++) near.write(count(100, i * 100));
+      await far.until((peer) => peer.received.length === 3_000);
+      checkPrefix(world, far.received);
+      check(world, world.faultCount("net.corrupt") === 0, "nothing is damaged");
+    });
+  });
+
   test("comes only when a scenario asks for it", async () => {
     await forSeeds(30, async (world) => {
       world.machine("node").boot();

@@ -27,7 +27,8 @@ export interface NetworkFaults {
   refused: number;
   /**
    * Of the segments: one bit is flipped on the way, and the checksums of the network do not see it. Only scenarios
-   * whose protocol has checksums of its own set it.
+   * whose protocol has checksums of its own set it; machines that speak another one are spared by
+   * `SimNetwork.speaksPlain`.
    */
   corrupt: number;
   /** A machine that loses power says nothing to its peers. Off: they see a reset at once. */

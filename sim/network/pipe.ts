@@ -188,14 +188,14 @@ export class Pipe {
 
   #pump(): void {
     this.#pumpDue = false;
-    const { faults, dice, sender } = this.#parts;
+    const { faults, dice, link, sender } = this.#parts;
     while (this.#queue.length > 0 && this.#flightBytes < faults.windowBytes && !this.#closed) {
       const bytes = this.#queue.take(this.#segmentLength());
-      if (dice.chance(faults.reset, perMillion) && !this.#parts.link.loopback) {
+      if (dice.chance(faults.reset, perMillion) && !link.loopback) {
         this.#breakAfter(bytes);
         return;
       }
-      if (dice.chance(faults.corrupt, perMillion) && !this.#parts.link.loopback) this.#flip(bytes);
+      if (dice.chance(faults.corrupt, perMillion) && !link.loopback && !link.plain) this.#flip(bytes);
       this.#send("data", bytes);
     }
     if (this.#closed || this.#queue.length > 0) return;

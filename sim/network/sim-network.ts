@@ -21,6 +21,7 @@ export class SimNetwork {
   readonly count: (kind: FaultKind) => void;
   readonly #hosts = new Map<string, Host>();
   readonly #links = new Map<string, Link>();
+  readonly #plainHosts = new Set<string>();
   readonly #pipesOfLink = new Map<number, number>();
 
   constructor(loop: EventLoop, count: (kind: FaultKind) => void) {
@@ -53,8 +54,15 @@ export class SimNetwork {
       dice: new Dice(this.loop.random.stream(`sim/link/${key}`), 0),
       count: this.count,
     });
+    link.plain = this.#plainHosts.has(from) || this.#plainHosts.has(to);
     this.#links.set(key, link);
     return link;
+  }
+
+  /** What that machine says and hears has no checksum of its own: `faults.corrupt` spares it. */
+  speaksPlain(name: string): void {
+    this.#plainHosts.add(name);
+    for (const link of this.#links.values()) link.plain ||= link.from === name || link.to === name;
   }
 
   /** Every link is open and fast again. What was held back arrives. */
