@@ -1,3 +1,4 @@
+import type { NokvError } from "../errors.ts";
 import type { BlockCache } from "../lsm/block-cache.ts";
 import type { PointBudget } from "../lsm/point-index.ts";
 import type { Compactor } from "./compactor.ts";
@@ -72,8 +73,13 @@ export function engineStats(parts: CountingParts): EngineStats {
     openSnapshots: parts.openSnapshots,
     ...write.stallStats(),
     poisoned: parts.poisoned,
+    damage: damageOf(flusher.lane.failure) ?? damageOf(compactor.lane.failure),
     visibleVersion: write.visibleVersion,
     pendingVersion: write.pendingVersion,
     recovery: parts.recovery,
   };
+}
+
+function damageOf(failure: NokvError | null): string | null {
+  return failure?.code === "NOKV_CORRUPTION" ? failure.message : null;
 }

@@ -52,6 +52,8 @@ export interface EngineStats extends ValueStats, ReadCacheStats, WorkStats, Stal
   readonly openIterators: number;
   readonly openSnapshots: number;
   readonly poisoned: boolean;
+  /** What the last flush or merge failed with, if it met damage; null: it did not. */
+  readonly damage: string | null;
   readonly visibleVersion: number;
   readonly pendingVersion: number;
   readonly recovery: RecoveryStats;
