@@ -27,7 +27,11 @@ export const splitLimitsDefault: SplitLimits = {
 export interface SplitCheckerParts {
   readonly clock: Clock;
   readonly engine: SizedEngine;
-  readonly store: { regions(): readonly Pick<PeerView, "region" | "leadingTerm">[] };
+  readonly store: {
+    regions(): readonly Pick<PeerView, "region" | "leadingTerm">[];
+    /** What the disk refuses within ends the store. */
+    guard(run: () => void): void;
+  };
   readonly splitter: Pick<RegionSplitter, "split">;
   readonly plans: Pick<RangePlans, "underWay" | "takeBack">;
   readonly meter: Pick<RequestMeter, "beginRound" | "commandsOfRound" | "balancedKey">;
@@ -61,7 +65,7 @@ export class SplitChecker {
     const { clock, limits } = this.#parts;
     if (this.#stopped) return;
     this.#timer = clock.after(limits.checkMs * 1_000, () => {
-      this.check();
+      this.#parts.store.guard(() => this.check());
       this.start();
     });
   }

@@ -12,6 +12,7 @@ import { beginIncarnation, readIdent, type StoreIdent } from "../raft/store/iden
 import { RaftLog, raftLogOptionsDefault } from "../raft/store/raft-log.ts";
 import { enterSnapshotDirectory } from "../raft/store/snapshot-directories.ts";
 import type { RaftLogOptions } from "../raft/store/log-writer.ts";
+import { refuseDamaged } from "./damage-note.ts";
 import { admit, lookAt } from "./migrate/look.ts";
 import { type ModeFile, readMode, writeMode } from "./mode/mode-file.ts";
 
@@ -45,6 +46,7 @@ export interface StoreDirectory {
  */
 export async function openStoreDirectory(env: Env, config: StoreDirectoryConfig): Promise<StoreDirectory> {
   const { workDir, clusterId, storeId, failed } = config;
+  lookForDamage(env, workDir);
   const seed = await admitDirectory(env, config);
   // What is applied can be applied again from the Raft log, which is cut only behind what was asked to be durable.
   const given = { durability: "none", versions: "given" } as const;
@@ -87,6 +89,14 @@ export async function becomeStore(
   const blank = { regions: [], baseTs: 0, verify: null };
   const made = seed ?? { migrationId, clusterId, storeId, ...blank };
   await writeMode(env, workDir, { ...made, mode: "cluster", step: "done" });
+}
+
+function lookForDamage(env: Env, workDir: string): void {
+  try {
+    refuseDamaged(env.disk, workDir);
+  } catch (error) {
+    throw error instanceof DiskError ? refusal(error, `opening the store in ${workDir}`) : error;
+  }
 }
 
 /** The seed that it is; null: a store, or nothing yet. Throws `NOKV_FOREIGN_DIRECTORY` for anything else. */

@@ -24,6 +24,8 @@ import { WriteCount } from "../txn/server/write-count.ts";
 import { type TxnRegionOptions, txnRegionOptions } from "../txn/server/region-options.ts";
 import { AddressBook, addressText, coordinatorIds } from "./address-book.ts";
 import { ClusterWatch, clusterSource, storesOf } from "./cluster-watch.ts";
+import { damagedStore, damageNoteName, noteDamage } from "./damage-note.ts";
+import { DamageWatch } from "./damage-watch.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { ForgottenPeers } from "./forgotten-peers.ts";
 import { FirstRegions } from "./first-regions.ts";
@@ -75,6 +77,8 @@ const forgottenMsDefault = 120_000;
 
 /** How often what the regions have forgotten is told to the engine. */
 const garbageMs = 1_000;
+/** How often what background work has met is looked at. */
+const damageMs = 1_000;
 
 interface StoreNodeParts extends StoreDirectory {
   readonly transport: Transport;
@@ -87,6 +91,7 @@ interface StoreNodeParts extends StoreDirectory {
   readonly writes: WriteCount;
   readonly watch: ClusterWatch;
   readonly forgotten: ForgottenPeers;
+  readonly damage: DamageWatch;
 }
 
 /** A store of a cluster: engine, Raft log, replicas, transactions and transport. The whole of a store's process. */
@@ -145,8 +150,17 @@ export class StoreNode {
  * cannot be taken; then nothing is left open.
  */
 export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<StoreNode> {
+  try {
+    return await openParts(env, config);
+  } catch (error) {
+    if (!(error instanceof NokvError) || error.code !== "NOKV_CORRUPTION") throw error;
+    throw error.path?.endsWith(damageNoteName) === true ? error : damagedStore(error, config.workDir);
+  }
+}
+
+async function openParts(env: Env, config: StoreNodeConfig): Promise<StoreNode> {
   const { storeId, topology, workDir } = config;
-  const fatal = new Fatal(config.onFatal);
+  const fatal = new Fatal(env, workDir, config.onFatal);
   const directory = await openStoreDirectory(env, {
     workDir, clusterId: topology.clusterId, storeId, engine: config.engine, failed: (error) => fatal.tell(error),
   });
@@ -211,7 +225,7 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
   }
 }
 
-type OpenParts = Omit<StoreNodeParts, "reporter" | "first" | "garbage" | "watch" | "forgotten">;
+type OpenParts = Omit<StoreNodeParts, "reporter" | "first" | "garbage" | "watch" | "forgotten" | "damage">;
 
 // oxlint-disable-next-line max-params
 function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fatal): StoreNodeParts {
@@ -244,24 +258,35 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
   const watch = new ClusterWatch({
     clock, coordinator: client, caller: parts.transport, stores: storesOf(config.topology),
   });
+  const damage = new DamageWatch({
+    clock, engine, log: parts.log, everyMs: damageMs, failed: (error) => fatal.tell(error),
+  });
+  damage.start();
   const forgotten = new ForgottenPeers({ clock, client, store, afterMs: forgottenMs });
   forgotten.start();
-  return { ...parts, reporter, first, garbage, watch, forgotten };
+  return { ...parts, reporter, first, garbage, watch, forgotten, damage };
 }
 
-/** The first fatal error is told; the store stops for it. */
+/** The first fatal error is told; the store stops for it, and for good where its directory is damaged. */
 class Fatal {
+  readonly #env: Env;
+  readonly #workDir: string;
   readonly #onFatal: (error: NokvError) => void;
   onTell: (error: NokvError) => void = () => {};
   error: NokvError | null = null;
 
-  constructor(onFatal: (error: NokvError) => void) {
+  // oxlint-disable-next-line max-params
+  constructor(env: Env, workDir: string, onFatal: (error: NokvError) => void) {
+    this.#env = env;
+    this.#workDir = workDir;
     this.#onFatal = onFatal;
   }
 
-  tell(error: NokvError): void {
+  tell(met: NokvError): void {
     if (this.error !== null) return;
+    const error = met.code === "NOKV_CORRUPTION" ? damagedStore(met, this.#workDir) : met;
     this.error = error;
+    if (error.code === "NOKV_CORRUPTION") noteDamage(this.#env.disk, this.#workDir, error);
     this.onTell(error);
     this.#onFatal(error);
   }
@@ -316,6 +341,7 @@ async function closeAll(
   parts?.splits.stop();
   parts?.watch.stop();
   parts?.forgotten.stop();
+  parts?.damage.stop();
   await store?.close();
   client.close();
   transport.close();

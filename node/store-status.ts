@@ -13,6 +13,7 @@ import {
   type StoreStatusAnswer,
   storeStatusLayout,
 } from "../raft/store/status-messages.ts";
+import type { Store } from "../raft/store/store.ts";
 import type { StoreStats } from "../raft/store/store-stats.ts";
 import type { RequestMeter } from "../txn/server/request-meter.ts";
 
@@ -20,7 +21,7 @@ import type { RequestMeter } from "../txn/server/request-meter.ts";
 export interface StatusSource {
   readonly clock: Clock;
   readonly engine: Pick<Engine, "sizeOf" | "stats">;
-  readonly store: { regions(): readonly PeerView[]; readonly stats: StoreStats };
+  readonly store: Pick<Store, "regions" | "stats" | "guard">;
   readonly meter: RequestMeter;
   readonly ident: { readonly storeId: number; readonly incarnation: number };
 }
@@ -35,7 +36,9 @@ export function serveStoreStatus(table: HandlerTable, source: StatusSource): voi
   table.handle(raftAdminMethod.storeStatus, (request) => {
     const decoded = decode(statusRequestLayout, request.payload);
     if (typeof decoded === "string") return request.fail({ kind: "malformed", reason: decoded });
-    request.respond(encode(storeStatusLayout, storeStatus(source, decoded.value.from, startedUs)));
+    source.store.guard(() => {
+      request.respond(encode(storeStatusLayout, storeStatus(source, decoded.value.from, startedUs)));
+    });
   });
 }
 

@@ -123,6 +123,11 @@ export class ModelReplica implements RegionHost {
     });
   }
 
+  /** Its store is memory, and refuses nothing. */
+  guard(run: () => void): void {
+    run();
+  }
+
   lead(term: number): void {
     assert(this.applied === this.group.committed, "a leader has applied everything of earlier terms");
     this.leadingTerm = term;

@@ -42,7 +42,7 @@ export class EngineTransfer implements SnapshotTransfer {
     this.#outgoing = new SnapshotDirectories(env, directory, "out");
   }
 
-  exportAt(region: RegionMeta, done: (snapshot: OutgoingSnapshot | string) => void): void {
+  exportAt(region: RegionMeta, done: (snapshot: OutgoingSnapshot | NokvError | string) => void): void {
     void this.#export(region, done);
   }
 
@@ -86,15 +86,18 @@ export class EngineTransfer implements SnapshotTransfer {
     void this.#replace(region, null, new VersionedBatch(), done);
   }
 
-  async #export(region: RegionMeta, done: (snapshot: OutgoingSnapshot | string) => void): Promise<void> {
-    let answer: OutgoingSnapshot | string;
+  async #export(
+    region: RegionMeta,
+    done: (snapshot: OutgoingSnapshot | NokvError | string) => void,
+  ): Promise<void> {
+    let answer: OutgoingSnapshot | NokvError | string;
     try {
       const name = this.#outgoing.take();
       if (name === null) answer = "too many snapshots are under way";
       else answer = this.#reader(name, await this.#begin(region, name));
     } catch (error) {
       if (!(error instanceof NokvError) && !(error instanceof DiskError)) throw error;
-      answer = error.message;
+      answer = error.code === "NOKV_CORRUPTION" ? error : error.message;
     }
     this.#env.clock.soon(() => done(answer));
   }

@@ -22,6 +22,8 @@ export class LogReclaimer {
   #running = false;
   /** A segment could not be read: nothing is taken back any more, until the log is opened again. */
   #unreadable = false;
+  /** Why, where that is damage. */
+  damage: string | null = null;
   removedCount = 0;
   movedBytes = 0;
 
@@ -71,7 +73,10 @@ export class LogReclaimer {
     } catch (error) {
       if (!(error instanceof DiskError) && !(error instanceof NokvError)) throw error;
       this.#unreadable = true;
-      this.#env.trace.emit("raft/log-not-reclaimed", { path: file.path, code: error.code });
+      if (error instanceof NokvError) this.damage = error.message;
+      this.#env.trace.emit("raft/log-not-reclaimed", {
+        path: file.path, code: error.code, message: error.message,
+      });
       return null;
     }
   }

@@ -62,6 +62,8 @@ export interface PeerContext {
   install(peer: Peer, intent: SnapshotIntent): void;
   /** What came in was used, or is of no use. */
   snapshotSettled(peer: Peer, name: string): void;
+  /** What the disk refuses in `run`, or has damaged, fails the store. */
+  guard(run: () => void): void;
   /** The disk refused: nothing is done or said any more. */
   fail(error: Error): void;
 }

@@ -203,6 +203,10 @@ export class Peer implements RegionHost, ApplierOwner {
     this.intake.readIndex(done);
   }
 
+  guard(run: () => void): void {
+    this.#context.guard(run);
+  }
+
   // What comes from the store.
 
   message(from: number, message: Message): void {

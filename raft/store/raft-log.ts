@@ -29,6 +29,8 @@ export interface RaftLogStats {
   readonly segmentsRemoved: number;
   readonly movedBytes: number;
   readonly tornBytes: number;
+  /** Entries that are still needed cannot be read; null: none was met. */
+  readonly damage: string | null;
 }
 
 /**
@@ -151,6 +153,7 @@ export class RaftLog {
       segmentsRemoved: this.#reclaimer.removedCount,
       movedBytes: this.#reclaimer.movedBytes,
       tornBytes: this.#tornBytes,
+      damage: this.#reclaimer.damage,
     };
   }
 

@@ -34,6 +34,11 @@ export interface RegionHost {
   readonly leaderStore: number;
   /** One entry. `proposal` is at least 1 and comes back once: with the entry as applied, or by `dropped`. */
   propose(proposal: number, data: Uint8Array): void;
+  /**
+   * Runs `run`, which reads the store outside of the host's calls. What the disk refuses in it, or has damaged, ends
+   * this store, as it does within them: nothing of `run` is answered by half.
+   */
+  guard(run: () => void): void;
   /** `done(true)`: what is applied now holds all that was acknowledged before this call; `false`: ask another peer. */
   readIndex(done: (ok: boolean) => void): void;
 }

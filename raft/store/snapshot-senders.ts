@@ -1,4 +1,5 @@
 import { ByteWriter } from "../../core/bytes/byte-writer.ts";
+import { NokvError } from "../../core/errors.ts";
 import type { Transport } from "../../net/rpc/transport.ts";
 import type { StreamHandle } from "../../net/rpc/stream-sender.ts";
 import type { LogIndex, PeerId } from "../entry.ts";
@@ -43,9 +44,18 @@ export class SnapshotSenders {
   readonly #stats: StoreStats;
   readonly #sendings = new Map<string, Sending>();
   readonly #refused: { readonly peer: Peer; readonly to: PeerId; ticksLeft: number }[] = [];
+  readonly #fail: (error: NokvError) => void;
   #lastId = 0;
 
-  constructor(transport: Transport, transfer: SnapshotTransfer, stats: StoreStats) {
+  /** `fail`: this store's own records are damaged. */
+  // oxlint-disable-next-line max-params
+  constructor(
+    transport: Transport,
+    transfer: SnapshotTransfer,
+    stats: StoreStats,
+    fail: (error: NokvError) => void,
+  ) {
+    this.#fail = fail;
     this.#transport = transport;
     this.#transfer = transfer;
     this.#stats = stats;
@@ -88,7 +98,8 @@ export class SnapshotSenders {
     };
     this.#sendings.set(key, sending);
     this.#transfer.exportAt(region, (files) => {
-      if (typeof files === "string") this.#exportFailed(key, sending);
+      if (files instanceof NokvError) this.#fail(files);
+      else if (typeof files === "string") this.#exportFailed(key, sending);
       else if (this.#sendings.get(key) !== sending) files.release();
       else {
         const context = contextOf(region, files.content.detail);

@@ -48,8 +48,11 @@ export type RangesOf = (region: RegionMeta) => readonly FamilyRange[];
  * and the one of `machineStateKey`.
  */
 export interface SnapshotTransfer {
-  /** As of this call, whatever is applied while it works. A string: why it can not be. Called back once, later. */
-  exportAt(region: RegionMeta, done: (snapshot: OutgoingSnapshot | string) => void): void;
+  /**
+   * As of this call, whatever is applied while it works. A string: why it can not be now; `NOKV_CORRUPTION`: what lies
+   * here is damaged, and will never be anybody's. Called back once, later.
+   */
+  exportAt(region: RegionMeta, done: (snapshot: OutgoingSnapshot | NokvError | string) => void): void;
   /** Room for what comes; a string: why there is none. */
   receive(content: SnapshotContent): IncomingSnapshot | string;
   /** All files that came under that name are there. */

@@ -131,7 +131,7 @@ export class Store implements PeerContext {
       engine: this.engine,
       log: this.log,
       stats: this.stats,
-      guard: (run) => this.#guard(run),
+      guard: (run) => this.guard(run),
       after: () => this.#tellChanges(),
     });
     this.#hibernation = new Hibernation({
@@ -143,7 +143,7 @@ export class Store implements PeerContext {
       passedTicks: () => this.#ticker.passed(),
     });
     this.#ticker = new StoreTicker(this.world.clock, this.options.tickUs, (ticks) => this.#tick(ticks));
-    this.#senders = new SnapshotSenders(parts.transport, parts.transfer, this.stats);
+    this.#senders = new SnapshotSenders(parts.transport, parts.transfer, this.stats, (error) => this.fail(error));
     this.streams = new SnapshotReceiver(
       {
         storeId: this.storeId,
@@ -189,7 +189,7 @@ export class Store implements PeerContext {
 
   /** A frame from another store: `isStoreMessage(type)`. `body` is valid only during the call. */
   receive(from: Hello, type: number, body: Uint8Array): void {
-    this.#guard(() => {
+    this.guard(() => {
       this.#hibernation.heard(from.storeId, from.incarnation);
       if (type === storeMessage.greeting) return this.#hibernation.greeted(from.storeId, body.length > 0);
       if (this.#merges.receive(from.storeId, type, body)) return;
@@ -256,7 +256,7 @@ export class Store implements PeerContext {
 
   /** `region`, from whom it may be: buries the peer here if it is newer than what the peer knows, and without it. */
   gone(peerId: PeerId, region: RegionMeta): void {
-    this.#guard(() => {
+    this.guard(() => {
       this.#post.gone({ peerId, region });
       this.#turns.flush();
     });
@@ -360,7 +360,7 @@ export class Store implements PeerContext {
   }
 
   #tick(ticks: number): void {
-    this.#guard(() => {
+    this.guard(() => {
       this.stats.ticks++;
       this.#hibernation.tick(ticks);
       this.#merges.tick();
@@ -374,8 +374,11 @@ export class Store implements PeerContext {
     this.#ticker.wait(isBusy ? 1 : this.#hibernation.ticksToWait());
   }
 
-  /** What the disk refuses ends the store; everything else is a defect and ends more. */
-  #guard(run: () => void): void {
+  /**
+   * For whoever reads the engine: what the disk refuses, or has damaged, ends the store; everything else is a defect
+   * and ends more. Nothing runs once the store has ended.
+   */
+  guard(run: () => void): void {
     if (this.#stopped) return;
     try {
       run();

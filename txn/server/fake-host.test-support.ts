@@ -113,6 +113,10 @@ export class FakeHost implements RegionHost {
     this.readIndexes.push(done);
   }
 
+  guard(run: () => void): void {
+    run();
+  }
+
   lead(term: number): void {
     this.leadingTerm = term;
     this.leaderStore = 1;

@@ -19,6 +19,8 @@ import { TxnRegion } from "./txn-region.ts";
 
 interface Replicas {
   region(regionId: number): Pick<PeerView, "region" | "machine" | "applyState"> | null;
+  /** What the disk refuses within ends the store, and nobody is answered. */
+  guard(run: () => void): void;
 }
 
 interface Methods {
@@ -55,8 +57,10 @@ export function serveReplicaHash(table: Methods, replicas: Replicas, store: Vers
     const floor = machine instanceof TxnRegion ? machine.gcFloor : 0;
     if (readTs < floor) return request.fail({ kind: "txn-too-old", startVersion: readTs, safePoint: floor });
     const reach = end.length === 0 ? region.end : end;
-    const page = hashPage(store, { ...asked.value, end: reach });
-    request.respond(encode(replicaHashLayout, { applied: applyState.index, ...page }));
+    replicas.guard(() => {
+      const page = hashPage(store, { ...asked.value, end: reach });
+      request.respond(encode(replicaHashLayout, { applied: applyState.index, ...page }));
+    });
   });
 }
 

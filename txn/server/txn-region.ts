@@ -185,8 +185,10 @@ export class TxnRegion implements RegionMachine {
     this.#host.clock.soon(() => {
       this.#scheduled = false;
       if (this.#closed) return;
-      this.#confirm();
-      this.#drain();
+      this.#host.guard(() => {
+        this.#confirm();
+        this.#drain();
+      });
     });
   }
 
@@ -249,7 +251,7 @@ export class TxnRegion implements RegionMachine {
         if (range === null) this.#drop(token, noTimestamp(error));
         else if (this.#isAwaited(token)) this.#leader.timestamp(token, range.first + i);
       }
-      this.#drain();
+      this.#host.guard(() => this.#drain());
     });
   }
 

@@ -1,0 +1,56 @@
+import { type Disk, DiskError } from "../core/env/disk.ts";
+import { readFully, writeFully } from "../core/env/whole-io.ts";
+import { NokvError } from "../core/errors.ts";
+import { closeFile } from "../core/wal/close-file.ts";
+
+/** What a store leaves in its directory that has met damage there. Text, for people. */
+export const damageNoteName = "DAMAGED";
+
+const noteBytesMax = 4_096;
+
+const remedy =
+  "its replicas are whole elsewhere: start another store under a new id with an empty directory, " +
+  "and take this one out with `nokv stores decommission`";
+
+/** What a store ends with that has met damage in its directory: what and where, and what to do about it. */
+export function damagedStore(error: NokvError, workDir: string): NokvError {
+  const { path, offset } = error;
+  // A file of yesterday has forgotten what its store promised the others since.
+  const what = error.message.replace(/ \(restore [^)]*\)/, "");
+  const message = `${what}; the store in ${workDir} serves no more (${remedy})`;
+  const place = path === null ? { path: workDir } : { path };
+  return new NokvError("NOKV_CORRUPTION", message, offset === null ? place : { ...place, offset });
+}
+
+/**
+ * Notes in `workDir` that a store met damage there, so that no later process of it takes part for as long as it takes
+ * to meet that damage again. Durable when it returns, as far as the disk lets it: a process that finds no note is where
+ * this one was.
+ */
+export function noteDamage(disk: Disk, workDir: string, error: NokvError): void {
+  try {
+    const file = disk.open(`${workDir}/${damageNoteName}`, "create");
+    const bytes = new TextEncoder().encode(`${error.message}\n`).subarray(0, noteBytesMax);
+    writeFully(file, 0, bytes, 0, bytes.length);
+    file.syncNow();
+    closeFile(file);
+    disk.syncDirNow(workDir);
+  } catch (refused) {
+    // Whoever is told of the damage hears of it all the same.
+    if (!(refused instanceof DiskError)) throw refused;
+  }
+}
+
+/** Throws `NOKV_CORRUPTION` where an earlier process of this store met damage, and `DiskError`. */
+export function refuseDamaged(disk: Disk, workDir: string): void {
+  const path = `${workDir}/${damageNoteName}`;
+  if (disk.kind(path) === null) return;
+  const file = disk.open(path, "read");
+  const bytes = new Uint8Array(noteBytesMax);
+  const length = readFully(file, 0, bytes, 0, noteBytesMax);
+  closeFile(file);
+  const noted = new TextDecoder().decode(bytes.subarray(0, length)).trim();
+  const found = noted === "" ? "damage was found in it" : noted;
+  const otherwise = `if \`nokv verify\` finds nothing wrong with ${workDir} after all, remove ${path}`;
+  throw new NokvError("NOKV_CORRUPTION", `${workDir} is not served any more: ${found}; ${otherwise}`, { path });
+}

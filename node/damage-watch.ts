@@ -1,0 +1,51 @@
+import type { Clock, Timer } from "../core/env/clock.ts";
+import { NokvError } from "../core/errors.ts";
+
+/** What counts what it met. */
+interface Met {
+  stats(): { readonly damage: string | null };
+}
+
+export interface DamageWatchParts {
+  readonly clock: Clock;
+  readonly engine: Met;
+  readonly log: Met;
+  readonly everyMs: number;
+  readonly failed: (error: NokvError) => void;
+}
+
+/**
+ * Hears of damage that only background work has met: what merges tables, and takes segments of the Raft log back, goes
+ * round it for ever, and has nobody to tell.
+ */
+export class DamageWatch {
+  readonly #parts: DamageWatchParts;
+  #timer: Timer | null = null;
+  #stopped = false;
+
+  constructor(parts: DamageWatchParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    if (this.#stopped) return;
+    const { clock, everyMs } = this.#parts;
+    this.#timer = clock.after(everyMs * 1_000, () => {
+      this.look();
+      this.start();
+    });
+  }
+
+  look(): void {
+    const { engine, log, failed } = this.#parts;
+    const damage = engine.stats().damage ?? log.stats().damage;
+    if (damage === null) return;
+    this.stop();
+    failed(new NokvError("NOKV_CORRUPTION", damage));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+}

@@ -1,0 +1,87 @@
+// Goal: a store that meets damage in its directory stops for good and says what and where, and the others go on.
+// Method: whole nodes in a simulated world; one disk is damaged by hand, or one store is told of damage.
+import { expect, test } from "vitest";
+import { corruption } from "../core/errors.ts";
+import { startJob } from "../core/lsm/job-starter.ts";
+import type { AtRestDamage } from "../sim/disk/disk-faults.ts";
+import { inSimulation } from "../sim/in-simulation.test-support.ts";
+import type { World } from "../sim/world.ts";
+import { TestCluster } from "./cluster.test-support.ts";
+import { damageNoteName } from "./damage-note.ts";
+import { DamageWatch } from "./damage-watch.ts";
+
+function simulated(seed: number, run: (world: World) => Promise<void>): Promise<unknown> {
+  return inSimulation({ seed, run, startJob });
+}
+
+test("what was damaged once is refused by every later process, until somebody has looked", async () => {
+  await simulated(1, async (world) => {
+    const cluster = new TestCluster(world, 3, [""]);
+    await cluster.start();
+    await cluster.untilReady();
+    const sick = cluster.store(2);
+    const { store } = sick.node;
+    await sick.machine.run(() => {
+      store.guard(() => {
+        throw corruption("/data/table-000001.sst", 512, "bad checksum of a table block", "restore this file");
+      });
+      return Promise.resolve();
+    });
+    const remedy = "under a new id with an empty directory, and take this one out with `nokv stores decommission`";
+    expect(cluster.fatal).toHaveLength(1);
+    expect(cluster.fatal[0]).toMatchObject({ code: "NOKV_CORRUPTION", path: "/data/table-000001.sst", offset: 512 });
+    expect(cluster.fatal[0]?.message).toBe(
+      "/data/table-000001.sst: offset 512: bad checksum of a table block; the store in /data serves no more " +
+        `(its replicas are whole elsewhere: start another store ${remedy})`,
+    );
+    sick.crash("power");
+    await expect(sick.start()).rejects.toThrow(/^\/data is not served any more: \/data\/table-000001\.sst: offset 512/);
+    sick.crash("process");
+    const isLed = (): boolean => [1, 3].some((id) => (cluster.store(id).node.store.region(1)?.leadingTerm ?? 0) > 0);
+    await cluster.until("the others lead", isLed);
+    await sick.machine.run((env) => {
+      env.disk.remove(`/data/${damageNoteName}`);
+      return Promise.resolve();
+    });
+    sick.crash("process");
+    await sick.start();
+    await cluster.untilReady();
+  });
+});
+
+test("a Raft log that rots is refused with what to do about a store", async () => {
+  await simulated(2, async (world) => {
+    const cluster = new TestCluster(world, 3, [""]);
+    await cluster.start();
+    await cluster.untilReady();
+    const sick = cluster.store(3);
+    await sick.node.close();
+    sick.crash("power");
+    const isLog = (path: string, offset: number): boolean => path.includes("/raft/") && offset < 1_024;
+    let damage: AtRestDamage | null = null;
+    for (let i = 0; i < 100 && damage === null; i++) damage = sick.machine.disk.corruptAtRest("bit-rot", isLog);
+    expect(damage).not.toBeNull();
+    await expect(sick.start()).rejects.toThrow(/^\/data\/raft\/raft-\d+\.log: offset .*another store under a new id/);
+  });
+});
+
+test("damage that only background work meets is told once", () => {
+  const told: string[] = [];
+  let damage: string | null = null;
+  const watch = new DamageWatch({
+    clock: {
+      monotonicUs: () => 0, wallMs: () => 0, soon: () => {}, after: () => ({ cancel: () => {} }),
+      wallUncertaintyMs: () => 0,
+    },
+    engine: { stats: () => ({ damage: null }) },
+    log: { stats: () => ({ damage }) },
+    everyMs: 1_000,
+    failed: ({ message }) => void told.push(message),
+  });
+  watch.start();
+  watch.look();
+  expect(told).toEqual([]);
+  damage = "/data/raft/raft-000001.log: offset 64: entries do not match their checksum";
+  watch.look();
+  expect(told).toEqual([damage]);
+});
