@@ -44,6 +44,10 @@ export class ClusterJudge {
     for (const { node, machine } of this.#seats) {
       if (node === null || !machine.up) continue;
       for (const view of node.store.regions()) this.#views.look(machine.name, node, view);
+      const { malformed } = node.transport.statistics;
+      if (malformed > 0 && this.#world.faultCount("net.corrupt") === 0) {
+        this.#world.fail("protocol", `${machine.name} was sent ${malformed} frames that make no sense`);
+      }
       const overslept = node.store.overslept();
       if (overslept !== null) this.#world.fail("asleep", `${machine.name}: ${overslept}`);
     }
@@ -58,7 +62,8 @@ export class ClusterJudge {
       if (office === null) return false;
       if (!office.region.peers.every(({ role }) => role === "voter" || role === "learner")) return false;
       const index = office.store.region(region)?.applyState.index;
-      for (const { storeId, node } of this.#seats) {
+      for (const { storeId, node, condemned } of this.#seats) {
+        if (condemned) continue;
         if (node === null) return false;
         if (!office.region.peers.some((peer) => peer.storeId === storeId)) continue;
         if (node.store.region(region)?.applyState.index !== index) return false;

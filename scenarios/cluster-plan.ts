@@ -7,6 +7,7 @@ import type { Dice } from "../sim/dice.ts";
 import type { NetworkFaults } from "../sim/network/network-faults.ts";
 import type { World } from "../sim/world.ts";
 import type { TxnClientOptions } from "../txn/remote/client-options.ts";
+import { drawRot, type RotPlan } from "./cluster-rot.ts";
 import type { DeedPlan } from "./raft-store-nemesis.ts";
 import { drawStorePlan } from "./raft-store-plan.ts";
 import type { MergesPlan } from "./region-merges-plan.ts";
@@ -44,6 +45,10 @@ export interface ClusterPlan extends DeedPlan {
   readonly links: Partial<NetworkFaults>;
   /** Null: no region is merged. */
   readonly merges: MergesPlan | null;
+  /** Of a million segments between processes of the cluster, so many arrive with a bit flipped while it storms. */
+  readonly corrupt: number;
+  /** Null: every disk keeps what it holds. */
+  readonly rot: RotPlan | null;
 }
 
 /** What the longest transaction of the users is for an engine: six keys, each value as a prewrite and as data. */
@@ -60,6 +65,7 @@ export function drawClusterPlan(world: World): ClusterPlan {
   const splits = world.dice("split-plan");
   const topology = drawTopology(world, dice, Math.max(3, stores.stores));
   const { faultFree } = world.options;
+  const rot = faultFree ? null : drawRot(world.dice("rot-plan"), topology.stores.length);
   const { electionMs } = stores;
   const faultsMs = Math.min(90_000, electionMs * dice.between(10, 40));
   const storms = dice.between(2, 4);
@@ -78,7 +84,8 @@ export function drawClusterPlan(world: World): ClusterPlan {
     redisRequests: dice.between(5, 40),
     listUsers: world.dice("list-plan").pick([0, 0, 2, 3]),
     gapMsMax: dice.pick([1, 50, electionMs]),
-    deeds: stores.deeds,
+    // A store that is lost for good is a minority of every region as long as nobody takes its other peers away.
+    deeds: rot === null ? stores.deeds : stores.deeds.filter((deed) => deed !== "change-peers"),
     deedGapMsMax: stores.deedGapMsMax,
     deedLengthMsMax: stores.deedLengthMsMax,
     electionMs,
@@ -99,8 +106,16 @@ export function drawClusterPlan(world: World): ClusterPlan {
     },
     links: stores.links,
     merges: null,
+    corrupt: faultFree ? 0 : drawCorruption(world.dice("net-corrupt-plan")),
+    rot,
   };
   return { ...plan, engine: keepingUp(plan.engine, plan.client.operationMs, world.options.disk.faults.syncUsMax) };
+}
+
+/** On some seeds; of any scale, up to where most connections break soon after they are made. */
+export function drawCorruption(dice: Dice): number {
+  const drawn = dice.skewed(20, 50_000);
+  return dice.chance(1, 3) ? drawn : 0;
 }
 
 /**

@@ -29,6 +29,12 @@ export class NodeSeat<T extends { close(): Promise<void> }> {
   node: T | null = null;
   /** No process is started there. */
   held = false;
+  /** Its disk decays: processes may end for that, and may not begin any more. */
+  rots = false;
+  /** One did. */
+  condemned = false;
+  /** A process that served has met damage. */
+  metDamage: () => void = () => {};
   readonly #stage: SeatStage;
   readonly #dice: Dice;
   readonly #open: (env: Env, onFatal: (error: Error) => void) => Promise<T>;
@@ -81,6 +87,7 @@ export class NodeSeat<T extends { close(): Promise<void> }> {
       if (outcome.kind === "failed") this.#explain("open", outcome.error);
       this.machine.crash("process");
       if (!this.#stage.closing) await world.sleep(this.#dice.skewed(1, this.#stage.calm ? 100 : 3_000));
+      if (this.condemned && !this.#stage.closing) await world.sleep(this.#dice.between(1_000, 20_000));
       while (this.held && !this.#stage.closing) await world.sleep(50);
     }
   }
@@ -125,7 +132,10 @@ export class NodeSeat<T extends { close(): Promise<void> }> {
     const { world } = this.#stage;
     const code = String(error.code);
     world.story(`${this.machine.name}: ${what}: ${code} ${error.message}`);
-    const explained = explainedCodes.includes(code);
+    const isDamage = this.rots && code === "NOKV_CORRUPTION";
+    this.condemned ||= isDamage;
+    if (isDamage && what === "fatal") this.metDamage();
+    const explained = isDamage || explainedCodes.includes(code);
     if (world.options.faultFree || !explained) world.fail("errors", `${this.machine.name}: ${what}: ${error.message}`);
   }
 }

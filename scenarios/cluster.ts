@@ -11,6 +11,7 @@ import { describeRegion } from "../raft/region.ts";
 import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
 import { ClusterJudge } from "./cluster-judge.ts";
+import { RottingStore, StoreRemoval } from "./cluster-rot.ts";
 import { hearsayProblem } from "./hearsay.ts";
 import { type ClusterPlan, clusterPort, drawClusterPlan, redisPort } from "./cluster-plan.ts";
 import { ClusterRedisUser, type RedisStage } from "./cluster-redis.ts";
@@ -49,7 +50,7 @@ export class ClusterRun {
   readonly #plan: ClusterPlan;
   readonly #stage: SeatStage;
   readonly #coordinators: readonly NodeSeat<CoordinatorNode>[];
-  readonly #stores: readonly NodeSeat<StoreNode>[];
+  readonly #stores: NodeSeat<StoreNode>[];
   readonly #gateways: readonly NodeSeat<GatewayNode>[];
   readonly #users: readonly ClusterUser[];
   readonly #redis: RedisStage;
@@ -60,6 +61,10 @@ export class ClusterRun {
   readonly #judge: ClusterJudge;
   readonly #nemesis: StoreNemesis;
   readonly #merges: { readonly deeds: MergesDeeds; readonly watch: MergesWatch } | null;
+  readonly #rotting: RottingStore | null;
+  /** Everybody who is there or was. */
+  readonly #seats: NodeSeat<{ close(): Promise<void> }>[];
+  readonly #running: Promise<void>[] = [];
   readonly #txns: TxnLog[] = [];
   readonly #timestamps = new SequenceLedger("timestamp");
   #over = false;
@@ -99,24 +104,33 @@ export class ClusterRun {
       deeds: new MergesDeeds(world, plan.merges, this.#stores, () => this.#judge.regions()),
       watch: new MergesWatch(world, this.#coordinators, this.#judge.map),
     };
+    const rotting = this.#stores.find(({ storeId }) => storeId === plan.rot?.storeId);
+    const isCalm = (plan.rot?.storeId ?? 0) > plan.swarm;
+    const { rot } = plan;
+    this.#rotting = rot === null || rotting === undefined ? null : new RottingStore(world, rot, rotting, isCalm);
+    this.#seats = [...this.#coordinators, ...this.#stores, ...this.#gateways];
     world.story(JSON.stringify({ ...plan, topology: plan.topology.regions.length }));
   }
 
   async run(): Promise<void> {
-    const seats = [...this.#coordinators, ...this.#stores, ...this.#gateways];
     this.#makeLinks();
-    const running = Promise.all(seats.map((seat) => seat.keepRunning()));
+    for (const seat of this.#seats) this.#running.push(seat.keepRunning());
     await this.#until("the cluster begins", () => Promise.resolve(this.#judge.upToDate()));
     await this.#until("the accounts are opened", async () => {
       this.#setUp ||= await this.#workload.setUp(this.#users[0] as ClusterUser);
       return this.#setUp;
     });
+    let harmed = false;
+    const decay = this.#rotting?.decay(() => harmed);
     for (let storm = 1; storm < this.#plan.storms; storm++) {
       await this.#harm();
       await this.#lull();
     }
     await this.#harm();
+    harmed = true;
     this.#stage.calm = true;
+    await decay;
+    await this.#replaceRotten();
     await this.#recover();
     await this.#judgeAll();
     await this.#until("the collector has the rest", async () => {
@@ -124,8 +138,8 @@ export class ClusterRun {
       return (await this.#judge.locksLeft(true)) === 0;
     });
     this.#stage.closing = true;
-    for (const seat of seats) seat.stop();
-    await running;
+    for (const seat of this.#seats) seat.stop();
+    await Promise.all(this.#running);
     this.#tell();
   }
 
@@ -140,6 +154,7 @@ export class ClusterRun {
     }
     if (exposed.length > 0) world.startFaults(...exposed);
     this.#makeLinks();
+    world.network.faults.corrupt = plan.corrupt;
     this.#nemesis.start();
     this.#merges?.deeds.start();
     this.#over = false;
@@ -159,6 +174,7 @@ export class ClusterRun {
     this.#nemesis.stop();
     this.#merges?.deeds.stop();
     world.stopFaults();
+    world.network.faults.corrupt = 0;
     for (const seat of this.#coordinators) seat.held = false;
     this.#makeLinks();
     await Promise.all([...users, ...redis, ...lists, outages]);
@@ -220,6 +236,25 @@ export class ClusterRun {
       await this.#world.sleep(lengthMs);
       for (const seat of gone) seat.held = false;
     }
+  }
+
+  /** What an operator does about a store whose disk is not to be trusted, whether or not it still serves. */
+  async #replaceRotten(): Promise<void> {
+    const rotten = this.#rotting?.seat;
+    if (rotten === undefined || !rotten.rots) return;
+    const { storeId, condemned, machine } = rotten;
+    this.#world.story(`${machine.name} is taken out, ${condemned ? "which ended for damage" : "which still serves"}`);
+    rotten.held = condemned;
+    const newcomer = this.#seatStore(this.#plan.topology.stores.length + 1);
+    this.#stores.push(newcomer);
+    this.#seats.push(newcomer);
+    this.#running.push(newcomer.keepRunning());
+    const replicas = this.#plan.topology.regions[0]?.region.peers.length ?? 0;
+    const removal = new StoreRemoval(this.#coordinators, storeId, replicas);
+    await this.#until("the damaged store is replaced", () => Promise.resolve(removal.isDone()), () => removal.left());
+    rotten.held = true;
+    machine.crash("process");
+    this.#stores.splice(this.#stores.indexOf(rotten), 1);
   }
 
   /** Nothing is wrong any more: everybody is served, nothing is left behind. */

@@ -32,6 +32,8 @@ export function drawMergesPlan(world: World): ClusterPlan {
     regions: topology.regions.length,
     faultsMs,
     storms: 2,
+    // A merge waits for every replica, and a store that rots is gone until the end.
+    rot: null,
     lullMs: Math.ceil(electionMs * dice.between(4, 12)),
     outageMsMax: world.options.faultFree ? 0 : dice.pick([0, electionMs, electionMs * 8]),
     redisUsers: Math.min(plan.redisUsers, 1),

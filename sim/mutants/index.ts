@@ -36,6 +36,7 @@ import { rangeDeleteMutants } from "./range-deletes.ts";
 import { readMutants } from "./reads.ts";
 import { recoveryMutants } from "./recovery.ts";
 import { recyclingMutants } from "./recycling.ts";
+import { rotMutants } from "./rot.ts";
 import { scanMutants } from "./scans.ts";
 import { tableMutants } from "./tables.ts";
 import { toolMutants } from "./tools.ts";
@@ -96,6 +97,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "the client of a cluster", mutants: txnRemoteMutants },
   { topic: "isolation of transactions", mutants: isolationMutants },
   { topic: "processes of a cluster", mutants: clusterNodeMutants },
+  { topic: "bytes that rot under a cluster", mutants: rotMutants },
   { topic: "the original's own, elsewhere not planted", mutants: originalMutants },
   { topic: "the Coordinator", mutants: coordinatorMutants },
   { topic: "the Coordinator over the network", mutants: coordinatorServiceMutants },
