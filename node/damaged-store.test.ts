@@ -1,6 +1,7 @@
 // Goal: a store that meets damage in its directory stops for good and says what and where, and the others go on.
 // Method: whole nodes in a simulated world; one disk is damaged by hand, or one store is told of damage.
 import { expect, test } from "vitest";
+import { verifyDirectory } from "../core/engine/verify.ts";
 import { corruption } from "../core/errors.ts";
 import { startJob } from "../core/lsm/job-starter.ts";
 import type { AtRestDamage } from "../sim/disk/disk-faults.ts";
@@ -39,6 +40,10 @@ test("what was damaged once is refused by every later process, until somebody ha
     sick.crash("process");
     const isLed = (): boolean => [1, 3].some((id) => (cluster.store(id).node.store.region(1)?.leadingTerm ?? 0) > 0);
     await cluster.until("the others lead", isLed);
+    // As the refusal advises.
+    const verified = await sick.machine.run((env) => verifyDirectory(env, "/data"));
+    expect(verified).toMatchObject({ kind: "done", value: { sound: true } });
+    sick.crash("process");
     await sick.machine.run((env) => {
       env.disk.remove(`/data/${damageNoteName}`);
       return Promise.resolve();
