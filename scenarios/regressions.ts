@@ -162,4 +162,9 @@ export const regressions: readonly Regression[] = [
     seed: 3_000_236,
     why: "A peer was told to be behind to the end, likely since a dead sender kept the place of its snapshot.",
   },
+  {
+    scenario: "cluster",
+    seed: 7_400_053,
+    why: "A bit that rotted in the version of MODE made it a file of a newer format, and a newer nokv was asked for.",
+  },
 ];

@@ -1,6 +1,7 @@
 // Goal: MODE says what was written or is refused, whatever became of its bytes. Method: every byte changed, cut off
 // everywhere, and a newer format.
 import { expect, test } from "vitest";
+import { crc32 } from "../../core/bytes/crc32.ts";
 import { formatMode, type ModeFile, parseMode } from "./mode-file.ts";
 
 const mode: ModeFile = {
@@ -35,6 +36,10 @@ test("what another program or a person wrote is refused by what is wrong with it
   expect(say("")).toBe("it is not JSON");
   expect(say("[]")).toBe("its checksum is wrong: it was changed, or is damaged");
   expect(say("7")).toBe("it is no object");
-  expect(say('{"v":2,"mode":"floating"}')).toBe("is of a newer format");
+  const newer = '{"v":2,"mode":"floating"';
+  const whole = new TextEncoder().encode(`${newer}}`);
+  const crc = crc32(whole, 0, whole.length, 0).toString(16).padStart(8, "0");
+  expect(say(`${newer},"crc":"${crc}"}`)).toBe("is of a newer format");
+  expect(say(`${newer},"crc":"00000000"}`)).toContain("its checksum is wrong");
   expect(say(new TextDecoder().decode(bytes).replace("seeded", "cluster"))).toContain("its checksum is wrong");
 });

@@ -132,8 +132,9 @@ export function parseMode(bytes: Uint8Array): ModeFile | string {
   }
   if (typeof value !== "object" || value === null) return "it is no object";
   const { crc, ...body } = value as Record<string, unknown>;
-  if (typeof body["v"] === "number" && body["v"] > version) return newerFormat;
+  // Of every format: a bit that flipped in the version is damage, and no newer program would read it.
   if (crc !== checksum(body)) return "its checksum is wrong: it was changed, or is damaged";
+  if (typeof body["v"] === "number" && body["v"] > version) return newerFormat;
   return fromJson(body) ?? "a field is missing or of the wrong kind";
 }
 
