@@ -1,7 +1,8 @@
 // Goal: the columns that operators read, and what is said of those who are silent.
 import { expect, test } from "vitest";
 import type { ClusterView } from "../../node/cluster-view.ts";
-import { regionsText } from "./regions.ts";
+import { testContext } from "../test-context.test-support.ts";
+import { regionsCommand, regionsText } from "./regions.ts";
 
 const none = new Uint8Array(0);
 const m = new TextEncoder().encode("m");
@@ -35,4 +36,14 @@ test("a line per region, and who is silent", () => {
       - store 3: no answer in time
     "
   `);
+});
+
+test("orders that say too little are refused before anybody is asked", async () => {
+  const context = testContext();
+  const run = (...argv: string[]) => regionsCommand.run(argv, context);
+  await expect(run("merge", "--config", "x")).rejects.toThrow("regions merge: say which region");
+  await expect(run("split", "3", "--config", "x")).rejects.toThrow("regions split: --at is missing");
+  await expect(run("merges", "maybe")).rejects.toThrow("regions merges: say on or off");
+  await expect(run("join", "1")).rejects.toThrow("regions has no order join");
+  await expect(run("merge", "1")).rejects.toThrow("--config is missing");
 });

@@ -11,18 +11,28 @@ import { workdirOf } from "../inspection.ts";
 import { type OptionTable, type Options, parseOptions } from "../options.ts";
 import { textTable } from "../text-table.ts";
 import { readTopologyFile, topologyOptions, topologyUsage } from "../topology-file.ts";
+import { regionOrderOf, runRegionOrder } from "./region-orders.ts";
 
 const usage = `usage: nokv regions --config FILE [--json]
        nokv regions --workdir DIR [--json]
+       nokv regions merge N --config FILE [--into M] [--json]
+       nokv regions split N --at KEY --config FILE [--json]
+       nokv regions merges on|off --config FILE
 
 Shows the regions of a running cluster as its stores know them: range, epoch, leader and term, how far each replica is
 behind, size and requests. With --workdir, the regions that a stopped store's directory holds.
 
+  merge N      region N goes into its right neighbour, the one that begins where it ends (--into M: only if that is M).
+               Both need their voters on the same stores, all of them there; N is not served for some milliseconds
+  split N      region N is divided at KEY: text, or hex: and digits
+  merges off   small neighbours are not merged by themselves any more; on: they are again, as region_merge_bytes says
+
 ${topologyUsage}  --workdir DIR            of a store that nobody runs; changes nothing there
   --json                   one JSON object, for programs
 
-Exit codes: 0 every region has a leader and every store answered (or: the directory was read), 2 usage, 65 damaged,
-66 no such file or directory, 69 somebody is silent or a region has no leader (the rest is shown), 75 in use.
+Exit codes: 0 every region has a leader and every store answered (or: the directory was read, the order carried out),
+2 usage or refused, 65 damaged, 66 no such file or directory, 69 somebody is silent or a region has no leader (the rest
+is shown), 74 the Coordinator cannot decide, 75 in use.
 
   nokv regions --config ./raft_config.example.json
 `;
@@ -31,7 +41,11 @@ const options: OptionTable = { ...topologyOptions, workdir: "value", json: "flag
 
 export const regionsCommand: Command = {
   usage,
-  run: (argv, context) => regions(parseOptions(argv, options), context),
+  run: async (argv, context) => {
+    const order = regionOrderOf(argv);
+    if (order !== null) return await runRegionOrder(order, argv, context);
+    return await regions(parseOptions(argv, options), context);
+  },
 };
 
 async function regions(given: Options, context: Context): Promise<ExitCode> {

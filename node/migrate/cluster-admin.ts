@@ -17,6 +17,7 @@ import {
   type ReplicaStatus,
   changePeersLayout,
   changedLayout,
+  mergeLayout,
   nothingLayout,
   raftAdminMethod,
   regionsLayout,
@@ -44,6 +45,8 @@ export type ToldByCoordinator<T> =
 const callMs = 5_000;
 /** A change of peers is answered when it is applied. */
 const changeMs = 15_000;
+/** A merge is answered when it is over, or was taken back because somebody was away: twice its patience. */
+const mergeMs = 75_000;
 const routeMs = 2_000;
 
 interface Asking<Q, A> {
@@ -159,10 +162,21 @@ export class ClusterAdmin {
   }
 
   /** Divides a region before each of the keys. */
-  async split(storeId: number, region: RegionMeta, keys: readonly Uint8Array[]): Promise<Told<object>> {
+  async split(
+    storeId: number,
+    region: RegionMeta,
+    keys: readonly Uint8Array[],
+  ): Promise<Told<{ readonly regions: readonly RegionMeta[] }>> {
     const { split: method } = raftAdminMethod;
     const asking = { method, ask: splitRequestLayout, answer: splitAnswerLayout, region, timeoutMs: changeMs };
     return await this.#call(storeId, asking, { keys });
+  }
+
+  /** Merges a region into its right neighbour, which is told of as it is then. */
+  async merge(storeId: number, region: RegionMeta, targetId: number): Promise<Told<{ readonly region: RegionMeta }>> {
+    const { merge: method } = raftAdminMethod;
+    const asking = { method, ask: mergeLayout, answer: changedLayout, region, timeoutMs: mergeMs };
+    return await this.#call(storeId, asking, { targetId });
   }
 
   #call<Q, A>(storeId: number, { method, ask, answer, region, timeoutMs }: Asking<Q, A>, q: Q): Promise<Told<A>> {
