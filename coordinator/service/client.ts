@@ -227,7 +227,9 @@ export class CoordinatorClient {
 function refusal(error: RpcError, silence: Silence, hadNoAnswer: boolean): CoordinatorError {
   const told = fromRpcError(error, silence);
   if (!hadNoAnswer || mayHaveHappened(error)) return told;
-  if (told.code === silence.unavailable) return new CoordinatorError(silence.undetermined, told.message);
+  // The last one was refused, which says nothing of the first.
+  const isRefused = told.code === silence.unavailable || told.code === "BUSY" || told.code === "STOPPED";
+  if (isRefused) return new CoordinatorError(silence.undetermined, told.message);
   if (!isEpochMismatch(error)) return told;
   return new CoordinatorError(silence.undetermined, `it may have been done by an earlier attempt: ${told.message}`);
 }

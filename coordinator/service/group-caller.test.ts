@@ -116,6 +116,12 @@ test("an epoch that an earlier attempt may have raised itself does not refuse th
   expect(await new Stage([lost, done, done]).publish(0)).toMatchObject({ accepted: true });
 });
 
+test("a member that has too much to do says nothing of what an earlier attempt did", async () => {
+  const busy = toRpcError(new CoordinatorError("BUSY", "too many events are proposed and not decided"));
+  expect(await new Stage([busy, busy, busy]).publish(0)).toBe("BUSY");
+  expect(await new Stage([lost, busy, busy]).publish(0)).toBe("ROOT_UNDETERMINED");
+});
+
 test("a client that closes ends what waits for its next attempt", async () => {
   const stage = new Stage([notLeader(0), notLeader(0), notLeader(0)]);
   const answer = stage.ids(60_000);
