@@ -42,7 +42,13 @@ export function toBytes(data: Data, what: string): Uint8Array {
     if (data.isWellFormed()) return encoder.encode(data);
     throw invalidArgument(`the ${what} holds half a surrogate pair, which is no text; pass its bytes`);
   }
-  if (data instanceof Uint8Array) return data;
+  if (data instanceof Uint8Array) {
+    // Bytes whose memory went elsewhere (a transfer to a worker) are empty: nobody else pays for the look.
+    if (data.length === 0 && (data.buffer as { readonly detached?: boolean }).detached === true) {
+      throw invalidArgument(`the ${what} is in a detached ArrayBuffer; pass it before it is transferred, or a copy`);
+    }
+    return data;
+  }
   throw invalidArgument(`the ${what} must be a Uint8Array or a string, not ${nameOf(data)}`);
 }
 

@@ -10,6 +10,13 @@ function wrong<T>(value: unknown): T {
   return value as T;
 }
 
+/** As `postMessage(bytes, [bytes.buffer])` leaves what it was given. */
+function detached(): Uint8Array {
+  const bytes = new Uint8Array(3);
+  bytes.buffer.transfer();
+  return bytes;
+}
+
 const calls: readonly (readonly [name: string, call: (db: Db) => unknown, message: string])[] = [
   ["get of nothing", (db) => db.get(wrong(undefined)), "the key must be a Uint8Array or a string, not undefined"],
   ["get of null", (db) => db.get(wrong(null)), "not null"],
@@ -40,6 +47,9 @@ const calls: readonly (readonly [name: string, call: (db: Db) => unknown, messag
   ["set until before", (db) => db.set("a", "1", { expiresAtMs: -1 }), "expiresAtMs is -1"],
   ["set until and for", (db) => db.set("a", "1", { expiresAtMs: 1, ttlMs: 1 }), "exclude each other"],
   ["set with a controller", (db) => db.set("a", "1", { signal: wrong(new AbortController()) }), "an AbortSignal"],
+  ["get of a key that went elsewhere", (db) => db.get(detached()), "the key is in a detached ArrayBuffer; pass it"],
+  ["set of a value that went elsewhere", (db) => db.set("a", detached()), "the value is in a detached ArrayBuffer"],
+  ["batch of bytes that went elsewhere", (db) => db.batch([{ type: "delete", key: detached() }]), "is in a detached"],
   ["delete of nothing", (db) => db.delete(wrong(undefined)), "the key must be"],
   ["delete for a time", (db) => db.delete("a", wrong({ ttlMs: 1 })), "delete has no option ttlMs; it has signal"],
   ["getInto nothing", (db) => db.getInto("a", wrong([])), "the target of getInto must be a Uint8Array"],
