@@ -63,10 +63,10 @@ export async function judgeOpening(
   world.fail("mode-gate", `${where}: it is ${look.state}, and the embedded opening is ${outcome}`);
 }
 
-/** What whoever is refused is told to do. Without MODE a Raft log is a store's: "serve" then says what is wrong. */
+/** What whoever is refused is told to do. Without MODE, it may be restored. */
 export const hints: Readonly<Record<Exclude<DirectoryState, "standalone">, RegExp>> = {
   preparing: /nokv migrate (?:init|rollback)/, undoing: /nokv migrate rollback/,
-  illegal: /nokv (?:migrate rollback|serve)/,
+  illegal: /MODE.*nokv migrate rollback/,
   seeded: /nokv serve/, cluster: /nokv serve/,
 };
 

@@ -13,7 +13,7 @@ export interface OpeningMode {
   /** Throws when the directory is none to go on with. */
   admit(env: Env, directory: string, found: Survey, options: EngineOptions): void;
   /** Throws when this opener may not go on with what MODE and the manifest's gate say the directory is. */
-  pass(directory: string, found: Survey, gate: FormatGate, options: EngineOptions): void;
+  pass(env: Env, directory: string, found: Survey, gate: FormatGate, options: EngineOptions): void;
   /** Throws for damage that this mode does not put up with. */
   read(env: Env, directory: string, found: Survey): Past;
 }
@@ -37,9 +37,8 @@ function admitWriter(env: Env, directory: string, found: Survey, options: Engine
   if (options.versions === "given" || !found.foreign.includes(raftDirectoryName)) return;
   // It says more, and is heard once the manifest is read.
   if (found.files.some(({ name }) => name === modeName)) return;
-  // A migration that was undone leaves the directory itself, and it is empty: directories are never removed.
-  if (env.disk.list(`${directory}/${raftDirectoryName}`).length === 0) return;
-  throw notStandalone(directory, "cluster");
+  // The gate says more as well, where there is one to read.
+  if (!found.hasCurrent) refuseRaftLog(env, directory);
 }
 
 /**
@@ -47,13 +46,35 @@ function admitWriter(env: Env, directory: string, found: Survey, options: Engine
  * and MODE alone is enough to refuse: it comes before the gate, and goes after it.
  */
 // oxlint-disable-next-line max-params
-function passWriter(directory: string, found: Survey, gate: FormatGate, options: EngineOptions): void {
+function passWriter(
+  env: Env,
+  directory: string,
+  found: Survey,
+  gate: FormatGate,
+  options: EngineOptions,
+): void {
   if (options.versions === "given") return;
-  if (gate.mode !== "standalone") throw notStandalone(directory, gate.mode);
+  if (gate.mode !== "standalone") throw notStandalone(directory, wordOf(found, gate.mode));
   if (found.files.some(({ name }) => name === modeName)) throw notStandalone(directory, "preparing");
+  if (found.foreign.includes(raftDirectoryName)) refuseRaftLog(env, directory);
 }
 
-const remedies: Readonly<Record<Exclude<GateMode, "standalone">, string>> = {
+function refuseRaftLog(env: Env, directory: string): void {
+  // A migration that was undone leaves the directory itself, and it is empty: directories are never removed.
+  if (env.disk.list(`${directory}/${raftDirectoryName}`).length > 0) throw notStandalone(directory, "cluster");
+}
+
+type RefusedMode = Exclude<GateMode, "standalone">;
+
+/** On its way to a cluster a directory has MODE first and to the end. */
+function wordOf(found: Survey, gate: RefusedMode): RefusedMode | "lost" {
+  const isOnItsWay = gate === "preparing" || gate === "seeded";
+  return isOnItsWay && !found.files.some(({ name }) => name === modeName) ? "lost" : gate;
+}
+
+const remedies: Readonly<Record<RefusedMode | "lost", string>> = {
+  lost: "is on its way to a cluster and has lost its file MODE: restore it from MODE.prev or a copy; where it is " +
+    'lost for good, "nokv migrate rollback" undoes a migration whose seed was never served',
   preparing: 'is being made a store of a cluster: finish it with "nokv migrate init", or undo it with "nokv migrate ' +
     'rollback"; "nokv migrate status" says how far it is',
   seeded: 'is the seed of a cluster: "nokv serve" opens it; "nokv migrate rollback" makes it standalone again',
@@ -61,6 +82,6 @@ const remedies: Readonly<Record<Exclude<GateMode, "standalone">, string>> = {
   demoting: "is being made standalone again: finish that first",
 };
 
-function notStandalone(directory: string, mode: Exclude<GateMode, "standalone">): NokvError {
+function notStandalone(directory: string, mode: RefusedMode | "lost"): NokvError {
   return new NokvError("NOKV_FOREIGN_DIRECTORY", `${directory} ${remedies[mode]}`, { path: directory });
 }

@@ -142,7 +142,7 @@ class Opening {
     // Again, now that nobody else can change the answer.
     this.#mode.admit(env, this.#directory, found, this.#options);
     const past = this.#mode.read(env, this.#directory, found);
-    this.#mode.pass(this.#directory, found, past.state.gate, this.#options);
+    this.#mode.pass(env, this.#directory, found, past.state.gate, this.#options);
     this.#tables = this.#pool.retain(Version.of(past.state.tablesInOrder(), past.state.valuesInOrder()));
     if (!found.hasCurrent) this.#removeUnfinished(found);
     await this.#vouchForFirst(past);

@@ -106,6 +106,25 @@ test("D26: a standalone directory is not served, and stays what it is", async ()
   });
 });
 
+test("a seed that lost MODE says so to whoever opens it, and what helps", async () => {
+  await simulated(async (world) => {
+    const machine = world.machine("one");
+    await done(machine, fill);
+    await done(machine, init);
+    await done(machine, async (env) => {
+      env.disk.remove(`${directory}/${modeName}`);
+      await Promise.resolve();
+    });
+    const said = await refusal(machine, (env) => openEngine(env, directory));
+    expect(said).toMatch(/lost its file MODE: .*MODE\.prev.*"nokv migrate rollback"/);
+    await done(machine, async (env) => {
+      await rollbackSeed(env, { directory, engine: {} }, () => {});
+      const engine = await openEngine(env, directory);
+      await engine.close();
+    });
+  });
+});
+
 test("D27: a store that lost MODE, or its Raft log too, is no database that anybody may write to", async () => {
   await simulated(async (world) => {
     const cluster = new TestCluster(world, 1, []);

@@ -7,7 +7,7 @@ export const migrateInitMutants: readonly Mutant[] = [
   {
     name: "gate-not-looked-at",
     file: "core/engine/opening-mode.ts",
-    find: `  if (gate.mode !== "standalone") throw notStandalone(directory, gate.mode);`,
+    find: `  if (gate.mode !== "standalone") throw notStandalone(directory, wordOf(found, gate.mode));`,
     replace: `  if (gate.mode === "demoting") throw notStandalone(directory, gate.mode);`,
     oracles: ["mode-gate", "legal-mode", "migration", "content"],
     scenario,
