@@ -4,7 +4,9 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openHostEnv } from "../../host/env.ts";
 import { open } from "../../host/open.ts";
+import { ExpandJournal } from "../../node/migrate/expand-journal.ts";
 import { run } from "../run.ts";
 import { entry, testContext } from "../test-context.test-support.ts";
 import { migrateCommand } from "./migrate.ts";
@@ -63,6 +65,18 @@ test("plan: what would be done, twice the same", async () => {
   expect((await nokv("migrate", "plan", ...at, ...whose, "--regions", "2")).stdout).toBe(stdout);
   const json = JSON.parse((await nokv("migrate", "plan", ...at, "--json")).stdout) as Record<string, unknown>;
   expect(Object.keys(json)).toMatchSnapshot("plan as JSON");
+});
+
+test("who only compares a cluster needs no journal, and leaves none", async () => {
+  const journal = join(base, "journal");
+  const verify = ["migrate", "verify", "--config", config, "--journal", journal, "--wait", "300ms"];
+  const alone = await nokv(...verify);
+  expect([alone.code, alone.stderr.includes("nobody leads") || alone.stderr.includes("there are no regions")])
+    .toEqual([75, true]);
+  expect(existsSync(journal)).toBe(false);
+  const held = await ExpandJournal.open(openHostEnv(), journal, "migrated", "an expansion");
+  expect((await nokv(...verify)).stderr).not.toContain("an expansion");
+  held.close();
 });
 
 test("a standalone directory is not served, and there is nothing to verify or to undo", async () => {

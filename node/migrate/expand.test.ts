@@ -120,6 +120,17 @@ test("a region that is not there is not waited for", async () => {
   });
 });
 
+test("a store that nobody knows is named, and no id is reserved for it", async () => {
+  await staged(5, async ({ act, operator }) => {
+    const outcome = await act((world) => expand(world, { ...order, stores: [2, 9] }));
+    expect(outcome).toMatchObject({ kind: "failed", error: { code: "NOKV_BUSY" } });
+    expect(outcome.kind === "failed" ? String(outcome.error) : "").toContain("store 9 has not joined the cluster");
+    const targets = await act((world) => Promise.resolve(world.journal.targets));
+    expect(targets).toEqual({ kind: "done", value: [] });
+    expect(operator.up).toBe(false);
+  });
+});
+
 test("a target that is away is waited for, and named", async () => {
   await staged(6, async ({ cluster, act, world }) => {
     cluster.store(3).crash("process");

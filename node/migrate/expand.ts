@@ -60,12 +60,16 @@ export interface ExpandOrder extends ExpandWish {
   readonly regionId: number | null;
 }
 
-export interface ExpandWorld {
+/** What those need who read a cluster patiently. */
+export interface ExpandReach {
   readonly env: Env;
   readonly admin: ClusterAdmin;
-  readonly journal: ExpandJournal;
   readonly pace: ExpandPace;
   readonly report: (event: ExpandEvent) => void;
+}
+
+export interface ExpandWorld extends ExpandReach {
+  readonly journal: ExpandJournal;
 }
 
 export interface ExpandedRegion {
@@ -107,7 +111,7 @@ function hasVoters(region: RegionMeta, { stores }: ExpandWish): boolean {
 
 /** The regions that are asked for, once somebody leads each of them. */
 export async function findRegions(
-  { env, admin, pace, report }: Pick<ExpandWorld, "env" | "admin" | "pace" | "report">,
+  { env, admin, pace, report }: ExpandReach,
   { regionId, stores }: Pick<ExpandOrder, "regionId" | "stores">,
 ): Promise<LedRegion[]> {
   const patience = new Patience(env.clock, pace.stallMs, (text) => report({ kind: "wait", text }));
@@ -200,6 +204,11 @@ class RegionExpansion {
   /** E1: an id is burnt when this process ends before the journal has it, and nothing worse. */
   async #reserve(stores: readonly number[]): Promise<void> {
     const { admin, env, journal } = this.#world;
+    const known = await admin.stores();
+    if (known.error !== null) return this.#wait(`the Coordinator: ${known.error.message}`);
+    const unknown = stores.find((storeId) => !known.value.some((store) => store.storeId === storeId));
+    // Of a number that was mistyped nothing is to be left in the journal.
+    if (unknown !== undefined) return this.#wait(`store ${unknown} has not joined the cluster`);
     const told = await admin.allocateIds(stores.length);
     if (told.error !== null) return this.#wait(`no ids: ${told.error.message}`);
     env.failpoints.hit(expandAfterReserve);

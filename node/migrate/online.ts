@@ -11,7 +11,7 @@ import {
   silentStores,
 } from "../survey.ts";
 import { type ContentReading, contentOfRegion, differing, differingKeys, sleep } from "./content-check.ts";
-import { type ExpandWorld, findRegions } from "./expand.ts";
+import { type ExpandReach, findRegions } from "./expand.ts";
 import { Patience } from "./patience.ts";
 
 export interface ExpandingRegion {
@@ -30,7 +30,7 @@ export interface OnlineStatus {
   readonly problems: readonly string[];
 }
 
-export async function onlineStatus({ admin }: Pick<ExpandWorld, "admin">): Promise<OnlineStatus> {
+export async function onlineStatus({ admin }: Pick<ExpandReach, "admin">): Promise<OnlineStatus> {
   const survey = await admin.survey([]);
   const told = replicasByRegion(survey);
   const led = ledRegions(survey);
@@ -75,7 +75,7 @@ export interface Verified {
  * Reads every region through its leader as a transaction does, and the records of each of its replicas as they lie
  * there. Rejects with NOKV_BUSY where that cannot be had within the pace's patience.
  */
-export async function verifyCluster(world: ExpandWorld, { readTs, regionId }: VerifyOrder): Promise<Verified> {
+export async function verifyCluster(world: ExpandReach, { readTs, regionId }: VerifyOrder): Promise<Verified> {
   const total = new ContentHash();
   const regions: VerifiedRegion[] = [];
   for (const { region } of await findRegions(world, { regionId, stores: [] })) {
@@ -87,7 +87,7 @@ export async function verifyCluster(world: ExpandWorld, { readTs, regionId }: Ve
   return { regions, content: total.sum, same: regions.every((region) => differing(region) === null) };
 }
 
-async function verifyRegion(world: ExpandWorld, regionId: number, readTs: number | null): Promise<VerifiedRegion> {
+async function verifyRegion(world: ExpandReach, regionId: number, readTs: number | null): Promise<VerifiedRegion> {
   const { admin, env, pace, report } = world;
   const patience = new Patience(env.clock, pace.stallMs, (text) => report({ kind: "wait", text }));
   const content = { admin, clock: env.clock, pollMs: pace.pollMs, waitMs: pace.stallMs };

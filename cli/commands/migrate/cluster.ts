@@ -1,7 +1,12 @@
 import { dirname, join, resolve } from "node:path";
 import { ownerText } from "../../../host/owner-text.ts";
 import { ClusterAdmin } from "../../../node/migrate/cluster-admin.ts";
-import { type ExpandEvent, type ExpandWorld, expandPaceDefault } from "../../../node/migrate/expand.ts";
+import {
+  type ExpandEvent,
+  type ExpandReach,
+  type ExpandWorld,
+  expandPaceDefault,
+} from "../../../node/migrate/expand.ts";
 import { ExpandJournal, type TargetProgress, readExpandTargets } from "../../../node/migrate/expand-journal.ts";
 import type { LedRegion } from "../../../node/survey.ts";
 import type { Topology } from "../../../node/topology.ts";
@@ -93,20 +98,33 @@ export async function withCluster<T>(
   work: (world: ExpandWorld) => Promise<T>,
 ): Promise<T> {
   const { topology, journal: directory } = clusterOf(given);
+  const journal = await ExpandJournal.open(armedEnv(given), directory, topology.clusterId, ownerText());
+  try {
+    return await withReach(given, terminal, (reach) => work({ ...reach, journal }));
+  } finally {
+    journal.close();
+  }
+}
+
+/** Runs `work` with the cluster that `--config` names, whoever works with the journal meanwhile. */
+export async function withReach<T>(
+  given: Options,
+  terminal: Terminal,
+  work: (reach: ExpandReach) => Promise<T>,
+): Promise<T> {
+  const { topology } = clusterOf(given);
   const env = armedEnv(given);
   const pace = {
     pollMs: given.durationMs("poll-interval") ?? expandPaceDefault.pollMs,
     stallMs: given.durationMs("wait") ?? expandPaceDefault.stallMs,
   };
-  const journal = await ExpandJournal.open(env, directory, topology.clusterId, ownerText());
   const admin = new ClusterAdmin(env, topology);
   const lines = new EventLines(terminal);
   try {
-    return await work({ env, admin, journal, pace, report: (event) => lines.tell(event) });
+    return await work({ env, admin, pace, report: (event) => lines.tell(event) });
   } finally {
     lines.end();
     admin.close();
-    journal.close();
   }
 }
 

@@ -11,8 +11,8 @@ import {
   ledJson,
   ledLine,
   regionOption,
-  withCluster,
   withLook,
+  withReach,
 } from "./cluster.ts";
 
 const onlineOptions: OptionTable = { ...clusterOptions, region: "value", workdir: "value" };
@@ -108,7 +108,7 @@ export function statusJson({ stage, regions, problems }: OnlineStatus): object {
  */
 async function verifyRunning(given: Options, { terminal }: Context): Promise<ExitCode> {
   const asked = { regionId: regionOption(given), readTs: null };
-  const { verified, recorded } = await withCluster(given, terminal, async (world) => {
+  const { verified, recorded } = await withReach(given, terminal, async (world) => {
     const workdir = given.text("workdir");
     const mode = workdir === null ? null : readMode(world.env.disk, resolveWorkdir(workdir));
     const known = mode?.verify ?? null;
