@@ -31,6 +31,8 @@ class Stage implements Caller {
   readonly env = this.world.boot();
   readonly asked: number[] = [];
   readonly client = new CoordinatorClient(this.env.clock, this, ids);
+  /** Until any of them answers. */
+  delayUs = 100;
   /** Of members 1 to 3. */
   answers: readonly Answer[];
 
@@ -43,8 +45,11 @@ class Stage implements Caller {
     this.asked.push(at + 1);
     const answer = this.answers[at] ?? refused;
     const isSilent = !(answer instanceof Uint8Array) && answer.kind === "deadline-exceeded";
-    this.env.clock.after(isSilent ? order.timeoutMs * 1_000 : 100, () => {
-      if (answer instanceof Uint8Array) done(null, answer);
+    const limitUs = order.timeoutMs * 1_000;
+    const isLate = this.delayUs > limitUs;
+    this.env.clock.after(isSilent || isLate ? limitUs : this.delayUs, () => {
+      if (isLate) done(silent, none);
+      else if (answer instanceof Uint8Array) done(null, answer);
       else done(answer, none);
     });
     return { cancel: () => {} };
@@ -91,6 +96,12 @@ test("who says nothing holds up a request for a while only", async () => {
   const startedUs = stage.env.clock.monotonicUs();
   expect(await stage.ids()).toEqual({ first: 7, count: 3 });
   expect(stage.env.clock.monotonicUs() - startedUs).toBeLessThan((memberAttemptMs + 50) * 1_000);
+});
+
+test("members that are farther away than an attempt takes are given more time", async () => {
+  const stage = new Stage([notLeader(2), range, notLeader(2)]);
+  stage.delayUs = memberAttemptMs * 3_000;
+  expect(await stage.ids(20_000)).toEqual({ first: 7, count: 3 });
 });
 
 test("when nobody leads until the deadline, it did not happen, unless an attempt had no answer", async () => {

@@ -15,8 +15,12 @@ export interface Caller {
  */
 export type GroupDone = (error: RpcError | null, payload: Uint8Array, mayHaveHappened: boolean) => void;
 
-/** A member that says nothing for so long may be paused or cut off: another one is asked. */
+/**
+ * A member that says nothing for so long may be paused or cut off: another one is asked. Where it takes as long to and
+ * fro, no answer would ever come in time: each round of silence doubles it.
+ */
 export const memberAttemptMs = 500;
+const doublingsMax = 4;
 const backoffMsMin = 10;
 const backoffMsMax = 100;
 const noPayload = new Uint8Array(0);
@@ -96,6 +100,9 @@ class GroupCall {
   /** Attempts since the last pause. */
   #round = 0;
   #pauses = 0;
+  /** Rounds in which somebody was asked and said nothing in time. */
+  #silentRounds = 0;
+  #wasSilent = false;
   /** Said nothing when it was asked last: whoever names it as the leader may not know yet. */
   #silent = 0;
   #mayHaveHappened = false;
@@ -115,7 +122,7 @@ class GroupCall {
   }
 
   #attempt(leftMs: number): void {
-    const timeoutMs = Math.min(leftMs, memberAttemptMs);
+    const timeoutMs = Math.min(leftMs, memberAttemptMs * 2 ** Math.min(this.#silentRounds, doublingsMax));
     this.#group.ask({ ...this.#order, timeoutMs }, (error, payload, asked) => {
       if (error === null) this.#done(null, payload, this.#mayHaveHappened);
       else this.#failed(error, asked);
@@ -127,6 +134,7 @@ class GroupCall {
     if (!goesOn) return this.#done(error, noPayload, this.#mayHaveHappened);
     this.#mayHaveHappened ||= mayHaveHappened(error);
     const refused = error.kind === "not-leader";
+    this.#wasSilent ||= error.kind === "deadline-exceeded";
     if (!refused) this.#silent = asked;
     const hint = refused && error.leaderStore !== this.#silent ? error.leaderStore : 0;
     this.#group.moveOn(asked, hint);
@@ -135,6 +143,8 @@ class GroupCall {
     if (this.#round < this.#group.size) return this.#again(error);
     this.#round = 0;
     this.#silent = 0;
+    if (this.#wasSilent) this.#silentRounds++;
+    this.#wasSilent = false;
     const delayMs = Math.min(backoffMsMax, backoffMsMin << Math.min(this.#pauses, 10));
     this.#pauses++;
     this.#clock.after(delayMs * 1_000, () => this.#again(error));
