@@ -1,7 +1,7 @@
 /**
  * What idle regions cost: a Coordinator and three stores as processes of their own on this machine, N regions of three
  * replicas with nothing to do. Processor time from /proc, over a stretch in which everything sleeps; memory; and how
- * long it takes until every region has a leader again after one store was killed.
+ * long it takes, and how much of processors, until every region has a leader: at first, and after one store was killed.
  *
  *   node bench/idle/main.ts [--regions 1000] [--seconds 60] [--rest 30] [--profile DIRECTORY]
  */
@@ -103,6 +103,7 @@ try {
   for (const store of stores) children.push(begin("serve", "--store-id", String(store)));
   for (const store of stores) await listening(storePort(store), 60);
   const firstMs = await untilLed(count, stores);
+  const firstProcessorMs = children.reduce((sum, { pid }) => sum + processorMs(pid), 0);
   await sleep(Number(values.rest) * 1_000);
   const before = children.map(({ pid }) => processorMs(pid));
   const from = performance.now();
@@ -112,14 +113,21 @@ try {
   const residents = children.map(({ pid }) => residentMb(pid));
   const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
   const each = cores.map(percent).join(", ");
-  process.stdout.write(`${count} regions: first leaders after ${firstMs} ms; idle: ${each} of a core `);
+  process.stdout.write(`${count} regions: first leaders after ${firstMs} ms (${firstProcessorMs} ms of processor time `);
+  process.stdout.write(`in all four since they began); idle: ${each} of a core `);
   process.stdout.write(`(Coordinator, stores), ${percent(cores.reduce((sum, share) => sum + share, 0))} in all; `);
   process.stdout.write(`${residents.join(", ")} MB\n`);
   // A profile is written by a process that ends by itself.
   if (values.profile !== undefined) await Promise.all(children.map((child) => child.kill("SIGTERM")));
   await children[1]?.kill("SIGKILL");
-  const failoverMs = values.profile === undefined ? await untilLed(count, [2, 3]) : 0;
-  process.stdout.write(`all led again ${failoverMs} ms after a store was killed\n`);
+  if (values.profile === undefined) {
+    const survivors = children.filter((_, i) => i !== 1);
+    const spent = (): number => survivors.reduce((sum, { pid }) => sum + processorMs(pid), 0);
+    const atKill = spent();
+    const failoverMs = await untilLed(count, [2, 3]);
+    process.stdout.write(`all led again ${failoverMs} ms after a store was killed, with ${spent() - atKill} ms `);
+    process.stdout.write(`of processor time\n`);
+  }
 } finally {
   await Promise.all(children.map((child) => child.kill("SIGKILL")));
   rmSync(directory, { recursive: true, force: true });

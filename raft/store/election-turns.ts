@@ -19,8 +19,10 @@ const noticeTicks = 1;
  */
 export class ElectionTurns {
   readonly #parts: ElectionTurnsParts;
-  /** Between those who would stand for the same region; and as long an election has a place. */
+  /** Between those who would stand for the same region. */
   readonly #turnTicks: number;
+  /** As long waits who stands for answers. Given up sooner, on a busy machine more and more would stand. */
+  readonly #placeTicks: number;
   /** Who sleeps behind a leader that is lost, and the tick at which it stands. */
   readonly #orphans = new Map<Peer, number>();
   /** Since when who stands. */
@@ -29,6 +31,7 @@ export class ElectionTurns {
   constructor(parts: ElectionTurnsParts) {
     this.#parts = parts;
     this.#turnTicks = Math.max(1, parts.raft.electionTicks >> 1);
+    this.#placeTicks = 2 * parts.raft.electionTicks;
   }
 
   get busy(): boolean {
@@ -60,7 +63,7 @@ export class ElectionTurns {
   /** `awake`: their ticks have passed; those who are due by them wait for this. */
   tick(nowTick: number, awake: readonly Peer[]): void {
     for (const [peer, sinceTick] of this.#standing) {
-      const isOver = peer.closed || !peer.raft.stands || nowTick - sinceTick >= this.#turnTicks;
+      const isOver = peer.closed || !peer.raft.stands || nowTick - sinceTick >= this.#placeTicks;
       if (isOver) this.#standing.delete(peer);
     }
     for (const peer of this.#due(awake)) this.#stand(peer, nowTick);

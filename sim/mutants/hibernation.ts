@@ -81,7 +81,7 @@ export const hibernationMutants: readonly Mutant[] = [
   {
     name: "elections-keep-their-places",
     file: "raft/store/election-turns.ts",
-    find: `const isOver = peer.closed || !peer.raft.stands || nowTick - sinceTick >= this.#turnTicks;`,
+    find: `const isOver = peer.closed || !peer.raft.stands || nowTick - sinceTick >= this.#placeTicks;`,
     replace: `const isOver = peer.closed || nowTick < sinceTick;`,
     oracles: ["liveness", "stuck"],
     scenario: "region-storm",
