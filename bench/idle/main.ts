@@ -113,8 +113,8 @@ try {
   const residents = children.map(({ pid }) => residentMb(pid));
   const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
   const each = cores.map(percent).join(", ");
-  process.stdout.write(`${count} regions: first leaders after ${firstMs} ms (${firstProcessorMs} ms of processor time `);
-  process.stdout.write(`in all four since they began); idle: ${each} of a core `);
+  process.stdout.write(`${count} regions: first leaders after ${firstMs} ms (${firstProcessorMs} ms of processor `);
+  process.stdout.write(`time in all four since they began); idle: ${each} of a core `);
   process.stdout.write(`(Coordinator, stores), ${percent(cores.reduce((sum, share) => sum + share, 0))} in all; `);
   process.stdout.write(`${residents.join(", ")} MB\n`);
   // A profile is written by a process that ends by itself.
