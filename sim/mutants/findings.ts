@@ -71,7 +71,6 @@ const foundWithin25: readonly string[] = [
 
 /** Not found in so many seeds of `raft-store`. */
 const missedIn: Readonly<Record<string, string>> = {
-  "store-reads-outlive-their-records": "25 to 114",
   "store-waiters-outlive-a-snapshot": "25 to 114",
   "store-dead-peers-write": "25 to 114",
   "store-log-goes-while-its-tombstone-may-be-lost": "25 to 114",
