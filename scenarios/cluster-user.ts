@@ -20,6 +20,13 @@ export interface UserStage {
   readonly timestamps: SequenceLedger;
 }
 
+interface UserTransaction {
+  readonly log: TxnLog;
+  readonly body: (txn: LoggedTxn) => Promise<boolean>;
+  /** For all of it; undefined: what the client gives every operation. */
+  readonly timeoutMs: number | undefined;
+}
+
 /** Runs transactions in the process of a gateway, and ends with it. */
 export class ClusterUser implements WorkloadUser {
   readonly dice: Dice;
@@ -36,7 +43,11 @@ export class ClusterUser implements WorkloadUser {
     this.dice = stage.world.dice("user", index);
   }
 
-  async transact(serializable: boolean, body: (txn: LoggedTxn) => Promise<boolean>): Promise<TxnLog> {
+  async transact(
+    serializable: boolean,
+    body: (txn: LoggedTxn) => Promise<boolean>,
+    timeoutMs?: number,
+  ): Promise<TxnLog> {
     const { world, txns } = this.#stage;
     const log: TxnLog = {
       name: `${this.name}/${txns.length}`,
@@ -53,7 +64,7 @@ export class ClusterUser implements WorkloadUser {
       refusal: null,
     };
     txns.push(log);
-    await this.#gateway.work((node) => this.#run(node, log, body));
+    await this.#gateway.work((node) => this.#run(node, { log, body, timeoutMs }));
     // Nobody answers where nothing runs.
     if (log.startTs === 0) await world.sleep(20);
     return log;
@@ -79,21 +90,21 @@ export class ClusterUser implements WorkloadUser {
   }
 
   /** What crashed clients left and no reader meets is the collector's. */
-  async collect(): Promise<void> {
+  async collect(timeoutMs: number): Promise<void> {
     await this.#gateway.work(({ client }) => {
       return new Promise((resolve) => {
         client.timestamp({}, (_, ts) => {
           if (ts === null) resolve();
-          else client.collectGarbage(ts, {}, () => resolve());
+          else client.collectGarbage(ts, { timeoutMs }, () => resolve());
         });
       });
     });
   }
 
-  async #run(node: GatewayNode, log: TxnLog, body: (txn: LoggedTxn) => Promise<boolean>): Promise<void> {
+  async #run(node: GatewayNode, { log, body, timeoutMs }: UserTransaction): Promise<void> {
     const { world } = this.#stage;
     const txn = await new Promise<ClientTransaction | null>((resolve) => {
-      node.client.begin({ serializable: log.serializable }, (_, begun) => resolve(begun));
+      node.client.begin({ serializable: log.serializable, timeoutMs }, (_, begun) => resolve(begun));
     });
     if (txn === null) return;
     log.startTs = txn.startTs;

@@ -134,7 +134,7 @@ export class ClusterRun {
     await this.#recover();
     await this.#judgeAll();
     await this.#until("the collector has the rest", async () => {
-      await this.#users[0]?.collect();
+      await this.#users[0]?.collect(this.#walkMs);
       return (await this.#judge.locksLeft(true)) === 0;
     });
     this.#stage.closing = true;
@@ -274,7 +274,7 @@ export class ClusterRun {
     // Whoever reads meets what is left of transactions whose clients died, and ends them.
     await this.#until("no lock is left", async () => {
       const [user] = this.#users;
-      await user?.transact(false, async (txn) => (await txn.scan("", null, 1_000)) !== undefined);
+      await user?.transact(false, async (txn) => (await txn.scan("", null, 1_000)) !== undefined, this.#walkMs);
       return (await this.#judge.locksLeft(false)) === 0;
     });
     await this.#until("every replica has all of it", () => Promise.resolve(this.#judge.upToDate()));
@@ -343,10 +343,22 @@ export class ClusterRun {
     }
   }
 
+  get #recoveryMs(): number {
+    return Math.max(recoveryMsMin, recoveryElections * this.#plan.electionMs);
+  }
+
+  /**
+   * For a walk over all keys: some attempts are over before nobody waits any more. A page of one key takes two round
+   * trips, to the leader and from there to a majority, and the time of an operation may be over after ten of them.
+   */
+  get #walkMs(): number {
+    return Math.ceil(this.#recoveryMs / 3);
+  }
+
   async #until(what: string, holds: () => Promise<boolean>, why = (): string => ""): Promise<void> {
     const { electionMs } = this.#plan;
     const world = this.#world;
-    const untilUs = world.nowUs + Math.max(recoveryMsMin, recoveryElections * electionMs) * 1_000;
+    const untilUs = world.nowUs + this.#recoveryMs * 1_000;
     while (!(await holds())) {
       if (world.nowUs > untilUs) {
         world.fail("liveness", `it takes too long until ${what} ${why()}\n${this.#judge.standing()}`);

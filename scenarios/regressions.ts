@@ -167,4 +167,9 @@ export const regressions: readonly Regression[] = [
     seed: 7_400_053,
     why: "A bit that rotted in the version of MODE made it a file of a newer format, and a newer nokv was asked for.",
   },
+  {
+    scenario: "cluster",
+    seed: 5_000_133,
+    why: "Who was to meet every lock read a key a page in the time of one operation, and never came to the last.",
+  },
 ];
