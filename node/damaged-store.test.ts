@@ -4,12 +4,14 @@ import { expect, test } from "vitest";
 import { verifyDirectory } from "../core/engine/verify.ts";
 import { corruption } from "../core/errors.ts";
 import { startJob } from "../core/lsm/job-starter.ts";
+import { standaloneGate } from "../core/manifest/format-gate.ts";
 import type { AtRestDamage } from "../sim/disk/disk-faults.ts";
 import { inSimulation } from "../sim/in-simulation.test-support.ts";
 import type { World } from "../sim/world.ts";
 import { TestCluster } from "./cluster.test-support.ts";
 import { damageNoteName } from "./damage-note.ts";
 import { DamageWatch } from "./damage-watch.ts";
+import { admit } from "./migrate/look.ts";
 
 function simulated(seed: number, run: (world: World) => Promise<void>): Promise<unknown> {
   return inSimulation({ seed, run, startJob });
@@ -68,6 +70,35 @@ test("a Raft log that rots is refused with what to do about a store", async () =
     expect(damage).not.toBeNull();
     await expect(sick.start()).rejects.toThrow(/^\/data\/raft\/raft-\d+\.log: offset .*another store under a new id/);
   });
+});
+
+test("a store whose Raft log is gone does not begin anew under its name", async () => {
+  await simulated(3, async (world) => {
+    const cluster = new TestCluster(world, 3, [""]);
+    await cluster.start();
+    await cluster.untilReady();
+    const sick = cluster.store(3);
+    sick.crash("process");
+    await sick.machine.run(({ disk }) => {
+      for (const name of disk.list("/data/raft")) disk.remove(`/data/raft/${name}`);
+      return Promise.resolve();
+    });
+    for (let opening = 0; opening < 2; opening++) {
+      sick.crash("process");
+      await expect(sick.start()).rejects.toThrow(/^\/data\/raft: .*its Raft log is gone; .*start another store/);
+    }
+  });
+});
+
+test("a manifest that has lost what it said before MODE is damage", () => {
+  const blank = { migrationId: "", clusterId: "c", storeId: 1, regions: [], baseTs: 0, verify: null };
+  const mode = { ...blank, mode: "cluster", step: "done" } as const;
+  const look = { mode, gate: standaloneGate, state: "illegal" } as const;
+  for (const [hasDatabase, lost] of [[true, "the manifest has lost its last edits"], [false, "CURRENT is missing"]]) {
+    expect(() => admit("serve", "/data", { ...look, hasDatabase: hasDatabase === true })).toThrow(
+      expect.objectContaining({ code: "NOKV_CORRUPTION", message: expect.stringContaining(String(lost)) as string }),
+    );
+  }
 });
 
 test("damage that only background work meets is told once", () => {

@@ -6,7 +6,7 @@ import { refusal } from "../core/engine/failure.ts";
 import { raftDirectoryName, snapshotsDirectoryName } from "../core/engine/file-names.ts";
 import type { EngineOptions } from "../core/engine/options.ts";
 import { openReadOnly } from "../core/engine/read-only.ts";
-import { NokvError } from "../core/errors.ts";
+import { corruption, NokvError } from "../core/errors.ts";
 import { currentName } from "../core/manifest/current.ts";
 import { beginIncarnation, readIdent, type StoreIdent } from "../raft/store/ident.ts";
 import { RaftLog, raftLogOptionsDefault } from "../raft/store/raft-log.ts";
@@ -60,6 +60,7 @@ export async function openStoreDirectory(env: Env, config: StoreDirectoryConfig)
       failed(refusal(error, `the Raft log in ${path} failed`));
     });
     const isNew = readIdent(log) === null;
+    if (isNew) refuseForgotten(engine, seed, path);
     const ident = await beginIncarnation(log, clusterId, storeId);
     if (seed === null) await becomeStore(env, engine, config, null);
     const snapshots = enterSnapshotDirectory(env.disk, workDir, snapshotsDirectoryName);
@@ -133,6 +134,15 @@ async function refuseStandalone(env: Env, workDir: string): Promise<void> {
   const remedy = `make it the seed of a cluster first: nokv migrate init --workdir ${workDir}`;
   const message = `${workDir} holds a standalone database: give an empty directory, or ${remedy}`;
   throw new NokvError("NOKV_FOREIGN_DIRECTORY", message, { path: workDir });
+}
+
+/**
+ * Whose a log is was durable before the manifest said that this is a store's directory. A store whose log is gone has
+ * forgotten what it voted and took, so it must not begin anew under its name.
+ */
+function refuseForgotten(engine: Engine, seed: ModeFile | null, path: string): void {
+  if (engine.gate.mode !== "cluster" && seed === null) return;
+  throw corruption(path, 0, "the store was begun, and its Raft log is gone", "restore it from its peers");
 }
 
 /** Durable in its parent, also when a crash came between an earlier attempt's mkdir and its sync. */

@@ -172,4 +172,14 @@ export const regressions: readonly Regression[] = [
     seed: 5_000_133,
     why: "Who was to meet every lock read a key a page in the time of one operation, and never came to the last.",
   },
+  {
+    scenario: "cluster",
+    seed: 5_000_136,
+    why: "A Raft log of one segment whose header rotted was taken for none, and the store began anew under its name.",
+  },
+  {
+    scenario: "cluster",
+    seed: 5_000_067,
+    why: "A manifest that had lost its last edit to rot was told as a MODE to be restored, not as damage of a store.",
+  },
 ];

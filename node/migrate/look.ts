@@ -1,5 +1,5 @@
 import type { Env } from "../../core/env/env.ts";
-import { NokvError } from "../../core/errors.ts";
+import { corruption, NokvError } from "../../core/errors.ts";
 import { currentName } from "../../core/manifest/current.ts";
 import { type FormatGate, standaloneGate } from "../../core/manifest/format-gate.ts";
 import { readManifest } from "../../core/manifest/reader.ts";
@@ -27,10 +27,18 @@ export function lookAt(env: Env, directory: string): DirectoryLook {
   return { mode, gate, state: stateOf(mode, gate.mode), hasDatabase };
 }
 
-/** Throws `NOKV_FOREIGN_DIRECTORY`, saying what the directory is and what to do. */
-export function admit(opener: Opener, directory: string, { mode, gate, state }: DirectoryLook): void {
+/**
+ * Throws `NOKV_FOREIGN_DIRECTORY`, saying what the directory is and what to do; `NOKV_CORRUPTION` where the manifest
+ * of a store has lost what it said before MODE did.
+ */
+export function admit(opener: Opener, directory: string, { mode, gate, state, hasDatabase }: DirectoryLook): void {
   const why = refusalFor(opener, state);
   if (why === null) return;
+  if (state === "illegal" && mode?.mode === "cluster" && mode.step === "done") {
+    const lost = hasDatabase ? "the manifest has lost its last edits" : "CURRENT is missing";
+    const found = `${pairText(mode, gate.mode)}: ${lost}, or MODE is another directory's`;
+    throw corruption(`${directory}/${currentName}`, 0, found, "restore the directory from a copy; nothing was changed");
+  }
   const pair = state === "illegal" ? ` (${pairText(mode, gate.mode)})` : "";
   throw new NokvError("NOKV_FOREIGN_DIRECTORY", `${directory}${pair}: ${why}`, { path: directory });
 }

@@ -8,7 +8,7 @@ import { fileHeaderBytes, fileMagic, writeFileHeader } from "../../core/wal/file
 import { frameHeaderBytes, frameType, type FrameType, FrameWriter } from "../../core/wal/frame.ts";
 import { judgeLog, type LogVerdict } from "../../core/wal/log-verdict.ts";
 import { startSync } from "../../core/wal/start-sync.ts";
-import { encodeChange } from "./log-change.ts";
+import { changeHeaderBytes, encodeChange } from "./log-change.ts";
 import { LogFile, logFileName, logFileNumber } from "./log-file.ts";
 import { LogIndex } from "./log-index.ts";
 import { eachChange, type LogScan, readLogFile, readLogHeader, scanLogFile } from "./log-scan.ts";
@@ -24,6 +24,9 @@ export interface RecoveredLog {
 
 const remedy = "restore the file from a copy; nothing was changed";
 
+/** What an opening writes to the first segment of a log before it knows that the segment's header is durable. */
+const unbegunBytesMax = fileHeaderBytes + frameHeaderBytes + changeHeaderBytes;
+
 /**
  * Reads the log in `directory`, or begins one. What a crash may leave is repaired; what it may not is refused with
  * `NOKV_CORRUPTION` naming file and offset, and then nothing was changed. Throws `DiskError`.
@@ -36,6 +39,7 @@ export async function recoverLog(env: Env, directory: DirectorySync): Promise<Re
   numbers.sort((a, b) => a - b);
   const epoch = findEpoch(env, directory.path, numbers);
   const scans = numbers.map((number) => scanLogFile(env.disk, directory.path, number, epoch));
+  refuseHeadless(scans);
   const found = judge(directory.path, scans);
   const opened: LogFile[] = [];
   try {
@@ -58,6 +62,16 @@ function findEpoch(env: Env, directory: string, numbers: readonly number[]): num
   }
   const wallMs = Math.max(0, Math.floor(env.clock.wallMs()));
   return epoch ?? env.random.u32("raft/log-epoch", 0, wallMs);
+}
+
+/**
+ * Without one whole header nobody knows the log's epoch, so no witness can be read. Then the length is one: a first
+ * segment grows only behind its durable header.
+ */
+function refuseHeadless(scans: readonly LogScan[]): void {
+  if (scans.some(({ header }) => header !== null)) return;
+  const begun = scans.find(({ sizeBytes }) => sizeBytes > unbegunBytesMax);
+  if (begun !== undefined) throw corruption(begun.path, 0, begun.problem, remedy);
 }
 
 /** What is part of the log, in order, of everything that lies there. */

@@ -83,6 +83,30 @@ describe("a store's log", () => {
     expect(refused).toBeGreaterThan(10 * unharmed);
   });
 
+  test("refuses a log of one segment without its header, unless it never began", async () => {
+    const world = new TestWorld();
+    world.boot().disk.mkdir(directory);
+    const log = await openLog(world);
+    const begun = read(world, `${directory}/raft-000001.log`).length;
+    await submit(world, log, [entries(1, 1, ["only"])]);
+    await world.run(log.close());
+    world.processCrash();
+    const [path = ""] = paths(world, /raft-/);
+    flip(world, path, 0);
+    const image = world.disk.snapshot();
+    for (let opening = 0; opening < 2; opening++) {
+      await expect(openLog(world)).rejects.toThrow(/^\/raft\/raft-000001.log: offset 0: the file header is damaged/);
+      expect(paths(world, /raft-/)).toEqual([path]);
+    }
+    world.disk.restore(image);
+    const { disk } = world.boot();
+    const file = disk.open(path, "write");
+    // Header and first frame, without the witness that follows when both are durable.
+    file.truncate(begun - 32);
+    file.close();
+    expect((await openLog(world)).groups()).toEqual([]);
+  });
+
   test("reads entries in parts, at least one", async () => {
     const world = new TestWorld();
     await filled(world);
