@@ -191,6 +191,8 @@ function stepRefusal(state: RaftState, progress: Progress, reply: Message): void
   // Our log can agree with its at or before the hint, where our term is no later than its.
   const agreed = reply.hintTerm > 0 ? log.terms.lastAtMost(reply.hintIndex, reply.hintTerm) : reply.hintIndex;
   if (!progress.rejected(reply.index, agreed)) return;
+  // It has lost what it told of: a snapshot is what it needs.
+  if (reply.index <= progress.applied) progress.applied = reply.applied;
   if (progress.state === "replicate") progress.becomeProbe();
 }
 

@@ -93,3 +93,15 @@ test("whatever is answered, nothing that matches is sent again", () => {
     }),
   );
 });
+
+test("a follower that has applied what our log no longer holds is sent what comes after, and no snapshot", () => {
+  const progress = new Progress(2, 1, 8, 1_000);
+  progress.applied = 5;
+  progress.skipToApplied();
+  expect(progress.next).toBe(6);
+  expect(progress.flows()).toBe(true);
+  progress.becomeSnapshot(9);
+  progress.applied = 20;
+  progress.skipToApplied();
+  expect(progress.next).toBe(10);
+});

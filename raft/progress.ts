@@ -86,6 +86,11 @@ export class Progress {
     this.#enter("snapshot");
   }
 
+  /** In `probe`: its log is older than what it has applied, as that of a region that was divided off is. */
+  skipToApplied(): void {
+    if (this.state === "probe") this.next = Math.max(this.next, this.applied + 1);
+  }
+
   /** The snapshot that was on its way will not arrive: it never was. */
   snapshotFailed(): void {
     this.pendingSnapshot = 0;

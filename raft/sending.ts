@@ -18,6 +18,8 @@ export function flush(state: RaftState): void {
 /** Sends one append; true: it had entries, so another one may be due. */
 function sendOne(state: RaftState, progress: Progress): boolean {
   const { log } = state;
+  // What it has applied was committed, so this log agrees with it there: it needs no snapshot of that.
+  if (!isKnown(log.term(progress.next - 1)) && isKnown(log.term(progress.applied))) progress.skipToApplied();
   const { next, emptyWanted } = progress;
   const flows = progress.flows();
   if (progress.state === "snapshot" || (!flows && !emptyWanted)) return false;

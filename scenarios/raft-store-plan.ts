@@ -258,7 +258,8 @@ function drawNet(dice: Dice, roundTripUs: number): Partial<NetOptions> {
     silenceMs: pingMs * 4 + 4 * roundTripMs,
     backoffMsMin: dice.pick([1, 20]),
     backoffMsMax: dice.pick([100, 2_000]),
-    controlMessagesMax: dice.pick([8, 256]),
+    // More than the regions of a run, as it has to be: or one's heartbeats push another's votes out, for ever.
+    controlMessagesMax: dice.pick([128, 256]),
     appendBytesMax: dice.pick([20_000, 8 * mebibyte]),
     writeBytes: dice.pick([2_000, 65_536, 256 * 1024]),
     chunkBytes: dice.pick([100, 5_000, 64 * 1024]),

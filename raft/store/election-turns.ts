@@ -15,23 +15,21 @@ const noticeTicks = 1;
 /**
  * Who of a store's replicas stands for election, and when. Thousands that lose their leader at once would take longer,
  * all of them together, than any of them waits for an answer: so a bounded number stands at a time. A place is free
- * again when its election is decided, or has had the time to be.
+ * again when its election is decided, or when it would stand again. That time is drawn anew for each: two stores whose
+ * places came free at fixed distances would divide the votes of the same region again and again.
  */
 export class ElectionTurns {
   readonly #parts: ElectionTurnsParts;
   /** Between those who would stand for the same region. */
   readonly #turnTicks: number;
-  /** As long waits who stands for answers. Given up sooner, on a busy machine more and more would stand. */
-  readonly #placeTicks: number;
   /** Who sleeps behind a leader that is lost, and the tick at which it stands. */
   readonly #orphans = new Map<Peer, number>();
-  /** Since when who stands. */
-  readonly #standing = new Map<Peer, number>();
+  /** Who stands. */
+  readonly #standing = new Set<Peer>();
 
   constructor(parts: ElectionTurnsParts) {
     this.#parts = parts;
     this.#turnTicks = Math.max(1, parts.raft.electionTicks >> 1);
-    this.#placeTicks = 2 * parts.raft.electionTicks;
   }
 
   get busy(): boolean {
@@ -62,15 +60,14 @@ export class ElectionTurns {
 
   /** `awake`: their ticks have passed; those who are due by them wait for this. */
   tick(nowTick: number, awake: readonly Peer[]): void {
-    for (const [peer, sinceTick] of this.#standing) {
-      const isOver = peer.closed || !peer.raft.stands || nowTick - sinceTick >= this.#placeTicks;
-      if (isOver) this.#standing.delete(peer);
+    for (const peer of this.#standing) {
+      if (peer.closed || !peer.raft.stands || peer.raft.overdueTicks >= 0) this.#standing.delete(peer);
     }
-    for (const peer of this.#due(awake)) this.#stand(peer, nowTick);
+    for (const peer of this.#due(awake)) this.#stand(peer);
     for (const [peer, tick] of this.#orphans) {
       // Somebody else has woken it: its own timer runs.
       if (peer.closed || !peer.raft.quiesced) this.#orphans.delete(peer);
-      else if (tick <= nowTick && this.#hasPlace) this.#standUp(peer, nowTick);
+      else if (tick <= nowTick && this.#hasPlace) this.#standUp(peer);
     }
   }
 
@@ -96,15 +93,15 @@ export class ElectionTurns {
     return (peer.regionId + at) % Math.max(1, peers.length);
   }
 
-  #standUp(peer: Peer, nowTick: number): void {
+  #standUp(peer: Peer): void {
     this.#orphans.delete(peer);
     this.#parts.stood();
     peer.input({ kind: "forgetLeader" });
-    this.#stand(peer, nowTick);
+    this.#stand(peer);
   }
 
-  #stand(peer: Peer, nowTick: number): void {
-    this.#standing.set(peer, nowTick);
+  #stand(peer: Peer): void {
+    this.#standing.add(peer);
     peer.input({ kind: "campaign", force: false });
   }
 }

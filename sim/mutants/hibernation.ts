@@ -81,8 +81,8 @@ export const hibernationMutants: readonly Mutant[] = [
   {
     name: "elections-keep-their-places",
     file: "raft/store/election-turns.ts",
-    find: `const isOver = peer.closed || !peer.raft.stands || nowTick - sinceTick >= this.#placeTicks;`,
-    replace: `const isOver = peer.closed || nowTick < sinceTick;`,
+    find: `if (peer.closed || !peer.raft.stands || peer.raft.overdueTicks >= 0) this.#standing.delete(peer);`,
+    replace: `if (peer.closed) this.#standing.delete(peer);`,
     oracles: ["liveness", "stuck"],
     scenario: "region-storm",
     why: "Those who stood for election once keep all others from it.",
@@ -90,8 +90,8 @@ export const hibernationMutants: readonly Mutant[] = [
   {
     name: "elections-in-no-turn",
     file: "raft/store/election-turns.ts",
-    find: `    for (const peer of this.#due(awake)) this.#stand(peer, nowTick);`,
-    replace: `    if (nowTick < 0) for (const peer of this.#due(awake)) this.#stand(peer, nowTick);`,
+    find: `    for (const peer of this.#due(awake)) this.#stand(peer);`,
+    replace: `    if (nowTick < 0) for (const peer of this.#due(awake)) this.#stand(peer);`,
     oracles: ["liveness", "stuck"],
     scenario: "region-storm",
     why: "Only regions that slept get a new leader.",

@@ -127,4 +127,14 @@ export const splitMutants: readonly Mutant[] = [
     scenario,
     why: "A child whose log did not begin before a crash keeps its store from opening.",
   },
+  {
+    name: "newborn-replica-gets-snapshots-for-ever",
+    file: "raft/sending.ts",
+    find: `  if (!isKnown(log.term(progress.next - 1)) && isKnown(log.term(progress.applied))) progress.skipToApplied();
+`,
+    replace: ``,
+    oracles: ["liveness"],
+    scenario: "region-storm",
+    why: "Who was asked before its region was born there never gets an entry of it: its snapshots are of no use to it.",
+  },
 ];
