@@ -181,6 +181,8 @@ export const regressions: readonly Regression[] = [
     scenario: "cluster",
     seed: 5_000_067,
     why: "A manifest that had lost its last edit to rot was told as a MODE to be restored, not as damage of a store.",
+  },
+  {
     scenario: "region-storm",
     seed: 5_100_090,
     why: "A replica that was born of a division had refused appends before, and was sent snapshots without an end.",
