@@ -5,6 +5,9 @@ import type { Machine } from "../sim/machine.ts";
 import type { World } from "../sim/world.ts";
 import type { ExpandPlan } from "./migrate-expand-plan.ts";
 
+/** What rots on a learner: nobody writes it again then, or the next version would hide the rotten one. */
+export const rottingKey = "key-0";
+
 interface Written {
   /** What was acknowledged last, and what was sent last: each write of a key is one more than the one before. */
   acknowledged: number;
@@ -47,10 +50,11 @@ export class ExpandWriter {
   async work(): Promise<void> {
     const dice = this.#world.dice("writer");
     const keys = [...this.#keys];
+    const { rots, writes } = this.#plan;
     await this.#with(async (client) => {
-      for (let i = 0; i < this.#plan.writes && !this.over; i++) {
+      for (let i = 0; i < writes && !this.over; i++) {
         const [key, written] = dice.pick(keys);
-        await this.#write(client, key, written);
+        if (!rots || key !== rottingKey) await this.#write(client, key, written);
         await this.#world.sleep(dice.skewed(1, this.#plan.electionMs));
       }
       return true;

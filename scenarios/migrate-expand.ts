@@ -19,7 +19,7 @@ import { clusterPort } from "./cluster-plan.ts";
 import { NodeSeat, type SeatStage } from "./cluster-seat.ts";
 import { ExpandJudge } from "./migrate-expand-judge.ts";
 import { drawExpandPlan, type ExpandPlan, type OperatorLife } from "./migrate-expand-plan.ts";
-import { ExpandWriter } from "./migrate-expand-writer.ts";
+import { ExpandWriter, rottingKey } from "./migrate-expand-writer.ts";
 import { StoreNemesis, leaderOf } from "./raft-store-nemesis.ts";
 
 const recoveryElections = 120;
@@ -182,7 +182,7 @@ class MigrateExpandRun {
     if (seat === undefined || region === undefined || learner === undefined) return;
     const rotted = await seat.enter(({ engine }) => {
       const batch = new VersionedBatch();
-      const key = new TextEncoder().encode("key-0");
+      const key = new TextEncoder().encode(rottingKey);
       const found = engine.newest(columnFamily.data, key, Number.MAX_SAFE_INTEGER);
       if (found === null) return;
       const value = found.value ?? key;

@@ -192,4 +192,9 @@ export const regressions: readonly Regression[] = [
     seed: 5_000_322,
     why: "The two stores that were left stood for the same region at the same time, again and again, and nobody won.",
   },
+  {
+    scenario: "migrate-expand",
+    seed: 5_300_004,
+    why: "A record that was to rot was written anew before anybody compared: the rot lay under it, and was not there.",
+  },
 ];
