@@ -197,4 +197,9 @@ export const regressions: readonly Regression[] = [
     seed: 5_300_004,
     why: "A record that was to rot was written anew before anybody compared: the rot lay under it, and was not there.",
   },
+  {
+    scenario: "store-loss",
+    seed: 5_300_011,
+    why: "A move for balance was given up while its store was away and begun again: it was taken for a repair.",
+  },
 ];

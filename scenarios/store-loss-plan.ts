@@ -26,6 +26,8 @@ export interface LossPlan {
   readonly victim: number;
   /** How long a store that returns is away. */
   readonly awayMs: number;
+  /** Where no store is lost: replicas have come to rest before it happens. Otherwise some may be on their way. */
+  readonly restsFirst: boolean;
   readonly crashKind: "process" | "power";
   /** The Coordinator begins anew so often while replicas move; leaders of regions that change are crashed so often. */
   readonly restarts: number;
@@ -57,9 +59,10 @@ export function drawLossPlan(world: World): LossPlan {
     // A newcomer comes only where a replica was: the first region is on these three, whatever there is beside it.
     victim: dice.between(1, chapter === "newcomer" ? wantedReplicas : stores),
     awayMs: drawAwayMs(dice, chapter),
+    restsFirst: !movesReplicas(chapter) && world.dice("store-loss-plan-rest").chance(3, 4),
     crashKind: dice.pick(["process", "power"]),
     restarts: hostile ? dice.pick([0, 1, 3]) : 0,
-    leaderCrashes: hostile && chapter !== "short" && chapter !== "unheard" ? dice.pick([0, 1, 3]) : 0,
+    leaderCrashes: hostile && movesReplicas(chapter) ? dice.pick([0, 1, 3]) : 0,
     users: dice.between(1, 2),
     gapMsMax: dice.pick([100, 500]),
     electionMs: (2 * electionTicks * tickUs) / 1_000,
@@ -87,6 +90,11 @@ export function drawLossPlan(world: World): LossPlan {
       ...dice.pick([{ logKeepEntries: 1, logEntriesMax: 8 }, { logKeepEntries: 1_000, logEntriesMax: 20_000 }]),
     },
   };
+}
+
+/** Some store's replicas are to be elsewhere, or a new one is to have some: replicas are added for it. */
+export function movesReplicas(chapter: LossChapter): boolean {
+  return chapter !== "short" && chapter !== "unheard";
 }
 
 /** A short absence is short of being given up, and on half of the seeds so long that everybody has noticed. */

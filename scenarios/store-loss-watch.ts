@@ -108,6 +108,24 @@ export class LossWatch {
     return this.#orphan();
   }
 
+  /** Null: nothing is on its way, and no store has two replicas more than another one that could take one of them. */
+  moving(): string | null {
+    const wanting = this.wanting(() => true);
+    if (wanting !== null) return wanting;
+    const regions = this.regions();
+    const held = (id: number): number => regions.filter(({ peers }) => peers.some((p) => p.storeId === id)).length;
+    for (const region of regions) {
+      for (const { storeId } of region.peers) {
+        for (const seat of this.#seats) {
+          const has = region.peers.some((peer) => peer.storeId === seat.storeId);
+          const gap = held(storeId) - held(seat.storeId);
+          if (gap >= 2 && !has) return `region ${region.id} is on store ${storeId}, ${gap} fuller than ${seat.storeId}`;
+        }
+      }
+    }
+    return null;
+  }
+
   #orphan(): string | null {
     for (const { storeId, node } of this.#seats) {
       for (const { region, peerId } of node?.store.regions() ?? []) {
