@@ -132,7 +132,7 @@ test("a Coordinator that does not answer is asked again until somebody stops it"
   await settle(playing);
   expect(playing.log.at(-1)).toBe("begun");
   const stopped = play({ known: null });
-  stopped.first.stop();
+  void stopped.first.stop();
   stopped.clock.advance(1_000);
   expect(stopped.log).toEqual(["ask"]);
 });

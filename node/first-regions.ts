@@ -70,10 +70,11 @@ export class FirstRegions {
     else this.#ask();
   }
 
-  stop(): void {
+  /** Resolves when a promotion that is under way has written what it writes. */
+  async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
-    this.#parts.promotion?.stop();
+    await this.#parts.promotion?.stop();
   }
 
   #ask(): void {

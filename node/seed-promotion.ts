@@ -24,6 +24,7 @@ export class SeedPromotion {
   readonly #parts: SeedPromotionParts;
   #timer: Timer | null = null;
   #stopped = false;
+  #written: Promise<void> = Promise.resolve();
 
   constructor(parts: SeedPromotionParts) {
     this.#parts = parts;
@@ -39,15 +40,20 @@ export class SeedPromotion {
     });
   }
 
-  stop(): void {
+  /** Resolves when nothing of it writes to the directory any more: it may be unlocked then. */
+  stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
+    return this.#written;
   }
 
   #publish(at: number, done: (error: NokvError | null) => void): void {
     const { client, seed } = this.#parts;
     const region = regionMetas(seed)[at];
-    if (region === undefined) return void this.#promote(done);
+    if (region === undefined) {
+      this.#written = this.#promote(done);
+      return;
+    }
     client.publish({ kind: "RegionBootstrap", region }, 0, (error, published) => {
       if (this.#stopped) return;
       if (error !== null || published === null) return this.#again(error, done);

@@ -335,7 +335,7 @@ async function closeAll(
   },
   parts: StoreNodeParts | null,
 ): Promise<void> {
-  parts?.first.stop();
+  const promoted = parts?.first.stop();
   parts?.reporter.stop();
   parts?.garbage.stop();
   parts?.splits.stop();
@@ -346,5 +346,7 @@ async function closeAll(
   client.close();
   transport.close();
   await log.close();
+  // The engine has the directory's lock: whoever has it next must not meet a MODE that is being written.
+  await promoted;
   await engine.close();
 }

@@ -202,4 +202,9 @@ export const regressions: readonly Regression[] = [
     seed: 5_300_011,
     why: "A move for balance was given up while its store was away and begun again: it was taken for a repair.",
   },
+  {
+    scenario: "migrate-expand",
+    seed: 5_300_045,
+    why: "A store that was told to end while it became one unlocked its directory, and went on to write MODE.",
+  },
 ];
