@@ -29,14 +29,16 @@ export const clusterNodeMutants: readonly Mutant[] = [
     find: `    else this.#ask();
   }
 
-  stop(): void {`,
+  /** Resolves when a promotion that is under way has written what it writes. */
+  async stop(): Promise<void> {`,
     replace: `    else {
       this.#parts.begun();
       this.#ask();
     }
   }
 
-  stop(): void {`,
+  /** Resolves when a promotion that is under way has written what it writes. */
+  async stop(): Promise<void> {`,
     oracles: ["errors", "liveness", "exception"],
     scenario,
     why: "A new store is taken for one that has lost its directory, and for good.",
