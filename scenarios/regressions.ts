@@ -207,4 +207,9 @@ export const regressions: readonly Regression[] = [
     seed: 5_300_045,
     why: "A store that was told to end while it became one unlocked its directory, and went on to write MODE.",
   },
+  {
+    scenario: "store-loss",
+    seed: 5_321_482,
+    why: "A move's last step was done as its leader stopped hearing the Coordinator, whose map was judged too soon after.",
+  },
 ];

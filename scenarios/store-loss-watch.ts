@@ -137,15 +137,16 @@ export class LossWatch {
     return null;
   }
 
-  /** What the Coordinator has in the end is what is true. */
-  judgeMap(map: readonly RegionMeta[]): void {
+  /** What the Coordinator has in the end is what is true. Null: it has. */
+  mapProblem(map: readonly RegionMeta[]): string | null {
     const problem = tilingProblem(map);
-    if (problem !== null) this.#world.fail("region-map", problem);
+    if (problem !== null) return problem;
     for (const region of this.regions()) {
       const known = map.find(({ id }) => id === region.id);
       const same = known?.epoch.confVer === region.epoch.confVer && known.epoch.version === region.epoch.version;
-      if (!same) this.#world.fail("region-map", `the Coordinator does not know ${describeRegion(region)}`);
+      if (!same) return `the Coordinator does not know ${describeRegion(region)}`;
     }
+    return null;
   }
 
   #seat(storeId: number): NodeSeat<StoreNode> | null {

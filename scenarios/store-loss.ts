@@ -266,13 +266,16 @@ class LossRun {
   #hearsay(): string | null {
     const coordinator = this.#coordinator.node?.coordinator;
     const ids = this.#watch.regions().map(({ id }) => id);
-    return coordinator === undefined ? "there is none" : hearsayProblem(coordinator, this.#stores, ids);
+    if (coordinator === undefined) return "there is none";
+    // A leader that the Coordinator could not hear has its last change still to tell.
+    return hearsayProblem(coordinator, this.#stores, ids) ?? this.#watch.mapProblem(coordinator.state.regions);
   }
 
   async #judge(): Promise<void> {
     const state = this.#coordinator.node?.coordinator.state;
     if (state === undefined) this.#world.fail("repair", "there is no Coordinator in the end");
-    this.#watch.judgeMap(state.regions);
+    const problem = this.#watch.mapProblem(state.regions);
+    if (problem !== null) this.#world.fail("region-map", problem);
     if (state.pendingPeerChanges.length > 0) {
       this.#world.fail("transitions", `${state.pendingPeerChanges[0]?.transitionId} is still open`);
     }
