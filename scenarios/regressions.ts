@@ -210,6 +210,6 @@ export const regressions: readonly Regression[] = [
   {
     scenario: "store-loss",
     seed: 5_321_482,
-    why: "A move's last step was done as its leader stopped hearing the Coordinator, whose map was judged too soon after.",
+    why: "A move ended as its leader stopped hearing the Coordinator, whose map was judged too soon after that.",
   },
 ];
