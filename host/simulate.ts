@@ -1,12 +1,18 @@
 import { checkOptions } from "../core/engine/arguments.ts";
 import { NokvError } from "../core/errors.ts";
-import { findDivergence } from "../sim/divergence.ts";
+import { runAgain } from "../sim/divergence.ts";
 import { bendTo, checkFaultPlan, type FaultPlan } from "../sim/program/fault-plan.ts";
 import { Process } from "../sim/program/process.ts";
 import { SimWorld } from "../sim/program/program-world.ts";
 import { remedyFor } from "../sim/program/remedies.ts";
 import type { Scenario } from "../sim/scenario.ts";
-import { type SimHost, type SimResult, simulate as simulateScenario, type SimulateOptions } from "../sim/simulate.ts";
+import {
+  type SimHost,
+  type SimResult,
+  simulate as simulateScenario,
+  type SimulateOptions,
+  type Simulator,
+} from "../sim/simulate.ts";
 import { openHostEnv } from "./env.ts";
 import { ownerText } from "./owner-text.ts";
 import { setRealWorldTraps } from "./real-world.ts";
@@ -122,19 +128,15 @@ export function realProcess(name = "localhost"): Process {
   return new Process(openHostEnv(), name, { owner: ownerText() });
 }
 
-function runOnce(scenario: Scenario, seed: number, options: SimulateOptions): SimResult {
-  return simulateScenario(scenario, seed, host, options);
-}
+const simulator: Simulator = (scenario, seed, options) => simulateScenario(scenario, seed, host, options);
 
 /** Twice when asked, and when it failed: what does not happen again is reported as that. */
 // oxlint-disable-next-line max-params
 function runSeed(scenario: Scenario, seed: number, options: SimulateOptions, twice: boolean): SimResult {
-  const first = runOnce(scenario, seed, options);
+  const first = simulator(scenario, seed, options);
   if (!twice && first.verdict === "clean") return first;
-  const second = runOnce(scenario, seed, {});
-  if (second.traceHash === first.traceHash && second.verdict === first.verdict) return first;
-  const message = findDivergence(runOnce, { scenario, seed, first, second });
-  return { ...first, verdict: "violation", oracle: "run-twice", message };
+  const message = runAgain(simulator, { scenario, seed, options, first });
+  return message === null ? first : { ...first, verdict: "violation", oracle: "run-twice", message };
 }
 
 function seedsOf({ seeds = seedsDefault, from = 1 }: Simulation): readonly number[] {

@@ -1,14 +1,27 @@
 import type { Scenario } from "./scenario.ts";
-import type { SimResult, SimulateOptions } from "./simulate.ts";
-
-type Simulator = (scenario: Scenario, seed: number, options: SimulateOptions) => SimResult;
+import type { SimResult, SimulateOptions, Simulator } from "./simulate.ts";
 
 /** Recorded env calls between two checkpoints of a run. */
 const callsPerCheckpoint = 1_000;
 /** Lines kept of a traced stretch; a stretch that says more is cut there. */
 const traceLinesMax = 20_000;
 
-export interface TwoRuns {
+export interface FirstRun {
+  readonly scenario: Scenario;
+  readonly seed: number;
+  readonly options: SimulateOptions;
+  readonly first: SimResult;
+}
+
+/** Runs the seed again, untraced. Null when it did the same; otherwise where the two runs part. */
+export function runAgain(simulator: Simulator, { scenario, seed, options, first }: FirstRun): string | null {
+  const { trace: _, ...quiet } = options;
+  const second = simulator(scenario, seed, quiet);
+  if (second.traceHash === first.traceHash && second.verdict === first.verdict) return null;
+  return findDivergence(simulator, { scenario, seed, first, second });
+}
+
+interface TwoRuns {
   readonly scenario: Scenario;
   readonly seed: number;
   readonly first: SimResult;
@@ -19,7 +32,7 @@ export interface TwoRuns {
  * Says where two runs of one seed part: the first checkpoint that differs, then, by running twice more with
  * that stretch traced, the first line that does.
  */
-export function findDivergence(simulator: Simulator, runs: TwoRuns): string {
+function findDivergence(simulator: Simulator, runs: TwoRuns): string {
   const { first, second } = runs;
   const checkpoint = firstDifference(first.checkpoints, second.checkpoints);
   const from = checkpoint * callsPerCheckpoint + 1;

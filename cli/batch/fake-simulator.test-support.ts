@@ -1,6 +1,5 @@
 import type { Scenario } from "../../sim/scenario.ts";
-import type { SimResult } from "../../sim/simulate.ts";
-import type { Simulator } from "./run-seed.ts";
+import type { SimResult, Simulator } from "../../sim/simulate.ts";
 
 function fakeScenario(name: string, weight: number): Scenario {
   const why = `a fake that stands for ${name} in tests`;

@@ -1,5 +1,6 @@
 // Goal: a seed's report is what the simulator said, and a run that does not repeat is told apart from a bug.
 import { expect, test } from "vitest";
+import type { Simulator } from "../../sim/simulate.ts";
 import {
   badSeed,
   broken,
@@ -8,7 +9,7 @@ import {
   steady,
   tickingClock,
 } from "./fake-simulator.test-support.ts";
-import { type SeedOrder, type Simulator, runSeed } from "./run-seed.ts";
+import { type SeedOrder, runSeed } from "./run-seed.ts";
 
 function counted(): { simulator: Simulator; runs: () => number } {
   let runs = 0;

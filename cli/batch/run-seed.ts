@@ -1,9 +1,6 @@
-import { findDivergence } from "../../sim/divergence.ts";
+import { runAgain } from "../../sim/divergence.ts";
 import type { Scenario } from "../../sim/scenario.ts";
-import type { SimResult, SimulateOptions } from "../../sim/simulate.ts";
-
-/** `simulate` bound to the real process. Synchronous; called from a macrotask. */
-export type Simulator = (scenario: Scenario, seed: number, options: SimulateOptions) => SimResult;
+import type { SimResult, SimulateOptions, Simulator } from "../../sim/simulate.ts";
 
 export type SeedVerdict = "clean" | "violation" | "nondeterminism";
 
@@ -47,10 +44,8 @@ export function runSeed(simulator: Simulator, order: SeedOrder, nowMs: () => num
   const twice = order.twice || first.verdict === "violation";
   const report = reportOf(first, wallMs, twice);
   if (!twice) return report;
-  const { trace: _, ...quiet } = options;
-  const second = simulator(scenario, seed, quiet);
-  if (second.traceHash === first.traceHash && second.verdict === first.verdict) return report;
-  const difference = findDivergence(simulator, { scenario, seed, first, second });
+  const difference = runAgain(simulator, { scenario, seed, options, first });
+  if (difference === null) return report;
   return { ...report, verdict: "nondeterminism", oracle: "run-twice", message: difference };
 }
 

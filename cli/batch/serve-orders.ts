@@ -1,8 +1,9 @@
 import { runInMacrotask } from "../../host/settle.ts";
 import type { Scenario } from "../../sim/scenario.ts";
+import type { Simulator } from "../../sim/simulate.ts";
 import { pickScenario } from "./pick-scenario.ts";
 import { type WorkerOrder, type WorkerReply, quit, ready } from "./protocol.ts";
-import { type SeedReport, type Simulator, runSeed } from "./run-seed.ts";
+import { type SeedReport, runSeed } from "./run-seed.ts";
 
 /** Serves a `Pool` from within its child process: one seed after the other, a fresh macrotask for each. */
 export function serveOrders(scenarios: readonly Scenario[], simulator: Simulator): void {

@@ -1,9 +1,8 @@
 import { runInMacrotask } from "../../host/settle.ts";
 import { type Walk, type WalkStop, type WalkSurvey, WalkTally, stopText } from "../../scenarios/migrate-walk.ts";
 import type { Scenario } from "../../sim/scenario.ts";
-import type { SimResult } from "../../sim/simulate.ts";
+import type { SimResult, Simulator } from "../../sim/simulate.ts";
 import type { World } from "../../sim/world.ts";
-import type { Simulator } from "./run-seed.ts";
 
 /** A stop at which something was wrong. */
 export interface WalkFailure {

@@ -1,11 +1,12 @@
 import { randomInt } from "node:crypto";
 import { availableParallelism } from "node:os";
 import type { Scenario } from "../../sim/scenario.ts";
+import type { Simulator } from "../../sim/simulate.ts";
 import { runInMacrotask } from "../../host/settle.ts";
 import { batchReport, cleanSeed, failedSeed, replayCommand } from "../batch/report.ts";
 import { type BatchPlan, runBatch } from "../batch/run-batch.ts";
 import { pickScenario } from "../batch/pick-scenario.ts";
-import { type SeedVerdict, type Simulator, runSeed } from "../batch/run-seed.ts";
+import { type SeedVerdict, runSeed } from "../batch/run-seed.ts";
 import type { BatchVerdict } from "../batch/tally.ts";
 import type { Command, Context } from "../command.ts";
 import { type ExitCode, UsageError, exitCode } from "../exit-code.ts";

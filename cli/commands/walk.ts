@@ -1,7 +1,7 @@
 import type { Walk, WalkStop } from "../../scenarios/migrate-walk.ts";
 import { parseStop, stopText } from "../../scenarios/migrate-walk.ts";
+import type { Simulator } from "../../sim/simulate.ts";
 import { duration, grouped } from "../batch/progress.ts";
-import type { Simulator } from "../batch/run-seed.ts";
 import { parseShard, stretchOf } from "../batch/shard.ts";
 import { type WalkReport, runWalk } from "../batch/walk-run.ts";
 import type { Command, Context } from "../command.ts";
