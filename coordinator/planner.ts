@@ -2,7 +2,7 @@ import { LeaderPlan } from "./leader-plan.ts";
 import { planMerges } from "./merge-plan.ts";
 import type { Operator } from "./operator.ts";
 import type { Decision, PlanLimits, PlanView } from "./plan-view.ts";
-import { departures, isSettled as isAtRest, Placement } from "./placement-plan.ts";
+import { departures, isSettled, Placement } from "./placement-plan.ts";
 import { type Next, nextOf } from "./replica-plan.ts";
 import { type Standing, standingOf } from "./standing.ts";
 import { StoreLoads } from "./store-loads.ts";
@@ -27,12 +27,12 @@ export function plan(view: PlanView, limits: PlanLimits): Plan {
   const free = new Set<number>();
   if (limits.replicas > 0) planReplicas(view, { roles, limits, decisions, operators, free });
   decisions.push(...departures(view));
-  const isSettled = (regionId: number): boolean => limits.replicas === 0 || free.has(regionId);
-  const merges = planMerges(view, roles, limits, isSettled);
+  const isFree = (regionId: number): boolean => limits.replicas === 0 || free.has(regionId);
+  const merges = planMerges(view, roles, limits, isFree);
   operators.push(...merges);
   const merged = new Set(merges.flatMap(({ regionId, targetId }) => [regionId, targetId]));
-  const isFree = (regionId: number): boolean => isSettled(regionId) && !merged.has(regionId);
-  operators.push(...new LeaderPlan(view, roles).transfers(isFree, limits));
+  const keepsItsRange = (regionId: number): boolean => isFree(regionId) && !merged.has(regionId);
+  operators.push(...new LeaderPlan(view, roles).transfers(keepsItsRange, limits));
   return { operators, decisions };
 }
 
@@ -59,7 +59,7 @@ function planReplicas(view: PlanView, { roles, limits, decisions, operators, fre
   }
   const wanting = standings.filter((standing) => nexts.get(standing)?.wants === true);
   decisions.push(...placement.forWanting(wanting));
-  const settled = standings.filter((standing) => isAtRest(standing, limits.replicas));
+  const settled = standings.filter((standing) => isSettled(standing, limits.replicas));
   // What is missing comes first, and a store that is only silent may come back with all it holds.
   if (wanting.length === 0 && !roles.someSilent) {
     const moving = [...nexts.values()].filter(({ moves }) => moves).length;
