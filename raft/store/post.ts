@@ -56,8 +56,10 @@ export class Post {
     this.#write(storeId, message.kind, peer.regionId, writer.toBytes());
   }
 
-  /** This store is there. */
-  /** `isAnswer`: to a store that greets this one, and that this one has no reason of its own to greet. */
+  /**
+   * Says that this store is there. `isAnswer`: to a store that greets this one, and that this one has no reason of its
+   * own to greet.
+   */
   greet(storeId: number, isAnswer: boolean): void {
     this.#stats.messagesOut++;
     const { greeting } = storeMessage;
