@@ -4,7 +4,7 @@ import type { RegionMeta } from "../raft/region.ts";
 import { Coordinator, coordinatorDefaults, type RegionHeartbeat } from "./coordinator.ts";
 import { LocalJournal } from "./local-journal.ts";
 import type { Operator } from "./operator.ts";
-import { replicasEntry } from "./operations.ts";
+import { mergesEntry, replicasEntry } from "./operations.ts";
 import type { RootEvent } from "./root-event.ts";
 
 // Goal: what the Coordinator decided by itself is durable before anybody is asked for it, and asked for again, with the
@@ -30,13 +30,15 @@ function told(of: RegionMeta, silent: number, silentMs = 40_000): RegionHeartbea
 class Stage {
   readonly world = new TestWorld();
   planUsPerRegion = 0;
+  operatorsMax = coordinatorDefaults.scheduler.operatorsMax;
   #coordinator: Coordinator | null = null;
 
   async start(): Promise<void> {
     const env = this.world.boot();
     const journal = await this.world.run(LocalJournal.open(env, "/root", { owner: "test", fileBytesMax: 65_536 }));
     const liveness = { disconnectedAfterMs: 1_000, downAfterMs };
-    const scheduler = { ...coordinatorDefaults.scheduler, planUsPerRegion: this.planUsPerRegion };
+    const { planUsPerRegion, operatorsMax } = this;
+    const scheduler = { ...coordinatorDefaults.scheduler, planUsPerRegion, operatorsMax };
     this.#coordinator = new Coordinator(env, journal, { ...coordinatorDefaults, liveness, scheduler });
   }
 
@@ -192,4 +194,18 @@ test("a plan holds for a while, and then what has changed since counts", async (
   expect(await stage.hear(told(region, 0), 0)).toEqual([]);
   await stage.world.pass(10_000);
   expect(await stage.hear(told(region, 0), 0)).toMatchObject([{ kind: "add-learner", target: { storeId: 4 } }]);
+});
+
+test("who is to do nothing any more has nothing planned", async () => {
+  const stage = new Stage();
+  stage.operatorsMax = 0;
+  await stage.start();
+  await stage.begin();
+  await stage.publish({ kind: "StoreLeaving", storeId: 2, leaving: true });
+  await stage.hear(told(region, 0), 0);
+  expect(await stage.hear(told(region, 0), 0)).toMatchObject([{ kind: "add-learner" }]);
+  await stage.publish({ kind: "ConfigSet", name: replicasEntry, value: "0" });
+  await stage.publish({ kind: "ConfigSet", name: mergesEntry, value: "off" });
+  expect(await stage.hear(told(region, 0), 0)).toEqual([]);
+  expect(stage.live.operations.planned).toEqual([]);
 });

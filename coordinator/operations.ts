@@ -7,7 +7,6 @@ import type { Operator } from "./operator.ts";
 import { type Decision, transitionIdOf } from "./plan-view.ts";
 import type { RegionReport, RegionReports } from "./region-report.ts";
 import type { RootEvent } from "./root-event.ts";
-import type { Plan } from "./planner.ts";
 import { Scheduler, type SchedulerLimits } from "./scheduler.ts";
 import type { CoordinatorState } from "./state.ts";
 import type { StoreStatus, StoreView } from "./store-view.ts";
@@ -37,8 +36,7 @@ export class Operations {
   #deciding = 0;
   /** Words of leaders that said something new. */
   #told = 0;
-  /** The last plan, and until when no other one is drawn. */
-  #drawn: Plan = { operators: [], decisions: [] };
+  /** Until when the last plan holds. */
   #holdsUntilUs = 0;
   /** What the last plan rested on, if it had nothing to do and would not for being asked again; "": it may have. */
   #settled = "";
@@ -77,7 +75,7 @@ export class Operations {
     const list = stores.list(state, nowUs);
     const basis = this.#basisOf(list);
     if (basis !== "" && basis === this.#settled && nowUs < this.#scheduler.wakesUs) return [];
-    if (nowUs < this.#holdsUntilUs) return this.#scheduler.take(this.#drawn, storeId, nowUs);
+    if (nowUs < this.#holdsUntilUs) return this.#scheduler.take(storeId, nowUs);
     this.#settled = "";
     this.#holdsUntilUs = nowUs + state.regions.length * this.#parts.limits.planUsPerRegion;
     const view = {
@@ -92,9 +90,8 @@ export class Operations {
     const plan = this.#scheduler.plan(view, { replicas: this.replicas, merges: wantsMerges(state) }, nowUs);
     const isEmpty = plan.operators.length + plan.decisions.length === 0;
     if (isEmpty && this.#scheduler.isAtRest) this.#settled = basis;
-    this.#drawn = plan;
     for (const decision of plan.decisions) this.#decide(decision);
-    return this.#scheduler.take(plan, storeId, nowUs);
+    return this.#scheduler.take(storeId, nowUs);
   }
 
   /**

@@ -78,7 +78,7 @@ export class Scheduler {
     this.#limits = limits;
   }
 
-  /** Of the last plan; for people. */
+  /** Of the last plan. */
   get planned(): readonly Operator[] {
     return this.#lastPlan.operators;
   }
@@ -98,7 +98,10 @@ export class Scheduler {
     const { replicas } = wanted;
     const mergeBytesMax = wanted.merges ? this.#limits.mergeBytesMax : 0;
     const isIdle = this.#limits.operatorsMax === 0 && replicas === 0 && mergeBytesMax === 0;
-    if (isIdle) return { operators: [], decisions: [] };
+    if (isIdle) {
+      this.#lastPlan = { operators: [], decisions: [] };
+      return this.#lastPlan;
+    }
     this.#forget(nowUs);
     this.#watch(view, nowUs);
     this.#watchRanges(mergeBytesMax === 0 ? [] : view.regions, nowUs);
@@ -124,9 +127,11 @@ export class Scheduler {
     return this.#lastPlan;
   }
 
-  /** For the store whose heartbeat has come. Of a plan that was drawn before, what it was not given yet. */
-  take({ operators }: Plan, storeId: number, nowUs: number): readonly Operator[] {
-    const own = operators.filter(({ source, regionId }) => source.storeId === storeId && !this.#given.has(regionId));
+  /** Of the last plan, for the store whose heartbeat has come: what it was not given yet. */
+  take(storeId: number, nowUs: number): readonly Operator[] {
+    const own = this.planned.filter(({ source, regionId }) => {
+      return source.storeId === storeId && !this.#given.has(regionId);
+    });
     for (const operator of own) {
       if (operator.kind === "transfer-leader") this.#given.set(operator.regionId, { operator, atUs: nowUs });
       if (operator.kind !== "merge") continue;
