@@ -35,7 +35,7 @@ import { SeedPromotion } from "./seed-promotion.ts";
 import type { SplitLimits } from "./split-checker.ts";
 import { becomeStore, openStoreDirectory, type StoreDirectory } from "./store-directory.ts";
 import { StoreGarbage } from "./store-garbage.ts";
-import { StoreSplits } from "./store-splits.ts";
+import { StoreRanges } from "./store-ranges.ts";
 import { StoreReporter } from "./store-reporter.ts";
 import { StoreLoadMeter } from "./store-load.ts";
 import { serveStoreStatus } from "./store-status.ts";
@@ -87,7 +87,7 @@ interface StoreNodeParts extends StoreDirectory {
   readonly reporter: StoreReporter;
   readonly first: FirstRegions;
   readonly garbage: StoreGarbage;
-  readonly splits: StoreSplits;
+  readonly ranges: StoreRanges;
   readonly writes: WriteCount;
   readonly watch: ClusterWatch;
   readonly forgotten: ForgottenPeers;
@@ -123,7 +123,7 @@ export class StoreNode {
 
   /** Divides and merges the regions that it leads. */
   get ranges(): RangeChanger {
-    return this.#parts.splits;
+    return this.#parts.ranges;
   }
 
   get incarnation(): number {
@@ -207,12 +207,12 @@ async function openParts(env: Env, config: StoreNodeConfig): Promise<StoreNode> 
     const service = new RegionService({ region, regions: () => takesPart()?.regions() ?? [] }, meter);
     service.register(transport);
     const { heartbeatMs: retryMs = heartbeatMsDefault } = config;
-    const splitParts = { client, store, engine: directory.engine, meter, retryMs };
-    const splits = new StoreSplits(env, splitParts, topology, config.splits ?? {});
-    serveRaftAdmin(transport, store, splits);
+    const rangeParts = { client, store, engine: directory.engine, meter, retryMs };
+    const ranges = new StoreRanges(env, rangeParts, topology, config.splits ?? {});
+    serveRaftAdmin(transport, store, ranges);
     serveReplicaHash(transport, store, directory.engine);
     serveStoreStatus(transport, { clock: env.clock, engine: directory.engine, store, meter, ident: directory.ident });
-    parts = compose(env, config, { ...directory, transport, client, store, splits, writes }, fatal);
+    parts = compose(env, config, { ...directory, transport, client, store, ranges, writes }, fatal);
     diagnostics = await openDiagnostics(env, config, parts, fatal);
     const address = await listenTransport(transport, config.listen);
     parts.first.begin();
@@ -234,8 +234,8 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
   const meter = new StoreLoadMeter(env.clock, engine, parts.ident.incarnation, parts.writes);
   const reporter = new StoreReporter({
     clock: env.clock, trace: env.trace, client, store, address: addressText(config.address), labels: [],
-    load: () => meter.load(), usageOf: ({ region }) => parts.splits.usageOf(region),
-    merge: (regionId, targetId, done) => parts.splits.merge(regionId, targetId, done), heartbeatMs,
+    load: () => meter.load(), usageOf: ({ region }) => parts.ranges.usageOf(region),
+    merge: (regionId, targetId, done) => parts.ranges.merge(regionId, targetId, done), heartbeatMs,
   });
   const { seed } = parts;
   const { storeId, workDir, topology: { clusterId } } = config;
@@ -248,7 +248,7 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
     retryMs: heartbeatMs,
     begun: () => {
       reporter.start();
-      parts.splits.start();
+      parts.ranges.start();
     },
     failed: (error) => fatal.tell(asNokv(error, config.workDir)),
   });
@@ -330,7 +330,7 @@ async function closeParts(parts: StoreNodeParts, diagnostics: Diagnostics | null
 }
 
 async function closeAll(
-  { store, client, transport, log, engine }: Omit<OpenParts, "store" | "splits" | "writes"> & {
+  { store, client, transport, log, engine }: Omit<OpenParts, "store" | "ranges" | "writes"> & {
     readonly store: Store | null;
   },
   parts: StoreNodeParts | null,
@@ -338,7 +338,7 @@ async function closeAll(
   const promoted = parts?.first.stop();
   parts?.reporter.stop();
   parts?.garbage.stop();
-  parts?.splits.stop();
+  parts?.ranges.stop();
   parts?.watch.stop();
   parts?.forgotten.stop();
   parts?.damage.stop();

@@ -12,7 +12,7 @@ import { RegionSplitter } from "./region-splitter.ts";
 import { SplitChecker, type SplitLimits, splitLimitsDefault } from "./split-checker.ts";
 import type { Topology } from "./topology.ts";
 
-export interface StoreSplitsParts {
+export interface StoreRangesParts {
   readonly client: CoordinatorClient;
   readonly engine: Engine;
   readonly store: Store;
@@ -21,7 +21,7 @@ export interface StoreSplitsParts {
 }
 
 /** What divides and merges the regions of a store: by hand, or as the Coordinator asks, and by themselves. */
-export class StoreSplits {
+export class StoreRanges {
   readonly #splitter: RegionSplitter;
   readonly #merger: RegionMerger;
   readonly #plans: RangePlans;
@@ -29,7 +29,7 @@ export class StoreSplits {
 
   /** Limits given win over those of the topology. */
   // oxlint-disable-next-line max-params
-  constructor(env: Env, parts: StoreSplitsParts, topology: Topology, given: Partial<SplitLimits>) {
+  constructor(env: Env, parts: StoreRangesParts, topology: Topology, given: Partial<SplitLimits>) {
     const { clock, trace } = env;
     const { client, store, engine, meter, retryMs } = parts;
     const { regionSplitBytes = splitLimitsDefault.regionSplitBytes } = topology;
