@@ -36,6 +36,8 @@ export interface NokvErrorPlace {
   readonly path?: string;
   /** Byte offset within `path`. */
   readonly offset?: number;
+  /** What an operator can do about it. The message ends with it. */
+  readonly remedy?: string;
   readonly cause?: unknown;
 }
 
@@ -45,20 +47,32 @@ export class NokvError extends Error {
   readonly code: NokvErrorCode;
   readonly path: string | null;
   readonly offset: number | null;
+  readonly remedy: string | null;
 
-  constructor(code: NokvErrorCode, message: string, place: NokvErrorPlace = {}) {
-    super(message, "cause" in place ? { cause: place.cause } : undefined);
+  constructor(code: NokvErrorCode, fact: string, place: NokvErrorPlace = {}) {
+    const { remedy = null } = place;
+    super(`${fact}${hintOf(remedy)}`, "cause" in place ? { cause: place.cause } : undefined);
     this.code = code;
     this.path = place.path ?? null;
     this.offset = place.offset ?? null;
+    this.remedy = remedy;
+  }
+
+  /** The message without the remedy: for whoever knows a better one. */
+  get fact(): string {
+    return this.message.slice(0, this.message.length - hintOf(this.remedy).length);
   }
 }
 
 /** `path` fails a check at `offset`; `what` says which, `remedy` what an operator can do. */
 export function corruption(path: string, offset: number, what: string, remedy?: string): NokvError {
-  const hint = remedy === undefined ? "" : ` (${remedy})`;
-  return new NokvError("NOKV_CORRUPTION", `${path}: offset ${offset}: ${what}${hint}`, {
+  return new NokvError("NOKV_CORRUPTION", `${path}: offset ${offset}: ${what}`, {
     path,
     offset,
+    ...(remedy === undefined ? {} : { remedy }),
   });
+}
+
+function hintOf(remedy: string | null): string {
+  return remedy === null ? "" : ` (${remedy})`;
 }

@@ -12,9 +12,10 @@ export type PlainError =
   | {
       readonly type: "nokv";
       readonly code: NokvError["code"];
-      readonly message: string;
+      readonly fact: string;
       readonly path: string | null;
       readonly offset: number | null;
+      readonly remedy: string | null;
       readonly cause: PlainError | null;
     }
   | { readonly type: "other"; readonly name: string; readonly message: string; readonly stack: string };
@@ -27,9 +28,9 @@ export function toPlainError(error: unknown): PlainError {
     return { type: "disk", code, path, operation };
   }
   if (error instanceof NokvError) {
-    const { code, message, path, offset } = error;
+    const { code, fact, path, offset, remedy } = error;
     const cause = error.cause === undefined ? null : toPlainError(error.cause);
-    return { type: "nokv", code, message, path, offset, cause };
+    return { type: "nokv", code, fact, path, offset, remedy, cause };
   }
   if (error instanceof Error) {
     return { type: "other", name: error.name, message: error.message, stack: error.stack ?? "" };
@@ -42,9 +43,10 @@ export function fromPlainError(plain: PlainError): Error {
     case "disk":
       return new DiskError(plain.code, plain.operation, plain.path);
     case "nokv":
-      return new NokvError(plain.code, plain.message, {
+      return new NokvError(plain.code, plain.fact, {
         ...(plain.path === null ? {} : { path: plain.path }),
         ...(plain.offset === null ? {} : { offset: plain.offset }),
+        ...(plain.remedy === null ? {} : { remedy: plain.remedy }),
         ...(plain.cause === null ? {} : { cause: fromPlainError(plain.cause) }),
       });
     case "other": {

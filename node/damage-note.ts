@@ -14,12 +14,11 @@ const remedy =
 
 /** What a store ends with that has met damage in its directory: what and where, and what to do about it. */
 export function damagedStore(error: NokvError, workDir: string): NokvError {
-  const { path, offset } = error;
-  // A file of yesterday has forgotten what its store promised the others since.
-  const what = error.message.replace(/ \(restore [^)]*\)/, "");
-  const message = `${what}; the store in ${workDir} serves no more (${remedy})`;
-  const place = path === null ? { path: workDir } : { path };
-  return new NokvError("NOKV_CORRUPTION", message, offset === null ? place : { ...place, offset });
+  // Not the error's own remedy: a file of yesterday has forgotten what its store promised the others since.
+  const { fact, path, offset } = error;
+  const place = { path: path ?? workDir, remedy };
+  const what = `${fact}; the store in ${workDir} serves no more`;
+  return new NokvError("NOKV_CORRUPTION", what, offset === null ? place : { ...place, offset });
 }
 
 /**

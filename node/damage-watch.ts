@@ -1,9 +1,9 @@
 import type { Clock, Timer } from "../core/env/clock.ts";
-import { NokvError } from "../core/errors.ts";
+import type { NokvError } from "../core/errors.ts";
 
-/** What counts what it met. */
+/** Knows what damage its background work has met. */
 interface Met {
-  stats(): { readonly damage: string | null };
+  readonly damage: NokvError | null;
 }
 
 export interface DamageWatchParts {
@@ -38,10 +38,10 @@ export class DamageWatch {
 
   look(): void {
     const { engine, log, failed } = this.#parts;
-    const damage = engine.stats().damage ?? log.stats().damage;
+    const damage = engine.damage ?? log.damage;
     if (damage === null) return;
     this.stop();
-    failed(new NokvError("NOKV_CORRUPTION", damage));
+    failed(damage);
   }
 
   stop(): void {

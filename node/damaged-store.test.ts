@@ -2,7 +2,7 @@
 // Method: whole nodes in a simulated world; one disk is damaged by hand, or one store is told of damage.
 import { expect, test } from "vitest";
 import { verifyDirectory } from "../core/engine/verify.ts";
-import { corruption } from "../core/errors.ts";
+import { corruption, type NokvError } from "../core/errors.ts";
 import { startJob } from "../core/lsm/job-starter.ts";
 import { standaloneGate } from "../core/manifest/format-gate.ts";
 import type { AtRestDamage } from "../sim/disk/disk-faults.ts";
@@ -103,21 +103,25 @@ test("a manifest that has lost what it said before MODE is damage", () => {
 
 test("damage that only background work meets is told once", () => {
   const told: string[] = [];
-  let damage: string | null = null;
+  let damage: NokvError | null = null;
   const watch = new DamageWatch({
     clock: {
       monotonicUs: () => 0, wallMs: () => 0, soon: () => {}, after: () => ({ cancel: () => {} }),
       wallUncertaintyMs: () => 0,
     },
-    engine: { stats: () => ({ damage: null }) },
-    log: { stats: () => ({ damage }) },
+    engine: { damage: null },
+    log: {
+      get damage() {
+        return damage;
+      },
+    },
     everyMs: 1_000,
     failed: ({ message }) => void told.push(message),
   });
   watch.start();
   watch.look();
   expect(told).toEqual([]);
-  damage = "/data/raft/raft-000001.log: offset 64: entries do not match their checksum";
+  damage = corruption("/data/raft/raft-000001.log", 64, "entries do not match their checksum");
   watch.look();
-  expect(told).toEqual([damage]);
+  expect(told).toEqual(["/data/raft/raft-000001.log: offset 64: entries do not match their checksum"]);
 });

@@ -126,6 +126,11 @@ export class Lane {
     return this.#running;
   }
 
+  /** The failure of the last attempt, where it met damage. */
+  get damage(): NokvError | null {
+    return this.failure?.code === "NOKV_CORRUPTION" ? this.failure : null;
+  }
+
   /** Nothing runs and nothing waits for another attempt. */
   get ready(): boolean {
     return !this.#running && this.#retryTimer === null && this.#mayBegin();

@@ -27,6 +27,7 @@ export interface CountingParts {
   readonly openIterators: number;
   readonly openSnapshots: number;
   readonly poisoned: boolean;
+  readonly damage: NokvError | null;
   readonly recovery: RecoveryStats;
 }
 
@@ -73,13 +74,9 @@ export function engineStats(parts: CountingParts): EngineStats {
     openSnapshots: parts.openSnapshots,
     ...write.stallStats(),
     poisoned: parts.poisoned,
-    damage: damageOf(flusher.lane.failure) ?? damageOf(compactor.lane.failure),
+    damage: parts.damage?.message ?? null,
     visibleVersion: write.visibleVersion,
     pendingVersion: write.pendingVersion,
     recovery: parts.recovery,
   };
-}
-
-function damageOf(failure: NokvError | null): string | null {
-  return failure?.code === "NOKV_CORRUPTION" ? failure.message : null;
 }

@@ -360,21 +360,19 @@ export class Engine implements VersionedStore {
     else this.#poisonListeners.push(run);
   }
 
+  /** What the last flush or merge failed with, if it met damage; null: it did not. */
+  get damage(): NokvError | null {
+    return this.#flusher.lane.damage ?? this.#compactor.lane.damage;
+  }
+
   stats(): EngineStats {
     return engineStats({
-      options: this.#options,
-      write: this.#write,
-      tables: this.#tables,
-      reader: this.#reader,
-      flusher: this.#flusher,
-      compactor: this.#compactor,
-      cache: this.#cache,
-      records: this.#records,
-      points: this.#points,
-      openIterators: this.#iterators.count,
-      openSnapshots: this.#pins.count,
-      poisoned: this.#failure !== null,
-      recovery: this.#recovery,
+      options: this.#options, recovery: this.#recovery,
+      write: this.#write, tables: this.#tables, reader: this.#reader,
+      flusher: this.#flusher, compactor: this.#compactor,
+      cache: this.#cache, records: this.#records, points: this.#points,
+      openIterators: this.#iterators.count, openSnapshots: this.#pins.count,
+      poisoned: this.#failure !== null, damage: this.damage,
     });
   }
 

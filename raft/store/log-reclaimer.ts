@@ -23,7 +23,7 @@ export class LogReclaimer {
   /** A segment could not be read: nothing is taken back any more, until the log is opened again. */
   #unreadable = false;
   /** Why, where that is damage. */
-  damage: string | null = null;
+  damage: NokvError | null = null;
   removedCount = 0;
   movedBytes = 0;
 
@@ -73,7 +73,7 @@ export class LogReclaimer {
     } catch (error) {
       if (!(error instanceof DiskError) && !(error instanceof NokvError)) throw error;
       this.#unreadable = true;
-      if (error instanceof NokvError) this.damage = error.message;
+      if (error instanceof NokvError) this.damage = error;
       this.#env.trace.emit("raft/log-not-reclaimed", {
         path: file.path, code: error.code, message: error.message,
       });

@@ -2,6 +2,7 @@ import { assert } from "../../core/assert.ts";
 import { DiskError } from "../../core/env/disk.ts";
 import type { Env } from "../../core/env/env.ts";
 import { refusal } from "../../core/engine/failure.ts";
+import type { NokvError } from "../../core/errors.ts";
 import { DirectorySync } from "../../core/wal/directory-sync.ts";
 import type { GroupLog } from "./group-log.ts";
 import { entryBytes, type LogChange, type LogEntry } from "./log-change.ts";
@@ -143,6 +144,11 @@ export class RaftLog {
     return entries;
   }
 
+  /** Why entries that are still needed cannot be read; null: none was met. */
+  get damage(): NokvError | null {
+    return this.#reclaimer.damage;
+  }
+
   stats(): RaftLogStats {
     const writer = this.#writer;
     return {
@@ -153,7 +159,7 @@ export class RaftLog {
       segmentsRemoved: this.#reclaimer.removedCount,
       movedBytes: this.#reclaimer.movedBytes,
       tornBytes: this.#tornBytes,
-      damage: this.#reclaimer.damage,
+      damage: this.damage?.message ?? null,
     };
   }
 
