@@ -1,34 +1,22 @@
 import type { Env } from "../core/env/env.ts";
 import { peerById, type RegionMeta, regionProblem } from "../raft/region.ts";
-import { Allocators, type RangeReply } from "./allocators.ts";
+import type { RangeReply } from "./allocators.ts";
 import { type Assessment, assess } from "./assess.ts";
 import { CoordinatorError } from "./coordinator-error.ts";
 import type { RootJournal, RootToken } from "./journal.ts";
-import { LeaderView } from "./leader-view.ts";
-import { Operations } from "./operations.ts";
+import { Office, type OfficeOptions } from "./office.ts";
+import type { Operations } from "./operations.ts";
 import type { Operator } from "./operator.ts";
 import { planDefaults } from "./plan-view.ts";
 import { dominance, regionById } from "./region-map.ts";
 import { type RootEvent, takenId } from "./root-event.ts";
 import { route, type RouteAnswer, type RouteRequest } from "./route.ts";
-import { type RegionReport, RegionReports } from "./region-report.ts";
-import type { SchedulerLimits } from "./scheduler.ts";
+import type { RegionHeartbeat, RegionReport } from "./region-report.ts";
 import type { CoordinatorState, PendingPeerChange, PendingRangeChange, SettledTransition } from "./state.ts";
-import {
-  livenessDefaults,
-  type LivenessLimits,
-  type StoreHeartbeat,
-  type StoreStatus,
-  StoreView,
-} from "./store-view.ts";
+import { livenessDefaults, type StoreHeartbeat, type StoreStatus } from "./store-view.ts";
 import { clockLeadMsDefault } from "./timestamp-oracle.ts";
 
-export interface CoordinatorOptions {
-  /** A wall clock further ahead of the cluster's timestamps is not followed; 0: every clock is. */
-  readonly clockLeadMsMax: number;
-  readonly liveness: LivenessLimits;
-  readonly scheduler: SchedulerLimits;
-}
+export type CoordinatorOptions = OfficeOptions;
 
 export const coordinatorDefaults: CoordinatorOptions = {
   clockLeadMsMax: clockLeadMsDefault,
@@ -37,17 +25,6 @@ export const coordinatorDefaults: CoordinatorOptions = {
     ...planDefaults, coolingMs: 5_000, stuckMs: 10 * 60_000, mergeQuietMs: 3_600_000, planUsPerRegion: 200,
   },
 };
-
-/** What the leader of a region says of it. */
-export interface RegionHeartbeat {
-  readonly region: RegionMeta;
-  readonly leaderPeerId: number;
-  readonly term: number;
-  /** Grows with each word of that leader: one that comes late does not count. */
-  readonly seq?: number;
-  /** Null: it says nothing beyond. */
-  readonly report?: RegionReport | null;
-}
 
 /**
  * `known`: the descriptor that made the heartbeat stale, for a peer that has missed something. `office`: of the
@@ -83,26 +60,17 @@ export class Coordinator {
   readonly #env: Env;
   readonly #journal: RootJournal;
   readonly #options: CoordinatorOptions;
-  // Of this office: whoever decides next begins anew, above every fence and with no heartbeat.
-  #allocators: Allocators;
-  #leaders = new LeaderView();
-  #stores: StoreView;
-  #reports = new RegionReports();
-  #operations: Operations;
+  #office: Office;
   /** A journal of one process that takes nothing any more says so itself: it is nobody else's to decide then. */
   #leads: boolean;
-  #office: number;
   #stopped = false;
 
   constructor(env: Env, journal: RootJournal, options: CoordinatorOptions = coordinatorDefaults) {
     this.#env = env;
     this.#journal = journal;
     this.#options = options;
-    this.#allocators = new Allocators(env.clock, journal, options.clockLeadMsMax);
-    this.#stores = new StoreView(options.liveness, env.clock.monotonicUs());
-    this.#operations = this.#operate();
+    this.#office = new Office(env.clock, journal, options);
     this.#leads = journal.status.role === "leader";
-    this.#office = journal.token.term;
     if (this.#leads) return;
     journal.watchOffice({ lead: () => this.#lead(), stepDown: () => this.#stepDown() });
   }
@@ -120,25 +88,25 @@ export class Coordinator {
    * and has a later one. Whoever told anything to an earlier one tells it again.
    */
   get office(): number {
-    return this.#office;
+    return this.#office.id;
   }
 
   timestamps(count: number, reply: RangeReply): void {
     const refused = this.#refusal();
     if (refused !== null) this.#env.clock.soon(() => reply(refused, null));
-    else this.#allocators.timestamps(count, reply);
+    else this.#office.allocators.timestamps(count, reply);
   }
 
   /** `reply(null)` once nobody, after whatever crash, gives out a timestamp up to `through`. */
   fenceTimestamps(through: number, reply: (error: CoordinatorError | null) => void): void {
     if (this.#stopped) this.#env.clock.soon(() => reply(stopping()));
-    else this.#allocators.fenceTimestamps(through, reply);
+    else this.#office.allocators.fenceTimestamps(through, reply);
   }
 
   allocateIds(count: number, reply: RangeReply): void {
     const refused = this.#refusal();
     if (refused !== null) this.#env.clock.soon(() => reply(refused, null));
-    else this.#allocators.allocateIds(count, reply);
+    else this.#office.allocators.allocateIds(count, reply);
   }
 
   /** `done(null)` when what is answered from then on has everything that anybody published before the call. */
@@ -148,7 +116,7 @@ export class Coordinator {
 
   /** The wall clock is right although it is far ahead: timestamps follow it. */
   acceptClock(): void {
-    this.#allocators.acceptClock();
+    this.#office.allocators.acceptClock();
   }
 
   /** `expectedClusterEpoch` 0: whatever it is. */
@@ -160,9 +128,9 @@ export class Coordinator {
     }
     this.#journal.propose(event, (proposed) => {
       if (proposed.error !== null) return reply(proposed.error, null);
-      this.#prune();
+      this.#office.prune();
       const { assessment, token } = proposed;
-      this.#allocators.passById(takenId(event));
+      this.#office.allocators.passById(takenId(event));
       reply(null, { accepted: assessment.accepted, assessment, token });
     });
   }
@@ -182,19 +150,19 @@ export class Coordinator {
     const found = dominance(this.state, region);
     if (found.kind === "stale") return this.#answer(reply, stale("a newer descriptor is known"), found.by);
     if (found.kind === "known") {
-      const heard = this.#hear(heartbeat);
+      const heard = this.#office.hear(heartbeat);
       return this.#answer(reply, heard ? null : stale(saidSince), null);
     }
     // A newer descriptor stands later in the log than what is known: its leader's term is not lower.
-    if (term < this.#leaders.termOf(region.id)) return this.#answer(reply, stale("a later term is known"), null);
+    if (term < this.#office.leaders.termOf(region.id)) return this.#answer(reply, stale("a later term is known"), null);
     const event: RootEvent = { kind: "RegionDescriptorPublished", region };
     this.#journal.propose(event, (proposed) => {
       if (proposed.error !== null) return reply(proposed.error, null, 0);
-      this.#prune();
-      this.#allocators.passById(takenId(event));
+      this.#office.prune();
+      this.#office.allocators.passById(takenId(event));
       if (!proposed.assessment.accepted) return reply(stale(proposed.assessment.detail), null, 0);
-      const heard = this.#hear(heartbeat);
-      reply(heard ? null : stale(saidSince), null, heard ? this.#office : 0);
+      const heard = this.#office.hear(heartbeat);
+      reply(heard ? null : stale(saidSince), null, heard ? this.#office.id : 0);
     });
   }
 
@@ -211,20 +179,20 @@ export class Coordinator {
       return;
     }
     const nowUs = this.#env.clock.monotonicUs();
-    this.#stores.hear(heartbeat, nowUs);
-    const operators = this.#operations.heard(heartbeat.storeId, nowUs);
-    const office = this.#office;
+    this.#office.stores.hear(heartbeat, nowUs);
+    const operators = this.#office.operations.heard(heartbeat.storeId, nowUs);
+    const office = this.#office.id;
     this.#env.clock.soon(() => reply(null, operators, office));
   }
 
   /** By id. */
   stores(): readonly StoreStatus[] {
-    return this.#stores.list(this.state, this.#env.clock.monotonicUs());
+    return this.#office.stores.list(this.state, this.#env.clock.monotonicUs());
   }
 
   route(request: RouteRequest): RouteAnswer | CoordinatorError {
     const { state, token, status } = this.#journal;
-    return route({ state, token, status, leaderOf: (id) => this.#leaders.of(id) }, request);
+    return route({ state, token, status, leaderOf: (id) => this.#office.leaders.of(id) }, request);
   }
 
   /**
@@ -235,13 +203,14 @@ export class Coordinator {
     return regionById(this.state, regionId);
   }
 
-  /** What the last plan asks for, and what is reported of a region; for people. */
+  /** For people. */
   get operations(): Pick<Operations, "planned" | "replicas"> {
-    return this.#operations;
+    return this.#office.operations;
   }
 
+  /** What its leader said of it last, as it is now. Null: nothing. */
   reportOf(regionId: number): RegionReport | null {
-    return this.#operations.reportOf(regionId);
+    return this.#office.operations.reportOf(regionId);
   }
 
   transitions(): Transitions {
@@ -252,27 +221,18 @@ export class Coordinator {
   /** Answers everybody who waits for a number, and gives none from now on. The journal is its owner's to close. */
   stop(): void {
     this.#stopped = true;
-    this.#allocators.stop(stopping());
+    this.#office.allocators.stop(stopping());
   }
 
-  /** Every event of those who decided before is in the journal's state: numbers go on above their fences. */
   #lead(): void {
-    const { clock } = this.#env;
-    const { clockLeadMsMax, liveness } = this.#options;
     this.#leads = true;
-    this.#allocators = new Allocators(clock, this.#journal, clockLeadMsMax);
-    this.#office = this.#journal.token.term;
-    this.#leaders = new LeaderView();
-    // Silence counts from here: nobody was to tell this member anything before.
-    this.#stores = new StoreView(liveness, clock.monotonicUs());
-    this.#reports = new RegionReports();
-    this.#operations = this.#operate();
+    this.#office = new Office(this.#env.clock, this.#journal, this.#options);
   }
 
   /** Whoever waits for a number asks whoever decides now. */
   #stepDown(): void {
     this.#leads = false;
-    this.#allocators.stop(this.#notLeading());
+    this.#office.allocators.stop(this.#notLeading());
   }
 
   /** Null: this member decides. */
@@ -284,33 +244,6 @@ export class Coordinator {
   #notLeading(): CoordinatorError {
     const { leader } = this.#journal.status;
     return new CoordinatorError("NOT_LEADER", "this member of the Coordinator's group does not lead", leader);
-  }
-
-  #operate(): Operations {
-    return new Operations({
-      journal: this.#journal,
-      allocators: this.#allocators,
-      leaders: this.#leaders,
-      reports: this.#reports,
-      stores: this.#stores,
-      limits: { ...this.#options.scheduler, downMs: this.#options.liveness.downAfterMs },
-    });
-  }
-
-  /** False: it comes from a leader of the past, and so does what it reports. */
-  #hear({ region, leaderPeerId, term, seq = 0, report = null }: RegionHeartbeat): boolean {
-    const before = this.#leaders.of(region.id)?.peerId ?? 0;
-    const heard = this.#leaders.hear(region, leaderPeerId, term, seq);
-    if (!heard) return false;
-    const nowUs = this.#env.clock.monotonicUs();
-    const isNews = report !== null && this.#reports.hear(region.id, report, nowUs);
-    if (isNews || before !== leaderPeerId) this.#operations.toldOfRegion();
-    return true;
-  }
-
-  #prune(): void {
-    this.#leaders.prune(this.state.regions);
-    this.#reports.prune(this.state.regions);
   }
 
   #refusePublish(event: RootEvent, expectedClusterEpoch: number): CoordinatorError | null {
@@ -327,7 +260,7 @@ export class Coordinator {
   }
 
   #answer(reply: HeartbeatReply, error: CoordinatorError | null, known: RegionMeta | null): void {
-    const office = error === null ? this.#office : 0;
+    const office = error === null ? this.#office.id : 0;
     this.#env.clock.soon(() => reply(error, known, office));
   }
 }

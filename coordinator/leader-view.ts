@@ -1,4 +1,5 @@
 import type { RegionMeta } from "../raft/region.ts";
+import { forgetGone } from "./region-map.ts";
 
 export interface RegionLeader {
   readonly peerId: number;
@@ -11,9 +12,6 @@ interface Told {
   /** Of the word that told of it. */
   readonly seq: number;
 }
-
-/** Records of regions that are gone are dropped when there are so many more of them than regions. */
-const slack = 64;
 
 /** Who leads which region, as far as heartbeats have told. Forgotten with the process. */
 export class LeaderView {
@@ -41,10 +39,6 @@ export class LeaderView {
   }
 
   prune(regions: readonly RegionMeta[]): void {
-    if (this.#leaders.size <= regions.length + slack) return;
-    const alive = new Set(regions.map(({ id }) => id));
-    for (const id of this.#leaders.keys()) {
-      if (!alive.has(id)) this.#leaders.delete(id);
-    }
+    forgetGone(this.#leaders, regions);
   }
 }

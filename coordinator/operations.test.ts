@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { TestWorld } from "../core/engine/test-world.test-support.ts";
 import type { RegionMeta } from "../raft/region.ts";
-import { Coordinator, coordinatorDefaults, type RegionHeartbeat } from "./coordinator.ts";
+import { Coordinator, coordinatorDefaults } from "./coordinator.ts";
+import type { RegionHeartbeat } from "./region-report.ts";
 import { LocalJournal } from "./local-journal.ts";
 import type { Operator } from "./operator.ts";
 import { mergesEntry, replicasEntry } from "./operations.ts";

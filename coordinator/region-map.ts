@@ -68,11 +68,10 @@ export type Dominance =
  * range. Over its life a key is covered by descriptors of growing version, so heartbeats that arrive in any order
  * leave the newest at every key.
  *
- * - Under its own id: not older in either part of the epoch, and newer in one.
- * - Of another id: of a lower version. `confVer` says nothing there, it counts each region's own peers. Equal
- * versions   of two ids never share a key in truth: whoever came first stays.
- * - Where a descriptor was that is over, because a part of its range is known to be another's: of a lower version
- * too.
+ * - Than what stands under its own id: older in neither part of the epoch, and newer in one.
+ * - Than one of another id: of a higher version. `confVer` says nothing there, it counts each region's own peers.
+ *   Equal versions of two ids never share a key in truth: whoever came first stays.
+ * - Than one that is over, because a part of its range is known to be another's: of a higher version too.
  */
 export function dominance(state: CoordinatorState, region: RegionMeta): Dominance {
   const tombstone = state.tombstones.find(({ regionId }) => regionId === region.id);
@@ -103,6 +102,16 @@ export function remainders(range: KeyRange, taken: KeyRange): KeyRange[] {
   if (compareKeys(range.start, taken.start) < 0) left.push({ start: range.start, end: taken.start });
   if (compareRangeEnds(taken.end, range.end) < 0) left.push({ start: taken.end, end: range.end });
   return left;
+}
+
+/** What may be kept of regions that are gone, so that not every change of the map looks at everything. */
+const goneMax = 64;
+
+/** Drops what `byId` holds of regions that are not in the map, once there is much of it. */
+export function forgetGone(byId: Map<number, unknown>, regions: readonly RegionMeta[]): void {
+  if (byId.size <= regions.length + goneMax) return;
+  const alive = new Set(regions.map(({ id }) => id));
+  for (const id of byId.keys()) if (!alive.has(id)) byId.delete(id);
 }
 
 /** Why `regions` is no map of the whole key space, or null. */

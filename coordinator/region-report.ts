@@ -1,4 +1,5 @@
 import type { RegionMeta } from "../raft/region.ts";
+import { forgetGone } from "./region-map.ts";
 
 /** What a leader knows of one peer of its region. */
 export interface PeerReport {
@@ -20,7 +21,16 @@ export interface RegionReport {
   readonly peers: readonly PeerReport[];
 }
 
-const slack = 64;
+/** What the leader of a region says of it. */
+export interface RegionHeartbeat {
+  readonly region: RegionMeta;
+  readonly leaderPeerId: number;
+  readonly term: number;
+  /** Grows with each word of that leader: one that comes late does not count. */
+  readonly seq?: number;
+  /** Null: it says nothing beyond. */
+  readonly report?: RegionReport | null;
+}
 
 interface Heard {
   readonly report: RegionReport;
@@ -55,9 +65,7 @@ export class RegionReports {
   }
 
   prune(regions: readonly RegionMeta[]): void {
-    if (this.#reports.size <= regions.length + slack) return;
-    const alive = new Set(regions.map(({ id }) => id));
-    for (const id of this.#reports.keys()) if (!alive.has(id)) this.#reports.delete(id);
+    forgetGone(this.#reports, regions);
   }
 }
 

@@ -4,8 +4,8 @@
 import { expect, test } from "vitest";
 import type { Operator, TransferLeader } from "../coordinator/operator.ts";
 import { CoordinatorError } from "../coordinator/coordinator-error.ts";
-import type { HeartbeatReply, PublishReply, RegionHeartbeat, StoreReply } from "../coordinator/coordinator.ts";
-import type { RegionReport } from "../coordinator/region-report.ts";
+import type { HeartbeatReply, PublishReply, StoreReply } from "../coordinator/coordinator.ts";
+import type { RegionHeartbeat, RegionReport } from "../coordinator/region-report.ts";
 import type { RootEvent } from "../coordinator/root-event.ts";
 import { ManualClock } from "../net/redis/memory-network.test-support.ts";
 import type { PeerStatus, Status } from "../raft/raft.ts";

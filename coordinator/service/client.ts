@@ -4,16 +4,11 @@ import type { CallOrder } from "../../net/rpc/call.ts";
 import type { RpcError } from "../../net/rpc/rpc-error.ts";
 import { messageClass } from "../../net/rpc/wire.ts";
 import type { NumberRange, RangeReply } from "../allocators.ts";
-import type {
-  HeartbeatReply,
-  PublishReply,
-  RegionHeartbeat,
-  StoreReply,
-  Transitions,
-} from "../coordinator.ts";
+import type { HeartbeatReply, PublishReply, StoreReply, Transitions } from "../coordinator.ts";
 import { CoordinatorError } from "../coordinator-error.ts";
 import { noToken } from "../journal.ts";
 import type { RegionMeta } from "../../raft/region.ts";
+import type { RegionHeartbeat } from "../region-report.ts";
 import type { RootEvent } from "../root-event.ts";
 import type { RouteAnswer, RouteRequest } from "../route.ts";
 import type { StoreHeartbeat, StoreStatus } from "../store-view.ts";

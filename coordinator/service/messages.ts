@@ -14,11 +14,11 @@ import {
 import { epochLayout, regionLayout, type RegionMeta } from "../../raft/region.ts";
 import type { NumberRange } from "../allocators.ts";
 import type { Assessment } from "../assess.ts";
-import type { Published, RegionHeartbeat, Transitions } from "../coordinator.ts";
+import type { Published, Transitions } from "../coordinator.ts";
 import type { RootToken } from "../journal.ts";
 import type { RegionLeader } from "../leader-view.ts";
 import type { Operator, PeerPlace } from "../operator.ts";
-import type { RegionReport } from "../region-report.ts";
+import type { RegionHeartbeat, RegionReport } from "../region-report.ts";
 import { type RootEvent, rootEventLayout } from "../root-event.ts";
 import type { RouteAnswer, RouteRequest } from "../route.ts";
 import { pendingPeerChangeLayout, pendingRangeChangeLayout, settledLayout, storeMemberships } from "../state.ts";

@@ -27,9 +27,10 @@ export const coordinatorGroupMutants: readonly Mutant[] = [
     name: "new-leader-goes-on-from-its-first-fence",
     file: "coordinator/coordinator.ts",
     find: `    this.#leads = true;
-    this.#allocators = new Allocators(clock, this.#journal, clockLeadMsMax);`,
+    this.#office = new Office(this.#env.clock, this.#journal, this.#options);`,
     replace: `    this.#leads = true;
-    if (clockLeadMsMax < 0) this.#allocators = new Allocators(clock, this.#journal, clockLeadMsMax);`,
+    const { allocators } = this.#office;
+    this.#office = Object.assign(new Office(this.#env.clock, this.#journal, this.#options), { allocators });`,
     oracles: ["timestamps", "ids"],
     scenario,
     why: "A member that led before, or whose clock is slow, gives timestamps below those of leaders in between.",
