@@ -1,3 +1,4 @@
+import { assert } from "../core/assert.ts";
 import type { CallLog } from "./call-log.ts";
 import { FaultCounts, type FaultKind } from "./faults.ts";
 
@@ -15,10 +16,11 @@ export class ViolationThrown extends Error {
   override readonly name = "ViolationThrown";
 }
 
-/** What is known about one run for its report: violation, story, counts of faults, calls. */
+/** What is known about one run for its report: violation, story, counts of faults, calls, what was reached. */
 export class RunRecord {
   readonly counts = new FaultCounts();
   readonly calls: CallLog;
+  readonly #reached: Map<string, number>;
   readonly #first: string[] = [];
   readonly #last: string[] = [];
   readonly #trace: ((line: string) => void) | null;
@@ -26,9 +28,11 @@ export class RunRecord {
   #violation: Violation | null = null;
   #nowUs = 0;
 
-  constructor(calls: CallLog, trace: ((line: string) => void) | null) {
+  /** `reaches`: as the scenario says. */
+  constructor(calls: CallLog, trace: ((line: string) => void) | null, reaches: readonly string[]) {
     this.calls = calls;
     this.#trace = trace;
+    this.#reached = new Map(reaches.map((what) => [what, 0]));
   }
 
   /** Every line that follows is stamped with this time. */
@@ -55,6 +59,18 @@ export class RunRecord {
   count(kind: FaultKind): void {
     this.counts.add(kind);
     this.trace(`fault ${kind}`);
+  }
+
+  reach(what: string): void {
+    const times = this.#reached.get(what);
+    assert(times !== undefined, "a scenario names in reaches what it gets to");
+    this.#reached.set(what, times + 1);
+    this.trace(`reached ${what}`);
+  }
+
+  /** How often each was reached, those that were not with 0. */
+  reached(): Record<string, number> {
+    return Object.fromEntries(this.#reached);
   }
 
   story(line: string): void {

@@ -6,6 +6,7 @@ import { assert } from "../core/assert.ts";
 import { inSimulation, simulateOnce } from "./in-simulation.test-support.ts";
 import { type SimResult, type SimulateOptions, runToEnd } from "./run.ts";
 import { startToyJob, toy } from "./toy.test-support.ts";
+import type { World } from "./world.ts";
 
 function runToy(seed: number, options: SimulateOptions = {}): Promise<SimResult> {
   return runInMacrotask(() => {
@@ -45,6 +46,19 @@ describe("determinism", () => {
     expect(lines.some((line) => line.includes("boot server#1"))).toBe(true);
     expect(lines.some((line) => line.includes("call 50 "))).toBe(true);
     expect(lines.some((line) => line.includes("call 51 "))).toBe(false);
+  });
+
+  test("a run counts what its scenario reached, and names what it did not", async () => {
+    const run = async (world: World): Promise<void> => {
+      await toy.run(world);
+      world.reach("gold");
+      world.reach("gold");
+    };
+    const scenario = { ...toy, reaches: ["gold", "silver"], run };
+    const order = { scenario, seed: 3, host: simHost, startJob: startToyJob, options: {} };
+    const { reached, traceHash } = await runInMacrotask(() => runToEnd(order));
+    expect(reached).toEqual({ gold: 2, silver: 0 });
+    expect(traceHash).toBe((await runToy(3)).traceHash);
   });
 
   test("different seeds are different runs", async () => {

@@ -58,6 +58,8 @@ export interface SimResult {
   readonly simulatedMs: number;
   /** Injections by fault kind. */
   readonly faults: Readonly<Record<string, number>>;
+  /** How often each of what the scenario `reaches` was, 0 included. */
+  readonly reached: Readonly<Record<string, number>>;
   /** The scenario's. */
   readonly why: string;
 }
@@ -80,7 +82,7 @@ export interface RunOrder {
 export function runToEnd(order: RunOrder): SimResult {
   const { scenario, seed, host, startJob, options } = order;
   const calls = new CallLog(callTap(options));
-  const record = new RunRecord(calls, options.trace ?? null);
+  const record = new RunRecord(calls, options.trace ?? null, scenario.reaches ?? []);
   const loop = new EventLoop(KeyedRandom.ofSeed(seed));
   refuseMicrotask(host);
   const stopListening = host.onUnhandledRejection((reason) => unhandled(reason, loop, record));
@@ -110,6 +112,7 @@ export function runToEnd(order: RunOrder): SimResult {
     calls: calls.calls,
     simulatedMs: Math.floor(loop.nowUs / 1_000),
     faults: record.counts.toRecord(),
+    reached: record.reached(),
     why: scenario.why,
   };
 }

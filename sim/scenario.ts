@@ -15,5 +15,10 @@ export interface Scenario {
   readonly weight: number;
   /** What the world is like in place of what the seed drew for it. Missing: as drawn. */
   readonly bend?: (drawn: SwarmOptions) => SwarmOptions;
+  /**
+   * What `why` is empty without, and many seeds get to: `world.reach` says so. A batch in which none of so many seeds
+   * does has failed.
+   */
+  readonly reaches?: readonly string[];
   run(world: World): Promise<void>;
 }

@@ -149,6 +149,11 @@ export class World {
     this.#record.count(kind);
   }
 
+  /** One of what the scenario `reaches` has happened. */
+  reach(what: string): void {
+    this.#record.reach(what);
+  }
+
   /** How often a kind was injected so far. */
   faultCount(kind: FaultKind): number {
     return this.#record.counts.of(kind);

@@ -40,6 +40,7 @@ export const fakeSimulator: Simulator = (scenario, seed, { trace, traceCalls }) 
     calls: 3_000,
     simulatedMs: 1_500,
     faults: seed % 2 === 0 ? { "disk.torn-write": 2 } : { "disk.torn-write": 2, "net.reset": 1 },
+    reached: Object.fromEntries((scenario.reaches ?? []).map((what) => [what, 0])),
     why: scenario.why,
   };
   return result;

@@ -174,6 +174,7 @@ function lostSeed(order: WorkerOrder, wallMs: number, death: Death | null): Seed
     simulatedMs: 0,
     wallMs,
     faults: {},
+    reached: {},
     twice: false,
   };
 }

@@ -52,6 +52,15 @@ test("a batch lists its failing seeds and ends like a single failure", () => {
   expect(text.trimEnd().split("\n").at(-1)).toBe("npx -y pnpm@12 sim --seed 7 --scenario broken");
 });
 
+test("what was reached, and what never was, is told", () => {
+  const tally = new Tally(1, null);
+  for (let seed = 1; seed <= 50; seed++) tally.add({ ...clean, seed, reached: { gold: 0, silver: seed % 2 } });
+  const text = batchReport(tally.summary({ wallMs: 1, cpuMs: 0 }), build, false);
+  expect(text).toContain("50 seeds  clean, gold in 0, silver in 25\n");
+  expect(text).toContain(`never reached, in 50 seeds or more: ${clean.scenario}: gold\n`);
+  expect(text).toMatch(/\nFAILED: what a scenario never gets to, it says nothing of\n$/);
+});
+
 test("a clean batch says so last", () => {
   const tally = new Tally(1, null);
   tally.add(clean);

@@ -2,7 +2,7 @@ import { styleText } from "node:util";
 import type { Build } from "../build.ts";
 import { duration, grouped } from "./progress.ts";
 import type { SeedReport } from "./run-seed.ts";
-import { type BatchSummary, seedsToSeeEveryFault } from "./tally.ts";
+import { type BatchSummary, type BatchVerdict, seedsToReachAll, seedsToSeeEveryFault } from "./tally.ts";
 
 /** Inner width of the box; longer lines are folded. */
 const boxChars = 96;
@@ -53,7 +53,8 @@ export function batchReport(summary: BatchSummary, build: Build, colors: boolean
     `${grouped(events)} events, ${duration(simulatedMs)} simulated`,
     ...Object.entries(summary.perScenario).map(([name, tally]) => {
       const failing = tally.violations === 0 ? "clean" : `${tally.violations} failing`;
-      return `  ${name.padEnd(28)} ${grouped(tally.seeds).padStart(7)} seeds  ${failing}`;
+      const reached = Object.entries(tally.reached).map(([what, count]) => `, ${what} in ${grouped(count)}`);
+      return `  ${name.padEnd(28)} ${grouped(tally.seeds).padStart(7)} seeds  ${failing}${reached.join("")}`;
     }),
     `faults injected: ${faultList(summary.faults)}`,
   ];
@@ -62,10 +63,12 @@ export function batchReport(summary: BatchSummary, build: Build, colors: boolean
     const where = enough ? `, in ${grouped(seedsToSeeEveryFault)} seeds or more` : "";
     lines.push(`never injected${where}: ${summary.never.join(", ")}`);
   }
+  if (summary.unreached.length > 0) {
+    lines.push(`never reached, in ${seedsToReachAll} seeds or more: ${summary.unreached.join(", ")}`);
+  }
   const [first] = violations;
   if (first === undefined) {
-    const clean = summary.verdict === "clean";
-    lines.push(clean ? "clean" : "FAILED: a fault that is never injected is not survived");
+    lines.push(verdictWithoutViolations(summary.verdict));
     return `${lines.join("\n")}\n`;
   }
   for (const { seed, scenario, oracle, message } of violations.slice(0, failuresListedMax)) {
@@ -74,6 +77,12 @@ export function batchReport(summary: BatchSummary, build: Build, colors: boolean
   const unlisted = violations.length - failuresListedMax;
   if (unlisted > 0) lines.push(`  and ${unlisted} more`);
   return `${lines.join("\n")}\n${failedSeed(first, build, colors)}`;
+}
+
+function verdictWithoutViolations(verdict: BatchVerdict): string {
+  if (verdict === "fault-missing") return "FAILED: a fault that is never injected is not survived";
+  if (verdict === "unreached") return "FAILED: what a scenario never gets to, it says nothing of";
+  return "clean";
 }
 
 function faultList(faults: Readonly<Record<string, number>>): string {

@@ -21,6 +21,8 @@ export interface SeedReport {
   readonly wallMs: number;
   /** Injections by fault kind. */
   readonly faults: Readonly<Record<string, number>>;
+  /** How often each of what the scenario `reaches` was, 0 included. */
+  readonly reached: Readonly<Record<string, number>>;
   /** The seed was run again and compared. */
   readonly twice: boolean;
 }
@@ -51,7 +53,7 @@ export function runSeed(simulator: Simulator, order: SeedOrder, nowMs: () => num
 
 function reportOf(result: SimResult, wallMs: number, twice: boolean): SeedReport {
   const { seed, scenario, verdict, oracle, message, story, why } = result;
-  const { traceHash, events, calls, simulatedMs, faults } = result;
+  const { traceHash, events, calls, simulatedMs, faults, reached } = result;
   return {
     seed,
     scenario,
@@ -66,6 +68,7 @@ function reportOf(result: SimResult, wallMs: number, twice: boolean): SeedReport
     simulatedMs,
     wallMs: Math.round(wallMs * 1000) / 1000,
     faults,
+    reached,
     twice,
   };
 }

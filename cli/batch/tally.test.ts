@@ -58,6 +58,16 @@ test("a large mixed batch that never injected a fault has failed", () => {
   });
 });
 
+test("a batch in which a scenario never reached what it is for has failed", () => {
+  const fifty = Array.from({ length: 50 }, (_, index) => ({ ...reportOf(index, steady), reached: { gold: 0 } }));
+  expect(summaryOf(fifty, "steady")).toMatchObject({ verdict: "unreached", unreached: ["steady: gold"] });
+  expect(summaryOf(fifty.slice(1), "steady")).toMatchObject({ verdict: "clean", unreached: [] });
+  const reached = [...fifty, { ...reportOf(50, steady), reached: { gold: 3 } }];
+  expect(summaryOf(reached, "steady")).toMatchObject({
+    verdict: "clean", unreached: [], perScenario: { steady: { reached: { gold: 1 } } },
+  });
+});
+
 test("nondeterminism outweighs violations", () => {
   const report: SeedReport = { ...reportOf(1, steady), verdict: "nondeterminism" };
   expect(summaryOf([reportOf(badSeed, broken), report]).verdict).toBe("nondeterminism");

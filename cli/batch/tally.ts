@@ -3,10 +3,12 @@ import type { SeedReport } from "./run-seed.ts";
 
 /** A batch of so many seeds over all scenarios must have injected every kind of fault. */
 export const seedsToSeeEveryFault = 1_000;
+/** So many seeds of a scenario must have reached everything that it `reaches`. */
+export const seedsToReachAll = 50;
 /** A batch's JSON names every seed up to so many. */
 const resultsMax = 10_000;
 
-export type BatchVerdict = "clean" | "violation" | "nondeterminism" | "fault-missing";
+export type BatchVerdict = "clean" | "violation" | "nondeterminism" | "fault-missing" | "unreached";
 
 export interface ScenarioTally {
   seeds: number;
@@ -14,6 +16,8 @@ export interface ScenarioTally {
   events: number;
   simulatedMs: number;
   wallMs: number;
+  /** By what the scenario `reaches`: how many seeds did. */
+  reached: Record<string, number>;
 }
 
 /** What a batch came to: the one object that `sim --seeds N --json` prints. */
@@ -30,6 +34,8 @@ export interface BatchSummary {
   readonly faults: Readonly<Record<string, number>>;
   /** Fault kinds that were not injected once. */
   readonly never: readonly string[];
+  /** What a scenario with enough seeds `reaches`, and none of them did: "scenario: what". */
+  readonly unreached: readonly string[];
   readonly perScenario: Readonly<Record<string, Readonly<ScenarioTally>>>;
   /** Seeds that were run a second time and compared. */
   readonly twice: number;
@@ -94,6 +100,9 @@ export class Tally {
     scenario.events += report.events;
     scenario.simulatedMs += report.simulatedMs;
     scenario.wallMs += report.wallMs;
+    for (const [what, times] of Object.entries(report.reached)) {
+      scenario.reached[what] = (scenario.reached[what] ?? 0) + (times > 0 ? 1 : 0);
+    }
     const { seed, verdict, traceHash, events, simulatedMs, wallMs, faults } = report;
     if (this.#results.length > resultsMax) return;
     this.#results.push({
@@ -114,16 +123,18 @@ export class Tally {
     const byName = [...this.#scenarios].toSorted(([a], [b]) => (a < b ? -1 : 1));
     const perScenario = Object.fromEntries(byName.map(([name, tally]) => [name, rounded(tally)]));
     const tallies = Object.values(perScenario);
+    const unreached = Object.entries(perScenario).flatMap(([name, tally]) => unreachedBy(name, tally));
     const results =
       this.#seeds <= resultsMax ? { results: this.#results.toSorted((a, b) => a.seed - b.seed) } : {};
     return {
       seeds: this.#seeds,
       from: this.#from,
       scenario: this.#scenario,
-      verdict: this.#verdict(never.length > 0),
+      verdict: this.#verdict(never.length > 0, unreached.length > 0),
       violations,
       faults: this.#sortedFaults(),
       never,
+      unreached,
       perScenario,
       twice: this.#twice,
       events: tallies.reduce((sum, { events }) => sum + events, 0),
@@ -135,11 +146,12 @@ export class Tally {
     };
   }
 
-  #verdict(someNever: boolean): BatchVerdict {
+  #verdict(someNever: boolean, someUnreached: boolean): BatchVerdict {
     if (this.#failed.some(({ verdict }) => verdict === "nondeterminism")) return "nondeterminism";
     if (this.#failed.length > 0) return "violation";
     const expected = this.#scenario === null && this.#seeds >= seedsToSeeEveryFault;
-    return expected && someNever ? "fault-missing" : "clean";
+    if (expected && someNever) return "fault-missing";
+    return someUnreached ? "unreached" : "clean";
   }
 
   #sortedFaults(): Record<string, number> {
@@ -149,7 +161,12 @@ export class Tally {
 }
 
 function emptyTally(): ScenarioTally {
-  return { seeds: 0, violations: 0, events: 0, simulatedMs: 0, wallMs: 0 };
+  return { seeds: 0, violations: 0, events: 0, simulatedMs: 0, wallMs: 0, reached: {} };
+}
+
+function unreachedBy(name: string, { seeds, reached }: Readonly<ScenarioTally>): string[] {
+  if (seeds < seedsToReachAll) return [];
+  return Object.entries(reached).filter(([, count]) => count === 0).map(([what]) => `${name}: ${what}`);
 }
 
 function rounded(tally: ScenarioTally): ScenarioTally {

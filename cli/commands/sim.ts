@@ -32,8 +32,8 @@ it does. The same seed replays the same run. Without --seed and --seeds, one see
   --calls A-B          with --trace, also the environment calls number A to B and their results
   --json               print one JSON object: the seed, or the summary of the batch
 
-Exit codes: 0 clean, 1 a violation or (1,000 seeds and more) a fault that was never injected, 2 usage,
-3 the same seed ran differently twice, 130 interrupted.
+Exit codes: 0 clean, 1 a violation, a fault that 1,000 seeds and more never injected, or what a scenario is for and
+50 seeds and more of it never reached, 2 usage, 3 the same seed ran differently twice, 130 interrupted.
 
   nokv sim --seed 42
   nokv sim --seeds 2000 --time 5m --json
@@ -203,6 +203,7 @@ function exitCodeOfVerdict(verdict: SeedVerdict | BatchVerdict): ExitCode {
       return exitCode.ok;
     case "violation":
     case "fault-missing":
+    case "unreached":
       return exitCode.violation;
     case "nondeterminism":
       return exitCode.nondeterminism;
