@@ -2,7 +2,7 @@ import type { Trace } from "../core/env/trace.ts";
 import { describeOperator, type Operator } from "../coordinator/operator.ts";
 import { epochEquals } from "../raft/epoch.ts";
 import { peerById, peerOnStore } from "../raft/region.ts";
-import type { RaftAdmin } from "../raft/store/admin.ts";
+import type { RaftAdmin, TransferOutcome } from "../raft/store/admin.ts";
 import type { PeerChange } from "../raft/store/peer-change.ts";
 import type { PeerView } from "../raft/store/peer-view.ts";
 import type { ChangeDone, ChangeOutcome } from "../raft/store/requests.ts";
@@ -16,6 +16,9 @@ export interface OperatedStore {
 
 /** Merges a region that this store leads into its right neighbour; `done` once. */
 export type MergeRegions = (regionId: number, targetId: number, done: ChangeDone) => void;
+
+/** Of the trace: `operator`, its kind, came to `outcome`. */
+export const operatorEvent = "node/operator";
 
 /**
  * Carries out what the Coordinator asks for, where it still fits: the plan was for that term and these peers, and
@@ -41,14 +44,11 @@ export class OperatorRunner {
     if (operator.kind === "transfer-leader") {
       const { storeId, peerId } = operator.target;
       if (peerOnStore(peer.region, storeId)?.peerId !== peerId) return;
-      store.admin.transferLeader(regionId, storeId, ({ kind }) => this.#tell(operator, kind));
+      store.admin.transferLeader(regionId, storeId, (outcome) => this.#tell(operator, outcome));
       return;
     }
     if (!epochEquals(peer.region.epoch, operator.epoch)) return;
-    const done = (outcome: ChangeOutcome): void => {
-      const reason = outcome.kind === "done" ? "" : `: ${outcome.reason}`;
-      this.#tell(operator, `${outcome.kind}${reason}`);
-    };
+    const done = (outcome: ChangeOutcome): void => this.#tell(operator, outcome);
     if (operator.kind === "merge") {
       const { targetId, targetEpoch } = operator;
       const target = store.region(targetId)?.region ?? null;
@@ -59,9 +59,11 @@ export class OperatorRunner {
     store.admin.changePeers(regionId, changes, done);
   }
 
-  #tell(operator: Operator, outcome: string): void {
-    const detail = `${describeOperator(operator)}: ${outcome}`;
-    this.#trace.emit("node/operator", { storeId: this.#store.storeId, detail });
+  #tell(operator: Operator, outcome: ChangeOutcome | TransferOutcome): void {
+    const reason = "reason" in outcome ? `: ${outcome.reason}` : "";
+    const detail = `${describeOperator(operator)}: ${outcome.kind}${reason}`;
+    const { storeId } = this.#store;
+    this.#trace.emit(operatorEvent, { storeId, operator: operator.kind, outcome: outcome.kind, detail });
   }
 }
 

@@ -409,7 +409,7 @@ export class ClusterRun {
     const { topology, net, engine, store, electionMs, splits } = this.#plan;
     let incarnation = 0;
     return new NodeSeat(this.#stage, `store-${storeId}`, storeId, async (env, onFatal) => {
-      const node = await openStoreNode(env, {
+      const node = await openStoreNode(this.#merges?.watch.listen(env) ?? env, {
         storeId,
         topology,
         workDir: "/data",

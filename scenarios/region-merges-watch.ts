@@ -1,10 +1,16 @@
 import { compareKeys } from "../core/bytes/record.ts";
+import type { Env } from "../core/env/env.ts";
+import type { TraceFields } from "../core/env/trace.ts";
 import type { CoordinatorState } from "../coordinator/state.ts";
 import type { CoordinatorNode } from "../node/coordinator-node.ts";
+import { operatorEvent } from "../node/operator-runner.ts";
 import { type RegionMeta, describeRegion, rangesOverlap } from "../raft/region.ts";
 import type { World } from "../sim/world.ts";
 import type { NodeSeat } from "./cluster-seat.ts";
 import type { StormMap } from "./region-storm-map.ts";
+
+/** Two regions became one because the Coordinator asked for it. */
+export const mergeByPlan = "merge-by-plan";
 
 interface PlannedMerge {
   readonly source: RegionMeta;
@@ -23,6 +29,7 @@ export class MergesWatch {
   readonly #looked = new Map<CoordinatorNode, CoordinatorState>();
   readonly #planned = new Map<string, PlannedMerge>();
   readonly #ended = new Map<string, string>();
+  #byPlan = 0;
 
   constructor(world: World, seats: readonly NodeSeat<CoordinatorNode>[], map: StormMap) {
     this.#world = world;
@@ -30,10 +37,26 @@ export class MergesWatch {
     this.#map = map;
   }
 
+  /** The world of a store's process: what it did for the Coordinator is counted. */
+  listen(env: Env): Env {
+    const { clock, disk, network, random, jobs, failpoints, trace } = env;
+    const emit = (event: string, fields: TraceFields): void => {
+      const { operator, outcome } = fields;
+      if (event === operatorEvent && operator === "merge" && outcome === "done") this.#mergedByPlan();
+      trace.emit(event, fields);
+    };
+    return { clock, disk, network, random, jobs, failpoints, trace: { enabled: trace.enabled, emit } };
+  }
+
+  #mergedByPlan(): void {
+    this.#byPlan++;
+    this.#world.reach(mergeByPlan);
+  }
+
   /** By how they ended; those that were asked for by a plan or by hand. */
   summary(): string {
     const count = (outcome: string): number => [...this.#ended.values()].filter((end) => end === outcome).length;
-    return `${this.#planned.size} merges planned, ${count("completed")} of them completed`;
+    return `${this.#planned.size} merges announced, ${count("completed")} of them completed, ${this.#byPlan} by plan`;
   }
 
   /** The stores were looked at just now: whatever anybody was told of is known. */
