@@ -12,7 +12,7 @@ import {
 } from "../failpoints/catalog.ts";
 import type { Failpoint } from "../failpoints/failpoints.ts";
 import type { NetOptions } from "../net/rpc/options.ts";
-import type { ExpandPace } from "../node/migrate/expand.ts";
+import type { ExpandPace } from "../node/migrate/region-expansion.ts";
 import type { ProcessPlace, Topology } from "../node/topology.ts";
 import type { StoreOptions } from "../raft/store/store-options.ts";
 import type { Dice } from "../sim/dice.ts";

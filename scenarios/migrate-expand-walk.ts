@@ -1,7 +1,8 @@
 import { NokvError } from "../core/errors.ts";
 import type { ClusterClient } from "../node/cluster-client.ts";
 import { sleep } from "../node/migrate/content-check.ts";
-import { type ExpandWorld, expand } from "../node/migrate/expand.ts";
+import { expand } from "../node/migrate/expand.ts";
+import type { ExpandWorld } from "../node/migrate/region-expansion.ts";
 import { initSeed } from "../node/migrate/init.ts";
 import { abortExpansion, removePeer } from "../node/migrate/members.ts";
 import { openClusterClient } from "../node/open-cluster-client.ts";

@@ -4,7 +4,7 @@ import { NokvError } from "../core/errors.ts";
 import { versionMs } from "../core/lsm/drop-rules.ts";
 import { type CoordinatorNode, openCoordinatorNode } from "../node/coordinator-node.ts";
 import { ClusterAdmin } from "../node/migrate/cluster-admin.ts";
-import type { ExpandWorld } from "../node/migrate/expand.ts";
+import type { ExpandWorld } from "../node/migrate/region-expansion.ts";
 import { ExpandJournal } from "../node/migrate/expand-journal.ts";
 import { verifyCluster } from "../node/migrate/online.ts";
 import { openStoreNode, type StoreNode } from "../node/store-node.ts";

@@ -9,7 +9,8 @@ import type { ClusterClient } from "../cluster-client.ts";
 import { TestCluster } from "../cluster.test-support.ts";
 import { openClusterClient } from "../open-cluster-client.ts";
 import { ClusterAdmin } from "./cluster-admin.ts";
-import type { ExpandEvent, ExpandOrder, ExpandWorld } from "./expand.ts";
+import type { ExpandOrder } from "./expand.ts";
+import type { ExpandEvent, ExpandWorld } from "./region-expansion.ts";
 import { ExpandJournal } from "./expand-journal.ts";
 
 export const toTwoMore: ExpandOrder = { regionId: 1, stores: [2, 3], allowTwo: false };

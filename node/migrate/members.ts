@@ -5,7 +5,8 @@ import { type RegionPeer, peerById, peerOnStore } from "../../raft/region.ts";
 import type { ConfOp } from "../../raft/conf-change.ts";
 import { type LedRegion, type Survey, ledRegion, replicaOn, silentStores, unknownRegion } from "../survey.ts";
 import { sleep } from "./content-check.ts";
-import { type ExpandOrder, type ExpandWorld, findRegions } from "./expand.ts";
+import { type ExpandOrder, findRegions } from "./expand.ts";
+import type { ExpandWorld } from "./region-expansion.ts";
 import { Patience } from "./patience.ts";
 
 /** What there is now: true, or why it is not what was asked for yet. */

@@ -11,7 +11,8 @@ import {
   silentStores,
 } from "../survey.ts";
 import { type ContentReading, contentOfRegion, differing, differingKeys, sleep } from "./content-check.ts";
-import { type ExpandReach, findRegions } from "./expand.ts";
+import { findRegions } from "./expand.ts";
+import type { ExpandReach } from "./region-expansion.ts";
 import { Patience } from "./patience.ts";
 
 export interface ExpandingRegion {

@@ -3,6 +3,7 @@ import type { Mutant } from "./mutant.ts";
 const scenario = "migrate-expand";
 const step = "node/migrate/expand-step.ts";
 const expand = "node/migrate/expand.ts";
+const regionExpansion = "node/migrate/region-expansion.ts";
 const journal = "node/migrate/expand-journal.ts";
 const check = "node/migrate/content-check.ts";
 const replicaHash = "txn/server/replica-hash.ts";
@@ -20,7 +21,7 @@ export const migrateExpandMutants: readonly Mutant[] = [
   },
   {
     name: "expand-overlooks-another-content",
-    file: expand,
+    file: regionExpansion,
     find: `    if (other !== null) {`,
     replace: `    if (other !== null && stores.length > 9) {`,
     oracles: ["content", "liveness"],
@@ -65,7 +66,7 @@ export const migrateExpandMutants: readonly Mutant[] = [
   },
   {
     name: "expand-reserves-one-id-for-all",
-    file: expand,
+    file: regionExpansion,
     find: `peerId: told.value + at, step`,
     replace: `peerId: told.value, step`,
     oracles: ["peer-ids", "liveness"],
@@ -92,7 +93,7 @@ export const migrateExpandMutants: readonly Mutant[] = [
   },
   {
     name: "expand-is-done-when-the-leader-is",
-    file: expand,
+    file: regionExpansion,
     find: `      if (!isThere || replica.applied < this.#settledAt) {`,
     replace: `      if (this.#settledAt < 0) {`,
     oracles: ["done-early"],
@@ -101,7 +102,7 @@ export const migrateExpandMutants: readonly Mutant[] = [
   },
   {
     name: "expand-is-done-before-it-is-known",
-    file: expand,
+    file: regionExpansion,
     find: `    if (published === null || published.epoch.confVer < region.epoch.confVer) {`,
     replace: `    if (published === null) {`,
     oracles: ["done-early"],

@@ -6,7 +6,7 @@ import {
   type ExpandReach,
   type ExpandWorld,
   expandPaceDefault,
-} from "../../../node/migrate/expand.ts";
+} from "../../../node/migrate/region-expansion.ts";
 import { ExpandJournal, type TargetProgress, readExpandTargets } from "../../../node/migrate/expand-journal.ts";
 import type { LedRegion } from "../../../node/survey.ts";
 import type { Topology } from "../../../node/topology.ts";

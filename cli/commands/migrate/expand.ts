@@ -1,5 +1,6 @@
 import { contentText } from "../../../core/bytes/content-hash.ts";
-import { type ExpandedRegion, expand } from "../../../node/migrate/expand.ts";
+import { expand } from "../../../node/migrate/expand.ts";
+import type { ExpandedRegion } from "../../../node/migrate/region-expansion.ts";
 import { abortExpansion } from "../../../node/migrate/members.ts";
 import type { LedRegion } from "../../../node/survey.ts";
 import type { Command, Context } from "../../command.ts";
