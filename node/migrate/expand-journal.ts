@@ -157,7 +157,7 @@ function readJournal(disk: Disk, path: string): JournalText | null {
   const read = parseJournal(new TextDecoder().decode(bytes));
   if (typeof read !== "string") return read;
   const remedy = "remove the file: what is there, the regions say, and only ids are lost";
-  throw new NokvError("NOKV_CORRUPTION", `${path}: ${read} (${remedy})`, { path });
+  throw new NokvError("NOKV_CORRUPTION", `${path}: ${read}`, { path, remedy });
 }
 
 /** A string: why it is none. */

@@ -30,7 +30,7 @@ export class Patience {
     const stillUs = this.#clock.monotonicUs() - this.#movedUs;
     if (stillUs > this.#stallMs * 1_000) {
       const remedy = "the same command goes on where this one ended";
-      throw new NokvError("NOKV_BUSY", `${why}; nothing moves any more (${remedy})`);
+      throw new NokvError("NOKV_BUSY", `${why}; nothing moves any more`, { remedy });
     }
     if (stillUs < this.#silentUs || why === this.#told) return;
     this.#silentUs = 2 * stillUs;

@@ -265,7 +265,7 @@ export class RegionExpansion {
 
   #mismatch(what: string, { storeId }: { readonly storeId: number }): NokvError {
     const remedy = "nothing was promoted; --abort removes the learners, and the store's disk wants a look";
-    return new NokvError("NOKV_CORRUPTION", `region ${this.#regionId} on store ${storeId}: ${what} (${remedy})`);
+    return new NokvError("NOKV_CORRUPTION", `region ${this.#regionId} on store ${storeId}: ${what}`, { remedy });
   }
 
   #tellSnapshots(snapshots: readonly SnapshotProgress[], region: RegionMeta): void {
