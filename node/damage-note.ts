@@ -14,6 +14,8 @@ const remedy =
 
 /** What a store ends with that has met damage in its directory: what and where, and what to do about it. */
 export function damagedStore(error: NokvError, workDir: string): NokvError {
+  // An earlier process of it has said all that.
+  if (error.path === `${workDir}/${damageNoteName}`) return error;
   // Not the error's own remedy: a file of yesterday has forgotten what its store promised the others since.
   const { fact, path, offset } = error;
   const place = { path: path ?? workDir, remedy };

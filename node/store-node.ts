@@ -1,8 +1,6 @@
-import { DiskError } from "../core/env/disk.ts";
 import type { Env } from "../core/env/env.ts";
 import type { Address } from "../core/env/network.ts";
 import type { Engine } from "../core/engine/engine.ts";
-import { refusal } from "../core/engine/failure.ts";
 import type { EngineOptions } from "../core/engine/options.ts";
 import { NokvError } from "../core/errors.ts";
 import { CoordinatorClient } from "../coordinator/service/client.ts";
@@ -24,7 +22,7 @@ import { WriteCount } from "../txn/server/write-count.ts";
 import { type TxnRegionOptions, txnRegionOptions } from "../txn/server/region-options.ts";
 import { AddressBook, addressText, coordinatorIds } from "./address-book.ts";
 import { ClusterWatch, clusterSource, storesOf } from "./cluster-watch.ts";
-import { damagedStore, damageNoteName, noteDamage } from "./damage-note.ts";
+import { damagedStore } from "./damage-note.ts";
 import { DamageWatch } from "./damage-watch.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { ForgottenPeers } from "./forgotten-peers.ts";
@@ -34,6 +32,7 @@ import { regionRanges } from "./region-ranges.ts";
 import { SeedPromotion } from "./seed-promotion.ts";
 import type { SplitLimits } from "./split-checker.ts";
 import { becomeStore, openStoreDirectory, type StoreDirectory } from "./store-directory.ts";
+import { StoreFailure } from "./store-failure.ts";
 import { StoreGarbage } from "./store-garbage.ts";
 import { StoreRanges } from "./store-ranges.ts";
 import { StoreReporter } from "./store-reporter.ts";
@@ -154,13 +153,13 @@ export async function openStoreNode(env: Env, config: StoreNodeConfig): Promise<
     return await openParts(env, config);
   } catch (error) {
     if (!(error instanceof NokvError) || error.code !== "NOKV_CORRUPTION") throw error;
-    throw error.path?.endsWith(damageNoteName) === true ? error : damagedStore(error, config.workDir);
+    throw damagedStore(error, config.workDir);
   }
 }
 
 async function openParts(env: Env, config: StoreNodeConfig): Promise<StoreNode> {
   const { storeId, topology, workDir } = config;
-  const fatal = new Fatal(env, workDir, config.onFatal);
+  const fatal = new StoreFailure(env, workDir, config.onFatal);
   const directory = await openStoreDirectory(env, {
     workDir, clusterId: topology.clusterId, storeId, engine: config.engine, failed: (error) => fatal.tell(error),
   });
@@ -198,7 +197,7 @@ async function openParts(env: Env, config: StoreNodeConfig): Promise<StoreNode> 
       world: env, engine: directory.engine, log: directory.log, transport, storeId, options: config.store ?? {},
       transfer: new EngineTransfer(env, directory.engine, directory.snapshots, regionRanges),
       makeMachine: (host) => new TxnRegion(host, { timestamps: client, options, writes }),
-      onFatal: (error) => fatal.tell(asNokv(error, workDir)),
+      onFatal: (error) => fatal.tell(error),
     });
     fatal.onTell = (error) => store?.fail(error);
     const meter = new RequestMeter(env.clock);
@@ -228,7 +227,7 @@ async function openParts(env: Env, config: StoreNodeConfig): Promise<StoreNode> 
 type OpenParts = Omit<StoreNodeParts, "reporter" | "first" | "garbage" | "watch" | "forgotten" | "damage">;
 
 // oxlint-disable-next-line max-params
-function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fatal): StoreNodeParts {
+function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: StoreFailure): StoreNodeParts {
   const { client, store, engine } = parts;
   const { heartbeatMs = heartbeatMsDefault, forgottenMs = forgottenMsDefault } = config;
   const meter = new StoreLoadMeter(env.clock, engine, parts.ident.incarnation, parts.writes);
@@ -250,7 +249,7 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
       reporter.start();
       parts.ranges.start();
     },
-    failed: (error) => fatal.tell(asNokv(error, config.workDir)),
+    failed: (error) => fatal.tell(error),
   });
   const garbage = new StoreGarbage(env.clock, new GcDriver(store, engine, env.clock), garbageMs);
   garbage.start();
@@ -265,37 +264,6 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Fat
   const forgotten = new ForgottenPeers({ clock, client, store, afterMs: forgottenMs });
   forgotten.start();
   return { ...parts, reporter, first, garbage, watch, forgotten, damage };
-}
-
-/** The first fatal error is told; the store stops for it, and for good where its directory is damaged. */
-class Fatal {
-  readonly #env: Env;
-  readonly #workDir: string;
-  readonly #onFatal: (error: NokvError) => void;
-  onTell: (error: NokvError) => void = () => {};
-  error: NokvError | null = null;
-
-  // oxlint-disable-next-line max-params
-  constructor(env: Env, workDir: string, onFatal: (error: NokvError) => void) {
-    this.#env = env;
-    this.#workDir = workDir;
-    this.#onFatal = onFatal;
-  }
-
-  tell(met: NokvError): void {
-    if (this.error !== null) return;
-    const error = met.code === "NOKV_CORRUPTION" ? damagedStore(met, this.#workDir) : met;
-    this.error = error;
-    if (error.code === "NOKV_CORRUPTION") noteDamage(this.#env.disk, this.#workDir, error);
-    this.onTell(error);
-    this.#onFatal(error);
-  }
-}
-
-function asNokv(error: Error, workDir: string): NokvError {
-  if (error instanceof NokvError) return error;
-  if (error instanceof DiskError) return refusal(error, `the store in ${workDir} failed`);
-  return new NokvError("NOKV_IO", `the store in ${workDir} failed: ${error.message}`, { cause: error });
 }
 
 function waitingFor({ store, reporter, first, seed }: StoreNodeParts): readonly string[] {
@@ -313,7 +281,7 @@ async function openDiagnostics(
   env: Env,
   { diagnostics: address, page = null }: StoreNodeConfig,
   parts: StoreNodeParts,
-  fatal: Fatal,
+  fatal: StoreFailure,
 ): Promise<Diagnostics | null> {
   if (address === null) return null;
   return await Diagnostics.open(env, address, {

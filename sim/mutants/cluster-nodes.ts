@@ -54,7 +54,7 @@ export const clusterNodeMutants: readonly Mutant[] = [
   },
   {
     name: "cluster-failed-store-tells-nobody",
-    file: "node/store-node.ts",
+    file: "node/store-failure.ts",
     find: `    this.onTell(error);
     this.#onFatal(error);`,
     replace: `    this.onTell(error);`,

@@ -56,7 +56,7 @@ export const rotMutants: readonly Mutant[] = [
   },
   {
     name: "damaged-store-tries-again",
-    file: "node/store-node.ts",
+    file: "node/store-failure.ts",
     find: `    if (error.code === "NOKV_CORRUPTION") noteDamage(this.#env.disk, this.#workDir, error);
 `,
     replace: ``,
