@@ -17,7 +17,7 @@ export interface NumberRange {
 export type RangeReply = (error: CoordinatorError | null, range: NumberRange | null) => void;
 
 /** Requests under way at most, of each kind. */
-export const allocationsMax = 10_000;
+const allocationsMax = 10_000;
 
 interface Waiting {
   readonly replies: Map<number, RangeReply>;

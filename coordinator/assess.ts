@@ -254,7 +254,7 @@ function assessTerminal(
   return { ...assessment, decision, accepted: true, retryClass: "NONE" };
 }
 
-export function pendingOf(
+function pendingOf(
   state: CoordinatorState,
   transitionId: string,
 ): PendingPeerChange | PendingRangeChange | null {

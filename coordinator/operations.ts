@@ -145,7 +145,7 @@ export class Operations {
   }
 }
 
-export function wantsMerges({ config }: CoordinatorState): boolean {
+function wantsMerges({ config }: CoordinatorState): boolean {
   return config.find(({ name }) => name === mergesEntry)?.value !== "off";
 }
 

@@ -47,8 +47,6 @@ export type RootEvent =
   | { readonly kind: "ServiceSafePointRemoved"; readonly service: string }
   | { readonly kind: "ConfigSet"; readonly name: string; readonly value: string };
 
-export type RootEventKind = RootEvent["kind"];
-
 export type PeerPlan = Omit<PendingPeerChange, "change">;
 export type RangePlan = Omit<PendingRangeChange, "change">;
 

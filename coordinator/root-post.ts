@@ -14,7 +14,7 @@ import { coordinatorIdOf, memberIdOf } from "./service/methods.ts";
  * Types of the frames between members, beside those of stores: bodies are those of a region's messages, of group 1 and
  * of no epoch. Of control messages only the newest of a type is worth sending, so each kind has a type of its own.
  */
-export const rootMessage = {
+const rootMessage = {
   append: frameType.application + 65,
   control: frameType.application + 80,
 } as const;

@@ -65,7 +65,7 @@ export interface RegionTombstone {
   readonly epoch: RegionEpoch;
 }
 
-export const peerChangeKinds = ["addition", "removal"] as const;
+const peerChangeKinds = ["addition", "removal"] as const;
 export type PeerChangeKind = (typeof peerChangeKinds)[number];
 
 export interface PendingPeerChange {
@@ -77,7 +77,7 @@ export interface PendingPeerChange {
   readonly peer: RegionPeer;
 }
 
-export const rangeChangeKinds = ["split", "merge"] as const;
+const rangeChangeKinds = ["split", "merge"] as const;
 export type RangeChangeKind = (typeof rangeChangeKinds)[number];
 
 export interface PendingRangeChange {
@@ -92,7 +92,7 @@ export interface PendingRangeChange {
   readonly splitKeys: readonly Uint8Array[];
 }
 
-export const settledOutcomes = ["completed", "superseded", "cancelled"] as const;
+const settledOutcomes = ["completed", "superseded", "cancelled"] as const;
 export type SettledOutcome = (typeof settledOutcomes)[number];
 
 export interface SettledTransition {

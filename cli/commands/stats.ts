@@ -45,7 +45,7 @@ async function stats(given: Options, { terminal }: Context): Promise<ExitCode> {
   return codeFor(problems);
 }
 
-export function statsText(tree: StatsTree): string {
+function statsText(tree: StatsTree): string {
   const { flush, compaction, value_log: values, wal, lsm } = tree;
   const { gc } = values;
   const rows: readonly (readonly [string, unknown])[] = [

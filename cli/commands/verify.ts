@@ -26,7 +26,7 @@ async function verify(given: Options, { terminal }: Context): Promise<ExitCode> 
   return codeFor(report.findings);
 }
 
-export function verifyText(report: VerifyReport): string {
+function verifyText(report: VerifyReport): string {
   const rows: readonly (readonly [string, string])[] = [
     ["Workdir", report.directory],
     ["Sound", String(report.sound)],

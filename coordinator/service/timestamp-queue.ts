@@ -10,7 +10,7 @@ import { timestampsMax } from "../timestamp-oracle.ts";
 export type AskTimestamps = (count: number, timeoutMs: number, done: RangeReply) => void;
 
 /** Callers that wait at most. */
-export const timestampCallersMax = 65_536;
+const timestampCallersMax = 65_536;
 /** An attempt that is not answered by then is repeated: its connection may be dead without anybody knowing. */
 const attemptMs = 1_000;
 const backoffMsMin = 5;

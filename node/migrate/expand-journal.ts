@@ -25,7 +25,7 @@ interface JournalText {
   readonly targets: readonly TargetProgress[];
 }
 
-export const expandJournalName = "EXPAND";
+const expandJournalName = "EXPAND";
 const journalBytesMax = 16 * 1024 * 1024;
 const steps: readonly TargetProgress["step"][] = ["reserved", "added", "aborting", "done"];
 

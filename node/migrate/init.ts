@@ -166,7 +166,7 @@ function refuseOthers({ directory, clusterId, storeId, regions }: InitOrder, mod
   throw invalidArgument(`${what}; leave these options away to finish it, or undo it with "nokv migrate rollback"`);
 }
 
-export function checkContent(directory: string, { verify, baseTs }: ModeFile, content: ContentSum): void {
+function checkContent(directory: string, { verify, baseTs }: ModeFile, content: ContentSum): void {
   if (verify !== null && sameContent(verify, content)) return;
   const [before, after] = [verify, content].map((sum) =>
     sum === null ? "unknown" : `${sum.count} keys, ${sum.bytes} bytes, ${contentText(sum)}`,

@@ -49,7 +49,7 @@ export async function compareHistory(
 }
 
 /** Null: they have no place in common. */
-export function judgeHistory(
+function judgeHistory(
   ours: Pick<ReplicaProgress, "recent">,
   theirs: Pick<ReplicaProgress, "recent">,
 ): { readonly index: number; readonly same: boolean } | null {

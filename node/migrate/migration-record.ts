@@ -38,10 +38,6 @@ export function putMigrationRecord(batch: VersionedBatch, store: VersionedStore,
   batch.set(columnFamily.local, recordKey, store.nextVersion(), encodeRecord(record));
 }
 
-export function deleteMigrationRecord(batch: VersionedBatch, store: VersionedStore): void {
-  batch.delete(columnFamily.local, recordKey, store.nextVersion());
-}
-
 /** Null: the directory was never made a seed. Throws `NOKV_CORRUPTION`. */
 export function readMigrationRecord(store: Pick<VersionedStore, "newest">): MigrationRecord | null {
   const found = store.newest(columnFamily.local, recordKey, versionMax);

@@ -12,7 +12,7 @@ import { closeFile } from "../../core/wal/close-file.ts";
 import { readStable } from "../../core/wal/stable-read.ts";
 import { bytesToHex, hexToBytes } from "./hex.ts";
 
-export const directoryModes = ["preparing", "seeded", "cluster"] as const;
+const directoryModes = ["preparing", "seeded", "cluster"] as const;
 /** What a directory is to a cluster; a directory without a file MODE is a standalone database. */
 export type DirectoryMode = (typeof directoryModes)[number];
 

@@ -53,7 +53,7 @@ const yes = "yes";
 const refuse = (why: string): Ruling => ({ refuse: why });
 
 /** `distributed.md` 4.3. Serving a standalone directory is for empty ones: that is looked at where it is opened. */
-export const rulings: Readonly<Record<Opener, Readonly<Record<DirectoryState, Ruling>>>> = {
+const rulings: Readonly<Record<Opener, Readonly<Record<DirectoryState, Ruling>>>> = {
   embedded: {
     standalone: yes, preparing: refuse(resume), undoing: refuse(undo), seeded: refuse(seed), cluster: refuse(store),
     illegal: refuse(mend),

@@ -66,7 +66,7 @@ async function init(given: Options, { terminal }: Context): Promise<ExitCode> {
   return exitCode.ok;
 }
 
-export function initText(directory: string, made: ModeFile): string {
+function initText(directory: string, made: ModeFile): string {
   return (
     rowsText([
       ["Workdir", directory],

@@ -49,7 +49,7 @@ async function plan(given: Options, { terminal }: Context): Promise<ExitCode> {
   return found.eligible ? exitCode.ok : exitCode.corruption;
 }
 
-export function planText(found: Plan): string {
+function planText(found: Plan): string {
   const { content, blockers, warnings, regions, steps } = found;
   return (
     rowsText([

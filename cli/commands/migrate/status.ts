@@ -61,7 +61,7 @@ export function statusText({ directory, state, mode, gate, regions, next, resume
   return rowsText(rows) + listText("Regions", regions.map(describeRegion));
 }
 
-export function reportText(found: MigrationReport): string {
+function reportText(found: MigrationReport): string {
   const { directory, state, stage, summary, readyForInit, readyForServe, resume, nextSteps } = found;
   const rows: (readonly [string, unknown])[] = [
     ["Workdir", directory], ["Mode", state], ["Stage", stage], ["Summary", summary],

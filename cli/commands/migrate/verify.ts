@@ -38,7 +38,7 @@ async function verify(given: Options, { terminal }: Context): Promise<ExitCode> 
   return found.same ? exitCode.ok : exitCode.violation;
 }
 
-export function verdictText({ directory, baseTs, recorded, iterated, scanned, regions, same }: SeedVerdict): string {
+function verdictText({ directory, baseTs, recorded, iterated, scanned, regions, same }: SeedVerdict): string {
   return rowsText([
     ["Workdir", directory],
     ["BaseTs", baseTs],
