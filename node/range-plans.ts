@@ -23,6 +23,11 @@ const duesMax = 64;
 const planned = { split: "RegionSplitPlanned", merge: "RegionMergePlanned" } as const;
 const cancelled = { split: "RegionSplitCancelled", merge: "RegionMergeCancelled" } as const;
 
+/** What the Coordinator said to a plan. */
+type Told =
+  | { readonly kind: "accepted"; readonly reason: null }
+  | { readonly kind: "refused" | "unheard"; readonly reason: string };
+
 /**
  * What this store tells the Coordinator of splits and merges that it carries out: that one is planned, before it
  * begins, and what became of it, until that is heard. A plan never binds anybody: when its maker is gone, whoever leads
@@ -61,7 +66,13 @@ export class RangePlans {
 
   /** `done(null)`: the Coordinator has it in its journal, and nothing else is planned there. Else why not. */
   announce(change: RangeChangeKind, plan: RangePlan, done: (reason: string | null) => void): void {
-    this.#announce(change, plan, true, done);
+    this.#publish(change, plan, (told) => {
+      if (told.kind !== "refused") return done(told.reason);
+      this.#retract(plan.regionId, (retracted) => {
+        if (retracted) this.#publish(change, plan, ({ reason }) => done(reason));
+        else done(told.reason);
+      });
+    });
   }
 
   /** Until it is heard, or this process ends: then heartbeats of the regions say the same. */
@@ -101,23 +112,15 @@ export class RangePlans {
     this.#timer?.cancel();
   }
 
-  // oxlint-disable-next-line max-params
-  #announce(
-    change: RangeChangeKind,
-    plan: RangePlan,
-    mayRetract: boolean,
-    done: (reason: string | null) => void,
-  ): void {
+  #publish(change: RangeChangeKind, plan: RangePlan, done: (told: Told) => void): void {
     this.#parts.client.publish({ kind: planned[change], ...plan }, 0, (error, published) => {
-      if (published?.accepted === true) return done(null);
-      const reason = error?.message ?? published?.assessment.detail ?? "the Coordinator refused it";
+      if (published?.accepted === true) return done({ kind: "accepted", reason: null });
+      if (error === null) {
+        return done({ kind: "refused", reason: published?.assessment.detail ?? "the Coordinator refused it" });
+      }
       // Whether it was heard is not known: it is taken back in any case.
-      if (error !== null) this.cancel(change, plan.transitionId);
-      if (error !== null || !mayRetract) return done(reason);
-      this.#retract(plan.regionId, (retracted) => {
-        if (retracted) this.#announce(change, plan, false, done);
-        else done(reason);
-      });
+      this.cancel(change, plan.transitionId);
+      done({ kind: "unheard", reason: error.message });
     });
   }
 
