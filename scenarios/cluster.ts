@@ -102,7 +102,7 @@ export class ClusterRun {
     this.#nemesis = new StoreNemesis(world, deeds, this.#stores);
     this.#merges = plan.merges === null ? null : {
       deeds: new MergesDeeds(world, plan.merges, this.#stores, () => this.#judge.regions()),
-      watch: new MergesWatch(world, this.#coordinators, this.#judge.map),
+      watch: new MergesWatch(this.#stage, this.#coordinators, this.#judge.map),
     };
     const rotting = this.#stores.find(({ storeId }) => storeId === plan.rot?.storeId);
     const isCalm = (plan.rot?.storeId ?? 0) > plan.swarm;

@@ -74,6 +74,8 @@ function coordinatorOf(dice: Dice, electionMs: number, splitBytes: number, split
       mergeCommandsPerSecondMax: splitCommands === 0 ? 1_000_000 : splitCommands / 4,
       mergingMax: dice.pick([1, 2, 4]),
       regionsPerStoreMin: dice.pick([0, 0, 1]),
+      // What moves for balance parts neighbours, and only those on the same stores are merged.
+      balancingMax: dice.pick([0, 0, 2]),
     },
   };
 }

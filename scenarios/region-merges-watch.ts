@@ -6,11 +6,12 @@ import type { CoordinatorNode } from "../node/coordinator-node.ts";
 import { operatorEvent } from "../node/operator-runner.ts";
 import { type RegionMeta, describeRegion, rangesOverlap } from "../raft/region.ts";
 import type { World } from "../sim/world.ts";
-import type { NodeSeat } from "./cluster-seat.ts";
+import type { NodeSeat, SeatStage } from "./cluster-seat.ts";
 import type { StormMap } from "./region-storm-map.ts";
 
-/** Two regions became one because the Coordinator asked for it. */
-export const mergeByPlan = "merge-by-plan";
+/** Two regions became one because the Coordinator asked for it: while everything may fail, and when nothing does. */
+export const mergeAmidFaults = "merge-by-plan-amid-faults";
+export const mergeAfterwards = "merge-by-plan-afterwards";
 
 interface PlannedMerge {
   readonly source: RegionMeta;
@@ -22,6 +23,7 @@ interface PlannedMerge {
  * more than one change of a region at a time, and no merge that it calls done and that was not.
  */
 export class MergesWatch {
+  readonly #stage: SeatStage;
   readonly #world: World;
   readonly #seats: readonly NodeSeat<CoordinatorNode>[];
   readonly #map: StormMap;
@@ -31,8 +33,9 @@ export class MergesWatch {
   readonly #ended = new Map<string, string>();
   #byPlan = 0;
 
-  constructor(world: World, seats: readonly NodeSeat<CoordinatorNode>[], map: StormMap) {
-    this.#world = world;
+  constructor(stage: SeatStage, seats: readonly NodeSeat<CoordinatorNode>[], map: StormMap) {
+    this.#stage = stage;
+    this.#world = stage.world;
     this.#seats = seats;
     this.#map = map;
   }
@@ -50,7 +53,7 @@ export class MergesWatch {
 
   #mergedByPlan(): void {
     this.#byPlan++;
-    this.#world.reach(mergeByPlan);
+    this.#world.reach(this.#stage.calm ? mergeAfterwards : mergeAmidFaults);
   }
 
   /** By how they ended; those that were asked for by a plan or by hand. */
