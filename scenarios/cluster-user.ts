@@ -1,6 +1,6 @@
 import type { NokvError } from "../core/errors.ts";
 import type { GatewayNode } from "../node/gateway-node.ts";
-import type { TxnLog } from "../sim/checkers/timestamp-model.ts";
+import { beganTxn, type TxnLog } from "../sim/checkers/timestamp-model.ts";
 import type { SequenceLedger } from "../sim/checkers/sequence.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { World } from "../sim/world.ts";
@@ -49,20 +49,7 @@ export class ClusterUser implements WorkloadUser {
     timeoutMs?: number,
   ): Promise<TxnLog> {
     const { world, txns } = this.#stage;
-    const log: TxnLog = {
-      name: `${this.name}/${txns.length}`,
-      serializable,
-      calledUs: world.nowUs,
-      returnedUs: Infinity,
-      startTs: 0,
-      reads: [],
-      scans: [],
-      writes: new Map(),
-      locked: new Set(),
-      outcome: "aborted",
-      commitTs: 0,
-      refusal: null,
-    };
+    const log = beganTxn(`${this.name}/${txns.length}`, serializable, world.nowUs);
     txns.push(log);
     await this.#gateway.work((node) => this.#run(node, { log, body, timeoutMs }));
     // Nobody answers where nothing runs.

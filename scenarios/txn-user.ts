@@ -1,5 +1,5 @@
 import type { Mutation } from "../core/kv/kv.ts";
-import type { AtomicLog, ObservedScan, TxnLog } from "../sim/checkers/timestamp-model.ts";
+import { type AtomicLog, beganTxn, type ObservedScan, type TxnLog } from "../sim/checkers/timestamp-model.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { World } from "../sim/world.ts";
 import { AtomicMachine, type AtomicOutcome } from "../txn/client/atomic-machine.ts";
@@ -116,20 +116,7 @@ export class TxnUser {
   /** Runs one transaction; the log is among the stage's, whatever happens. `body` null: it gave up. */
   async transact(serializable: boolean, body: (txn: LoggedTxn) => Promise<boolean>): Promise<TxnLog> {
     const { world, txns, options } = this.#stage;
-    const log: TxnLog = {
-      name: `${this.name}/${txns.length}`,
-      serializable,
-      calledUs: world.nowUs,
-      returnedUs: Infinity,
-      startTs: 0,
-      reads: [],
-      scans: [],
-      writes: new Map(),
-      locked: new Set(),
-      outcome: "aborted",
-      commitTs: 0,
-      refusal: null,
-    };
+    const log = beganTxn(`${this.name}/${txns.length}`, serializable, world.nowUs);
     txns.push(log);
     const life = this.#life;
     // An idle client's clock stands where its last answer left it.

@@ -1,30 +1,11 @@
+import { diskFaultKinds } from "./disk/disk-faults.ts";
+
 /**
  * Every way in which the simulated world can be hostile. A run counts each injection under its kind, so that
  * a batch of seeds can show that a fault it claims to survive was really there.
  */
 export const faultKinds = [
-  "disk.lost-write",
-  "disk.torn-write",
-  "disk.kept-unacked",
-  "disk.garbage-gap",
-  "disk.entry-lost",
-  "disk.rename-lost",
-  "disk.eio-read",
-  "disk.eio-write",
-  "disk.eio-metadata",
-  "disk.emfile",
-  "disk.enospc",
-  "disk.enospc-freed",
-  "disk.sync-failed",
-  "disk.short-read",
-  "disk.short-write",
-  "disk.slow",
-  "disk.stall",
-  "disk.bit-rot",
-  "disk.flip-on-read",
-  "disk.misdirected-read",
-  "disk.misdirected-write",
-  "disk.stale-sector",
+  ...diskFaultKinds,
   "net.reset",
   "net.half-open",
   "net.one-way-loss",

@@ -42,6 +42,14 @@ export interface TxnLog {
   refusal: string | null;
 }
 
+/** Of a transaction that begins now. */
+export function beganTxn(name: string, serializable: boolean, calledUs: number): TxnLog {
+  return {
+    name, serializable, calledUs, returnedUs: Infinity, startTs: 0, reads: [], scans: [], writes: new Map(),
+    locked: new Set(), outcome: "aborted", commitTs: 0, refusal: null,
+  };
+}
+
 export interface AtomicLog {
   readonly name: string;
   readonly calledUs: number;
