@@ -11,6 +11,7 @@ import { drawRot, type RotPlan } from "./cluster-rot.ts";
 import type { DeedPlan } from "./raft-store-nemesis.ts";
 import { drawStorePlan } from "./raft-store-plan.ts";
 import type { MergesPlan } from "./region-merges-plan.ts";
+import { inTurn, tiledRegions } from "./tiled-regions.ts";
 
 export const clusterPort = 7_000;
 export const redisPort = 6_379;
@@ -169,22 +170,7 @@ function drawTopology(world: World, dice: Dice, stores: number): Topology {
   while (chosen.size < count) chosen.add(dice.pick(clusterKeys));
   const starts = ["", ...[...chosen].sort()];
   const replicas = dice.pick([3, 3, 3, 5]);
-  const encoder = new TextEncoder();
-  const regions = starts.map((start, at) => {
-    const id = at + 1;
-    const peers = Array.from({ length: Math.min(stores, replicas) }, (_, i) => {
-      const storeId = ((at + i) % stores) + 1;
-      return { peerId: storeId * 100 + id, storeId, role: "voter" as const };
-    });
-    const region = {
-      id,
-      start: encoder.encode(start),
-      end: encoder.encode(starts[id] ?? ""),
-      epoch: { version: 1, confVer: 1 },
-      peers: peers.toSorted((a, b) => a.peerId - b.peerId),
-    };
-    return { region, leaderStoreId: peers[0]?.storeId ?? 0 };
-  });
+  const regions = tiledRegions(starts, inTurn(stores, Math.min(stores, replicas)));
   return {
     clusterId: "sim",
     maxRetries: 8,

@@ -3,6 +3,7 @@ import type { Topology } from "../node/topology.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { World } from "../sim/world.ts";
 import { type ClusterPlan, clusterKeys, drawClusterPlan } from "./cluster-plan.ts";
+import { tiledRegions } from "./tiled-regions.ts";
 
 /** What is done to the regions of a cluster by hand, and what its Coordinator does by itself. */
 export interface MergesPlan {
@@ -82,16 +83,12 @@ function coordinatorOf(dice: Dice, electionMs: number, splitBytes: number, split
 
 /** More regions than elsewhere, all on the first stores. */
 function onSameStores(topology: Topology, dice: Dice): Topology {
-  const encoder = new TextEncoder();
   const chosen = new Set(clusterKeys.filter(() => dice.chance(1, 2)));
-  const starts = ["", ...[...chosen].toSorted()];
   const stores = topology.stores.slice(0, replicas).map(({ storeId }) => storeId);
-  const regions = starts.map((start, at) => {
-    const id = at + 1;
-    const peers = stores.map((storeId) => ({ peerId: storeId * 100 + id, storeId, role: "voter" as const }));
-    const range = { start: encoder.encode(start), end: encoder.encode(starts[id] ?? "") };
-    const region = { id, ...range, epoch: { version: 1, confVer: 1 }, peers };
-    return { region, leaderStoreId: stores[at % stores.length] ?? 0 };
+  const regions = tiledRegions(["", ...[...chosen].toSorted()], (at) => {
+    // Another one leads each.
+    const first = at % stores.length;
+    return [...stores.slice(first), ...stores.slice(0, first)];
   });
   return { ...topology, regions };
 }

@@ -5,6 +5,7 @@ import { raftLimitsDefault } from "../raft/raft-options.ts";
 import type { StoreOptions } from "../raft/store/store-options.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { World } from "../sim/world.ts";
+import { inTurn, tiledRegions } from "./tiled-regions.ts";
 
 export const lossPort = 7_000;
 
@@ -109,23 +110,7 @@ export function lossPlace(host: string): ProcessPlace {
 }
 
 function lossTopology(stores: number, count: number): Topology {
-  const encoder = new TextEncoder();
-  const starts = ["", "k1", "k2", "k3"].slice(0, count);
-  const regions = starts.map((start, at) => {
-    const id = at + 1;
-    const peers = Array.from({ length: wantedReplicas }, (_, i) => {
-      const storeId = ((at + i) % stores) + 1;
-      return { peerId: storeId * 100 + id, storeId, role: "voter" as const };
-    });
-    const region = {
-      id,
-      start: encoder.encode(start),
-      end: encoder.encode(starts[id] ?? ""),
-      epoch: { version: 1, confVer: 1 },
-      peers: peers.toSorted((a, b) => a.peerId - b.peerId),
-    };
-    return { region, leaderStoreId: peers[0]?.storeId ?? 0 };
-  });
+  const regions = tiledRegions(["", "k1", "k2", "k3"].slice(0, count), inTurn(stores, wantedReplicas));
   return {
     clusterId: "sim",
     maxRetries: 8,
