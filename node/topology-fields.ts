@@ -10,6 +10,7 @@ export class Problems {
 }
 
 const shownMax = 60;
+const textRemedy = "write a text between quotes";
 
 function shorten(text: string): string {
   return text.length <= shownMax ? text : `${text.slice(0, shownMax)}…`;
@@ -42,11 +43,20 @@ export class Fields {
     return this.raw(name) !== undefined;
   }
 
-  /** "" when it is missing, which is a problem only when it is `required`. */
-  text(name: string, required: boolean): string {
+  /** "" when it is missing. */
+  text(name: string): string {
     const value = this.raw(name);
-    if (typeof value === "string" && (value !== "" || !required)) return value;
-    if (value !== undefined || required) this.#problems.add(this.at(name), value, "write a text between quotes");
+    if (value === undefined) return "";
+    if (typeof value === "string") return value;
+    this.#problems.add(this.at(name), value, textRemedy);
+    return "";
+  }
+
+  /** It must be there, and say something. */
+  requiredText(name: string): string {
+    const value = this.raw(name);
+    if (typeof value === "string" && value !== "") return value;
+    this.#problems.add(this.at(name), value, textRemedy);
     return "";
   }
 

@@ -99,7 +99,7 @@ function readTopology(root: Fields, scope: TopologyScope, problems: Problems): T
   });
   const regions = root.objects("regions", 0).map((fields) => readRegion(fields, problems));
   const redis = root.has("redis") ? readRedis(root.object("redis"), scope, problems) : null;
-  const clusterId = root.text("cluster_id", false) || clusterIdDefault;
+  const clusterId = root.text("cluster_id") || clusterIdDefault;
   if (new TextEncoder().encode(clusterId).length > clusterIdBytesMax) {
     problems.add("cluster_id", clusterId, `write at most ${clusterIdBytesMax} bytes`);
   }
@@ -140,7 +140,7 @@ function readCoordinators(root: Fields, scope: TopologyScope, problems: Problems
 function readTemplate(root: Fields, scope: TopologyScope, problems: Problems): string | null {
   const names = ["store_work_dir_template", "store_docker_work_dir_template"] as const;
   const [host, docker] = names.map((name) => {
-    const template = root.text(name, false);
+    const template = root.text(name);
     if (template !== "" && !template.includes(templateMark)) {
       problems.add(root.at(name), template, `put ${templateMark} where the store's number belongs`);
     }
@@ -156,12 +156,12 @@ function readPlace(
   problems: Problems,
 ): ProcessPlace {
   const host = {
-    addr: fields.text("addr", true), listen: fields.text("listen_addr", false), workDir: fields.text("work_dir", false),
+    addr: fields.requiredText("addr"), listen: fields.text("listen_addr"), workDir: fields.text("work_dir"),
   };
   const docker = {
-    addr: fields.text("docker_addr", false),
-    listen: fields.text("docker_listen_addr", false),
-    workDir: fields.text("docker_work_dir", false),
+    addr: fields.text("docker_addr"),
+    listen: fields.text("docker_listen_addr"),
+    workDir: fields.text("docker_work_dir"),
   };
   const metrics = readMetrics(fields, problems);
   fields.refuseUnknown();
@@ -180,7 +180,7 @@ function readPlace(
 
 /** In containers the same: nobody but the machine itself asks there. */
 function readMetrics(fields: Fields, problems: Problems): Address | null {
-  const text = fields.text("metrics_addr", false);
+  const text = fields.text("metrics_addr");
   return text === "" ? null : readAddress(fields.at("metrics_addr"), text, problems);
 }
 
@@ -190,8 +190,8 @@ interface RedisPlace {
 }
 
 function readRedis(fields: Fields, scope: TopologyScope, problems: Problems): RedisPlace {
-  const host = fields.text("addr", true);
-  const docker = fields.text("docker_addr", false);
+  const host = fields.requiredText("addr");
+  const docker = fields.text("docker_addr");
   const metrics = readMetrics(fields, problems);
   fields.refuseUnknown();
   const useDocker = scope === "docker" && docker !== "";
@@ -221,7 +221,7 @@ function readRegion(fields: Fields, problems: Problems): FirstRegion {
 
 /** UTF-8, or `hex:` and pairs of digits. */
 function readKey(fields: Fields, name: string, problems: Problems): Uint8Array {
-  const text = fields.text(name, false);
+  const text = fields.text(name);
   if (!text.startsWith("hex:")) return new TextEncoder().encode(text);
   const digits = text.slice("hex:".length);
   if (!/^(?:[0-9a-fA-F]{2})+$/.test(digits)) {
