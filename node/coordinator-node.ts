@@ -14,7 +14,7 @@ import { type CoordinatorGroup, openGroupJournal } from "./coordinator-group.ts"
 import { coordinatorVars } from "./coordinator-vars.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { foundCluster, isFounded } from "./found-cluster.ts";
-import { listenTransport } from "./listen-transport.ts";
+import { listenTransport } from "./listen.ts";
 
 export interface CoordinatorNodeConfig {
   /** The journal's directory. Created if its parent exists. */

@@ -1,7 +1,7 @@
 import type { Address } from "../core/env/network.ts";
-import { NokvError } from "../core/errors.ts";
 import { type HttpResponse, plainText } from "../net/http/request.ts";
 import { HttpServer, type HttpWorld } from "../net/http/server.ts";
+import { listenServer } from "./listen.ts";
 import { metricsText, type VarTree } from "./metrics-text.ts";
 
 /** What a process says of itself. Asked for again and again: nothing here may be slow or change anything. */
@@ -37,10 +37,8 @@ export class Diagnostics {
   /** Rejects with `NOKV_IO` when the address cannot be taken. */
   static async open(world: HttpWorld, address: Address, source: DiagnosticSource): Promise<Diagnostics> {
     const server = new HttpServer(world, ({ path }) => answer(path, source));
-    const error = await new Promise<Error | null>((resolve) => server.listen(address, resolve));
-    if (error === null) return new Diagnostics(server);
-    const where = `${address.host}:${address.port}`;
-    throw new NokvError("NOKV_IO", `cannot listen on ${where} for diagnostics: ${error.message}`, { cause: error });
+    await listenServer(server, address, "for diagnostics");
+    return new Diagnostics(server);
   }
 
   get address(): Address {

@@ -1,6 +1,6 @@
 import type { Timer } from "../core/env/clock.ts";
 import type { Env } from "../core/env/env.ts";
-import type { Address, NetworkError } from "../core/env/network.ts";
+import type { Address } from "../core/env/network.ts";
 import { NokvError } from "../core/errors.ts";
 import type { CoordinatorClient } from "../coordinator/service/client.ts";
 import { checkGatewayOptions, type GatewayOptions } from "../net/redis/options.ts";
@@ -14,6 +14,7 @@ import { TxnClient } from "../txn/remote/txn-client.ts";
 import { ClusterWatch, clusterSource, storesOf } from "./cluster-watch.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { gatewayVars } from "./gateway-vars.ts";
+import { listenServer } from "./listen.ts";
 import { reachCluster } from "./reach-cluster.ts";
 import type { Topology } from "./topology.ts";
 
@@ -98,7 +99,7 @@ export async function openGatewayNode(env: Env, config: GatewayNodeConfig): Prom
         cluster: clusterSource(parts.watch, config.page ?? null),
       });
     }
-    await listen(server, config.listen);
+    await listenServer(server, config.listen);
   } catch (error) {
     if (!(error instanceof NokvError)) throw error;
     diagnostics?.close();
@@ -122,13 +123,6 @@ function compose(env: Env, config: GatewayNodeConfig, options: GatewayOptions): 
   const probe = new CoordinatorProbe(env, coordinator);
   const watch = new ClusterWatch({ clock, coordinator, caller: transport, stores: storesOf(topology) });
   return { transport, coordinator, client, server, probe, garbage, watch };
-}
-
-async function listen(server: RedisServer, address: Address): Promise<void> {
-  const failure = await new Promise<NetworkError | null>((resolve) => server.listen(address, resolve));
-  if (failure === null) return;
-  const { host, port } = address;
-  throw new NokvError("NOKV_IO", `cannot listen on ${host}:${port}: ${failure.message}`, { cause: failure });
 }
 
 function closeRest({ client, coordinator, transport, probe, garbage, watch }: GatewayParts): void {

@@ -1,5 +1,5 @@
 import type { Env } from "../core/env/env.ts";
-import type { Address, NetworkError } from "../core/env/network.ts";
+import type { Address } from "../core/env/network.ts";
 import { checkOptions, type EngineOptions } from "../core/engine/options.ts";
 import type { Engine } from "../core/engine/engine.ts";
 import { openEngine } from "../core/engine/engine.ts";
@@ -7,6 +7,7 @@ import { NokvError } from "../core/errors.ts";
 import { EngineKv } from "../core/kv/engine-kv.ts";
 import { checkGatewayOptions, type GatewayOptions } from "../net/redis/options.ts";
 import { RedisServer } from "../net/redis/server.ts";
+import { listenServer } from "./listen.ts";
 
 export interface RedisNodeConfig {
   /** The database's directory. */
@@ -66,14 +67,14 @@ export async function openRedisNode(env: Env, config: RedisNodeConfig): Promise<
     readBytesMax: Math.floor(gatewayOptions.outputBytesMax / 2),
   });
   const server = new RedisServer(env, kv, gatewayOptions, () => estimateKeys(engine));
-  const failure = await new Promise<NetworkError | null>((resolve) => server.listen(config.address, resolve));
-  if (failure === null) {
-    if (config.onFatal !== undefined) engine.onPoisoned(config.onFatal);
-    return new RedisNode(engine, server);
+  try {
+    await listenServer(server, config.address);
+  } catch (error) {
+    if (error instanceof NokvError) await engine.close();
+    throw error;
   }
-  await engine.close();
-  const { host, port } = config.address;
-  throw new NokvError("NOKV_IO", `cannot listen on ${host}:${port}: ${failure.message}`, { cause: failure });
+  if (config.onFatal !== undefined) engine.onPoisoned(config.onFatal);
+  return new RedisNode(engine, server);
 }
 
 /** Smaller stores are counted when somebody asks. */

@@ -27,7 +27,7 @@ import { DamageWatch } from "./damage-watch.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { ForgottenPeers } from "./forgotten-peers.ts";
 import { FirstRegions } from "./first-regions.ts";
-import { listenTransport } from "./listen-transport.ts";
+import { listenTransport } from "./listen.ts";
 import { regionRanges } from "./region-ranges.ts";
 import { SeedPromotion } from "./seed-promotion.ts";
 import type { SplitLimits } from "./split-checker.ts";
