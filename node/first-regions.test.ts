@@ -78,7 +78,7 @@ test("a store that nobody knows begins what the topology gives it, and campaigns
   const playing = play({ known: [2] });
   await settle(playing);
   expect(playing.log).toEqual(["ask", "begin 1", "begin 3", "campaign 1", "begun"]);
-  expect(playing.first.over).toBe(true);
+  expect(playing.first.takesPart).toBe(true);
 });
 
 test("what is there is left alone, whoever answers", async () => {
@@ -91,7 +91,7 @@ test("a store whose first life ended among its first regions takes part, and beg
   const given: Play = { known: null, held: [1], isNew: false };
   const playing = play(given);
   await settle(playing);
-  expect(playing.first.over).toBe(true);
+  expect(playing.first.takesPart).toBe(true);
   expect(playing.log).toEqual(["ask"]);
   given.known = [2];
   playing.clock.advance(150);
@@ -102,7 +102,7 @@ test("a store whose first life ended among its first regions takes part, and beg
 test("regions that were moved away do not begin again", async () => {
   const playing = play({ known: [1, 2], held: [1], isNew: false });
   await settle(playing);
-  expect(playing.first.over).toBe(true);
+  expect(playing.first.takesPart).toBe(true);
   expect(playing.log).toEqual(["ask", "begun"]);
 });
 
@@ -117,7 +117,7 @@ test("a store that has joined and comes with an empty directory is refused", asy
   await settle(playing);
   expect(playing.log[1]).toMatch(/store 1 has joined before, and its directory is empty/);
   expect(playing.log.length).toBe(2);
-  expect(playing.first.over).toBe(false);
+  expect(playing.first.takesPart).toBe(false);
 });
 
 test("a Coordinator that does not answer is asked again until somebody stops it", async () => {
@@ -141,5 +141,5 @@ test("a disk that refuses is told, and nothing is over", async () => {
   const playing = play({ known: [], refuse: new NokvError("NOKV_IO", "no disk") });
   await settle(playing);
   expect(playing.log).toEqual(["ask", "begin 1", "begin 3", "no disk"]);
-  expect(playing.first.over).toBe(false);
+  expect(playing.first.takesPart).toBe(false);
 });

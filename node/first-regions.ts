@@ -42,31 +42,29 @@ const atATime = 64;
 export class FirstRegions {
   readonly #parts: FirstRegionsParts;
   #timer: Timer | null = null;
-  #over = false;
+  #takesPart = false;
   #stopped = false;
 
   constructor(parts: FirstRegionsParts) {
     this.#parts = parts;
   }
 
-  get over(): boolean {
-    return this.#over;
+  /** Others may rely on what this store says: it votes, and it acknowledges. */
+  get takesPart(): boolean {
+    return this.#takesPart;
   }
 
   begin(): void {
-    const { promotion, store, regions, failed } = this.#parts;
+    const { promotion, store, failed } = this.#parts;
     if (promotion !== null) {
       promotion.begin((error) => (error === null ? this.#finish() : failed(error)));
       return;
     }
-    const hosted = new Set(store.regions().map(({ region }) => region.id));
     // Another life has begun some: what that one promised is here, and may be relied on.
-    if (hosted.size > 0) this.#over = true;
-    const missing = regions.some(({ region }) => {
-      return peerOnStore(region, store.storeId) !== null && !hosted.has(region.id);
-    });
+    const isBegun = store.regions().length > 0;
+    if (isBegun) this.#takesPart = true;
     // That life may have ended before the last of them; or they were moved away, and then the store is known.
-    if (hosted.size > 0 && !missing) this.#finish();
+    if (isBegun && this.#missing().length === 0) this.#finish();
     else this.#ask();
   }
 
@@ -102,11 +100,8 @@ export class FirstRegions {
   }
 
   async #bootstrap(): Promise<void> {
-    const { store, regions, failed } = this.#parts;
-    const held = new Set(store.regions().map(({ region }) => region.id));
-    const missing = regions.filter(({ region }) => {
-      return !held.has(region.id) && peerOnStore(region, store.storeId) !== null;
-    });
+    const { store, failed } = this.#parts;
+    const missing = this.#missing();
     try {
       for (let at = 0; at < missing.length; at += atATime) {
         await Promise.all(missing.slice(at, at + atATime).map(({ region }) => store.bootstrap(region)));
@@ -118,15 +113,22 @@ export class FirstRegions {
     }
     if (this.#stopped) return;
     // Not before: a store that does not take part hears no answer.
-    this.#over = true;
+    this.#takesPart = true;
     for (const { region, leaderStoreId } of missing) {
       if (leaderStoreId === store.storeId) store.admin.campaign(region.id);
     }
     this.#finish();
   }
 
+  /** Of the regions that are to be here on the first day, those that are not. */
+  #missing(): readonly FirstRegion[] {
+    const { store, regions } = this.#parts;
+    const held = new Set(store.regions().map(({ region }) => region.id));
+    return regions.filter(({ region }) => !held.has(region.id) && peerOnStore(region, store.storeId) !== null);
+  }
+
   #finish(): void {
-    this.#over = true;
+    this.#takesPart = true;
     if (!this.#stopped) this.#parts.begun();
   }
 }

@@ -167,7 +167,7 @@ async function openParts(env: Env, config: StoreNodeConfig): Promise<StoreNode> 
   let store: Store | null = null;
   let parts: StoreNodeParts | null = null;
   // A store that lost its directory must not as much as vote: others count on what it has forgotten.
-  const takesPart = (): Store | null => (parts?.first.over === true ? store : null);
+  const takesPart = (): Store | null => (parts?.first.takesPart === true ? store : null);
   const transport = new Transport(env, {
     identity: { ...directory.ident, role: "store", features: 0 },
     options: config.network ?? {},
@@ -268,8 +268,8 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Sto
 
 function waitingFor({ store, reporter, first, seed }: StoreNodeParts): readonly string[] {
   const waiting: string[] = [];
-  if (!first.over && seed !== null) waiting.push("the Coordinator's word that it takes the seed");
-  else if (!first.over) waiting.push("the Coordinator's word that this store is new");
+  if (!first.takesPart && seed !== null) waiting.push("the Coordinator's word that it takes the seed");
+  else if (!first.takesPart) waiting.push("the Coordinator's word that this store is new");
   else if (!reporter.joined) waiting.push("the Coordinator");
   const leaderless = store.regions().filter(({ leaderStore }) => leaderStore === 0);
   if (leaderless.length > 0) waiting.push(`leaders of ${leaderless.length} regions`);
