@@ -58,7 +58,7 @@ export const clusterNodeMutants: readonly Mutant[] = [
     find: `    this.onTell(error);
     this.#onFatal(error);`,
     replace: `    this.onTell(error);`,
-    oracles: ["liveness"],
+    oracles: ["liveness", "damage"],
     scenario,
     why: "A store whose disk failed once lives on, and serves nothing until somebody looks.",
   },
