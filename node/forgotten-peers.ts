@@ -23,9 +23,9 @@ export interface ForgottenParts {
 const askedMax = 16;
 
 /**
- * Replicas that hear of nobody. Whoever was removed while it was away is told by those to whom it writes; a learner
- * writes to nobody, and a voter's old companions may all be gone. So the Coordinator is asked what the region is like
- * now. Its word counts only if it is newer than what the replica knows: an older one may be of before its addition.
+ * Replicas that hear of nobody. Whoever was removed while it was away is told by those to whom it writes, or whom it
+ * asks; but the stores of all its old companions may be lost. So the Coordinator is asked what the region is like now.
+ * Its word counts only if it is newer than what the replica knows: an older one may be of before its addition.
  */
 export class ForgottenPeers {
   readonly #parts: ForgottenParts;

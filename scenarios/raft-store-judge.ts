@@ -1,6 +1,5 @@
 import { versionMax } from "../core/bytes/record.ts";
-import { type RegionMeta, describeRegion, peerOnStore } from "../raft/region.ts";
-import type { RegionHost } from "../raft/store/region-machine.ts";
+import { type RegionMeta, describeRegion } from "../raft/region.ts";
 import type { World } from "../sim/world.ts";
 import { netOptions } from "../net/rpc/options.ts";
 import { bodyBytesMaxControl } from "../net/rpc/wire.ts";
@@ -62,7 +61,7 @@ export class StoreJudge {
         const isMember = office.region.peers.some((peer) => peer.storeId === storeId);
         if (node === null || !machine.up) return false;
         const toy = toyAt(node, region);
-        if (!isMember && toy !== null && !isForgotten(toy.host, storeId, office.region)) return false;
+        if (!isMember && toy !== null) return false;
         if (isMember && toy === null) return false;
         if (toy === null || !isMember) continue;
         if (node.store.region(region)?.applyState.index !== index || toy.waitingCount > 0) return false;
@@ -80,13 +79,12 @@ export class StoreJudge {
   async compare(): Promise<void> {
     for (const region of this.#regions()) {
       let first: { name: string; records: string } | null = null;
-      const leader = leaderOf(this.#seats, region)?.region ?? null;
       for (const seat of this.#seats) {
         const { machine } = seat;
         let records = "";
         const looked = await seat.enter((node) => {
           const view = node.store.region(region);
-          if (view === null || isForgotten(view, seat.storeId, leader)) return;
+          if (view === null) return;
           records = recordsOf(node, view.region);
         });
         if (!looked || records === "") continue;
@@ -164,15 +162,6 @@ export class StoreJudge {
       this.#world.fail("bounds", `${name}: ${controlMessages} control messages and ${appendBytes} bytes wait`);
     }
   }
-}
-
-/**
- * A learner that was removed while it heard of nobody, as its `leader` knows: it asks for no votes, so nobody tells it,
- * and it believes in the leader that it last heard of.
- */
-function isForgotten({ region }: Pick<RegionHost, "region">, storeId: number, leader: RegionMeta | null): boolean {
-  const isMember = leader === null || peerOnStore(leader, storeId) !== null;
-  return !isMember && peerOnStore(region, storeId)?.role === "learner";
 }
 
 const decoder = new TextDecoder();

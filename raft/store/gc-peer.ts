@@ -1,7 +1,7 @@
 import { type Layout, struct, u53 } from "../../core/bytes/layout.ts";
 import { type RegionMeta, regionLayout } from "../region.ts";
 
-/** To a peer that writes to a region which it is no member of any more: the region, newer than what it knows. */
+/** To a peer that knows an older configuration of its region than this one, and is perhaps no member of it any more. */
 export interface GcPeer {
   readonly peerId: number;
   readonly region: RegionMeta;

@@ -15,6 +15,7 @@ export const storeMessage = {
   mergeBump: frameType.application + 11,
   /** The sender is there: its incarnation says which process. No body. */
   greeting: frameType.application + 3,
+  membershipQuestion: frameType.application + 12,
   control: frameType.application + 16,
 } as const;
 

@@ -9,6 +9,7 @@ import { type RegionMessage, readMessage, writeMessage } from "../message-codec.
 import { Message, type MessageKind } from "../message.ts";
 import { type RegionMeta, peerById } from "../region.ts";
 import { type GcPeer, gcPeerLayout } from "./gc-peer.ts";
+import { membershipQuestionLayout } from "./membership-question.ts";
 import { frameTypeOf, isAppendLane, storeMessage } from "./message-type.ts";
 import type { Peer } from "./peer.ts";
 import type { StoreStats } from "./store-stats.ts";
@@ -29,6 +30,8 @@ export interface PostOffice {
   replace(peer: Peer, peerId: PeerId): void;
   /** It was removed from its region, as `region` says. */
   bury(peer: Peer, region: RegionMeta): void;
+  /** It is a member still, as `region` says, which is newer than what it knows. */
+  movedOn(region: RegionMeta): void;
 }
 
 /** Between the peers of this store and those of others: which message is for whom, and who is told that it is gone. */
@@ -67,12 +70,18 @@ export class Post {
     this.#transport.send(storeId, { cls: messageClass.control, type: greeting, region: 0, body });
   }
 
+  /** Whether that peer is a member of its region still. */
+  ask(storeId: number, { regionId, peerId, epoch: { confVer } }: Peer): void {
+    const body = encode(membershipQuestionLayout, { regionId, peerId, confVer });
+    this.#stats.messagesOut++;
+    const type = storeMessage.membershipQuestion;
+    this.#transport.send(storeId, { cls: messageClass.control, type, region: regionId, body });
+  }
+
   receive(fromStore: number, type: number, body: Uint8Array): void {
     this.#stats.messagesIn++;
-    if (type === storeMessage.gcPeer) {
-      this.#collect(body);
-      return;
-    }
+    if (type === storeMessage.gcPeer) return this.#collect(body);
+    if (type === storeMessage.membershipQuestion) return this.#inform(fromStore, body);
     // Entries that are kept borrow what they were read from: it is copied once, for all of them.
     const bytes = type === storeMessage.append ? body.slice() : body;
     try {
@@ -98,7 +107,7 @@ export class Post {
       return;
     }
     if (peer.peerId > message.to) this.#stats.messagesDropped++;
-    else if (this.#isStranger(peer, received)) this.#tellGone(fromStore, message.from, peer.region);
+    else if (this.#isStranger(peer, received)) this.#tell(fromStore, message.from, peer.region);
     else peer.message(fromStore, message);
   }
 
@@ -126,7 +135,7 @@ export class Post {
     const { region } = tombstone;
     if (peerById(region, message.from) === null) {
       const older = epoch.confVer > 0 && epoch.confVer < region.epoch.confVer;
-      if (older) this.#tellGone(fromStore, message.from, region);
+      if (older) this.#tell(fromStore, message.from, region);
       return;
     }
     const { kind } = message;
@@ -140,10 +149,23 @@ export class Post {
     this.#write(fromStore, reply.kind, regionId, this.#writer.toBytes());
   }
 
-  #tellGone(storeId: number, peerId: PeerId, region: RegionMeta): void {
+  #tell(storeId: number, peerId: PeerId, region: RegionMeta): void {
     const body = encode(gcPeerLayout, { peerId, region });
     this.#stats.messagesOut++;
     this.#transport.send(storeId, { cls: messageClass.control, type: storeMessage.gcPeer, region: region.id, body });
+  }
+
+  /** Whoever left knows that much: what its region was like then. */
+  #inform(fromStore: number, body: Uint8Array): void {
+    const read = decode(membershipQuestionLayout, body);
+    if (typeof read === "string") {
+      this.#stats.messagesDropped++;
+      return;
+    }
+    const { regionId, peerId, confVer } = read.value;
+    const peer = this.#office.peer(regionId);
+    const region = peer?.initialised === true ? peer.region : this.#office.tombstone(regionId)?.region;
+    if (region !== undefined && region.epoch.confVer > confVer) this.#tell(fromStore, peerId, region);
   }
 
   #collect(body: Uint8Array): void {
@@ -161,6 +183,7 @@ export class Post {
     if (peer === null || peer.peerId !== peerId || !peer.initialised || peer.installing !== null) return;
     const newer = region.epoch.confVer > peer.epoch.confVer;
     if (newer && peerById(region, peerId) === null) this.#office.bury(peer, region);
+    else if (newer) this.#office.movedOn(region);
   }
 
   // oxlint-disable-next-line max-params

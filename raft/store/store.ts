@@ -31,6 +31,7 @@ import { finishSnapshots } from "./snapshot-recovery.ts";
 import { type SnapshotProgress, SnapshotSenders } from "./snapshot-senders.ts";
 import type { SnapshotTransfer } from "./snapshot-transfer.ts";
 import { type StoreOptions, storeOptions } from "./store-options.ts";
+import { StalePeers } from "./stale-peers.ts";
 import { StoreStats } from "./store-stats.ts";
 import { StoreTicker } from "./store-ticker.ts";
 
@@ -82,6 +83,7 @@ export class Store implements PeerContext {
   readonly #graveyard: Graveyard;
   readonly #turns: Turns;
   readonly #hibernation: Hibernation;
+  readonly #stale: StalePeers;
   readonly #ticker: StoreTicker;
   readonly #listeners: RegionListener[] = [];
   #changed = new Map<number, Peer | null>();
@@ -142,13 +144,19 @@ export class Store implements PeerContext {
       greet: (storeId, isAnswer) => this.#post.greet(storeId, isAnswer),
       passedTicks: () => this.#ticker.passed(),
     });
+    this.#stale = new StalePeers({
+      storeId: this.storeId,
+      roundTicks: raft.electionTicks,
+      peers: () => this.#table.sorted(),
+      ask: (storeId, peer) => this.#post.ask(storeId, peer),
+    });
     this.#ticker = new StoreTicker(this.world.clock, this.options.tickUs, (ticks) => this.#tick(ticks));
     this.#senders = new SnapshotSenders(parts.transport, parts.transfer, this.stats, (error) => this.fail(error));
     this.streams = new SnapshotReceiver(
       {
         storeId: this.storeId,
         recipient: (regionId, peerId) => this.#recipient(regionId, peerId),
-        obstacle: (region) => this.#table.obstacle(region),
+        obstacle: (region) => this.#obstacle(region),
         offer: (peer, from, message, intent) => {
           this.stats.snapshotsIn++;
           peer.offer(from, message, intent);
@@ -164,6 +172,7 @@ export class Store implements PeerContext {
       make: (regionId, peerId) => this.#table.makeUninitialised(regionId, peerId),
       replace: (peer, peerId) => this.#table.replaceUninitialised(peer, peerId),
       bury: (peer, region) => this.#table.bury(peer, region),
+      movedOn: (region) => this.#stale.movedOn(region),
     });
     this.admin = new RaftAdmin(this.world.clock, this.options, (regionId) => this.#table.hosted(regionId));
   }
@@ -363,6 +372,7 @@ export class Store implements PeerContext {
     this.guard(() => {
       this.stats.ticks++;
       this.#hibernation.tick(ticks);
+      this.#stale.tick(ticks);
       this.#merges.tick();
       this.admin.tick();
       for (const { fromStore, received } of this.#early.tick()) this.#post.deliver(fromStore, received);
@@ -388,6 +398,13 @@ export class Store implements PeerContext {
     }
   }
 
+  #obstacle(region: RegionMeta): RegionMeta | null {
+    const other = this.#table.obstacle(region);
+    const peer = other === null ? null : this.#table.get(other.id);
+    if (peer !== null) this.#stale.obstructs(peer);
+    return other;
+  }
+
   #recipient(regionId: number, peerId: PeerId): Peer | string {
     if (this.#stopped) return "the store is closed";
     const peer = this.#table.get(regionId);
@@ -405,6 +422,7 @@ export class Store implements PeerContext {
   #went(peer: Peer): void {
     this.#turns.forget(peer);
     this.#hibernation.gone(peer);
+    this.#stale.gone(peer);
     this.#senders.forget(peer);
     this.#changed.set(peer.regionId, null);
     this.stats.peersRemoved++;

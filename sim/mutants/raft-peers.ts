@@ -217,12 +217,44 @@ export const raftPeerMutants: readonly Mutant[] = [
   {
     name: "store-strangers-are-heard",
     file: "raft/store/post.ts",
-    find: `    else if (this.#isStranger(peer, received)) this.#tellGone(fromStore, message.from, peer.region);
+    find: `    else if (this.#isStranger(peer, received)) this.#tell(fromStore, message.from, peer.region);
 `,
     replace: ``,
     oracles: ["liveness"],
     scenario: "raft-store-members",
     why: "A removed peer is never told, and stays for ever.",
+  },
+  {
+    name: "stale-learners-never-ask",
+    file: "raft/store/stale-peers.ts",
+    find: `    if (peer.raft.quiesced) return true;
+    const isLearner`,
+    replace: `    if (peer.raft.quiesced) return true;
+    if (this.#lap >= 0) return false;
+    const isLearner`,
+    oracles: ["liveness"],
+    scenario: "raft-store-members",
+    why: "A learner that was removed while its store was down stays for ever.",
+  },
+  {
+    name: "stale-sleepers-never-ask",
+    file: "raft/store/stale-peers.ts",
+    find: `    if (peer.raft.quiesced) return true;
+    const isLearner`,
+    replace: `    if (peer.raft.quiesced) return false;
+    const isLearner`,
+    oracles: ["liveness"],
+    scenario: "region-storm",
+    why: "A learner that was removed while nobody heard its store sleeps on, and its range is in the way of others.",
+  },
+  {
+    name: "stale-those-who-left-say-nothing",
+    file: "raft/store/post.ts",
+    find: `    const region = peer?.initialised === true ? peer.region : this.#office.tombstone(regionId)?.region;`,
+    replace: `    const region = peer?.initialised === true ? peer.region : undefined;`,
+    oracles: ["liveness"],
+    scenario: "raft-store-members",
+    why: "A learner whose old companions have all left asks nobody who knows.",
   },
   {
     name: "store-predecessors-are-heard",
