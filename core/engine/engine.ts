@@ -28,6 +28,7 @@ import { livePressure } from "./pressure.ts";
 import { type Latest, Reader } from "./reader.ts";
 import { type EngineParts, recover } from "./recovery.ts";
 import { SafePoint } from "./safe-point.ts";
+import { ScrubList } from "./scrub-list.ts";
 import { Pins, type Snapshot } from "./snapshot.ts";
 import type { EngineStats, RecoveryStats } from "./stats.ts";
 import type { TableSet } from "./table-set.ts";
@@ -80,6 +81,8 @@ export class Engine implements VersionedStore {
   readonly #recovery: RecoveryStats;
   readonly #pins = new Pins();
   readonly #verifier: Verifier;
+  /** What a scrubber reads. */
+  readonly scrub: ScrubList;
   readonly #iterators: Iterators;
   readonly #slab = new ByteSlab();
   readonly #safePoint: SafePoint | null;
@@ -126,6 +129,7 @@ export class Engine implements VersionedStore {
     this.#compactor = new Compactor(context, this.#flusher.lane);
     this.transfer = new Transfer(this, context, this.#compactor, this.#flusher);
     this.#verifier = new Verifier(context, () => this.#checkOpen());
+    this.scrub = new ScrubList(context, this.#manifest);
     this.#pins.onUnpinned = () => this.#compactor.pinsMoved();
     this.#write.start(this.#writeListener());
     this.#kick();
@@ -380,9 +384,8 @@ export class Engine implements VersionedStore {
    * Reads every byte of the tables, the values they point to, the manifest and the log as far as it is written, as
    * jobs: other work goes on. Findings of tables that were merged away meanwhile do not count.
    */
-  async verify(): Promise<VerifyReport> {
-    this.#checkOpen();
-    return await this.#verifier.run();
+  verify(): Promise<VerifyReport> {
+    return this.#verifier.run();
   }
 
   #checkOpen(): void {

@@ -27,6 +27,7 @@ export class Verifier {
   }
 
   async run(): Promise<VerifyReport> {
+    this.#checkOpen();
     const running = verifyOpen(this.#context, this.#checkOpen);
     this.#running.add(running);
     try {

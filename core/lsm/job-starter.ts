@@ -9,6 +9,8 @@ import { FlushMachine } from "./flush-job.ts";
 import type { FlushJob } from "./flush-job.ts";
 import { RemoveMachine } from "./remove-job.ts";
 import type { RemoveJob } from "./remove-job.ts";
+import { ScrubMachine } from "./scrub-job.ts";
+import type { ScrubJob } from "./scrub-job.ts";
 import { VerifyMachine } from "./verify-job.ts";
 import type { VerifyJob } from "./verify-job.ts";
 
@@ -23,6 +25,8 @@ export const startJob: JobStarter = (disk: Disk, job: Job, wake: () => void): Jo
       return new CopyMachine(disk, job as CopyJob, wake);
     case "verify":
       return new VerifyMachine(disk, job as VerifyJob);
+    case "scrub":
+      return new ScrubMachine(disk, job as ScrubJob);
     case "remove":
       return new RemoveMachine(disk, job as RemoveJob);
     default:

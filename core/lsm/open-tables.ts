@@ -161,6 +161,14 @@ export class OpenTables {
     return Math.ceil(this.#mergedBytes / (worthBytes * count));
   }
 
+  /** The reader of table `number`; null: it is none of these. */
+  readerOf(number: number): TableReader | null {
+    for (const tables of this.#levels) {
+      for (const table of tables) if (table.properties.number === number) return table;
+    }
+    return null;
+  }
+
   /** All readers, level by level. */
   readers(): readonly TableReader[] {
     return this.#levels.flat();

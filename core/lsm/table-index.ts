@@ -69,6 +69,18 @@ export class TableIndex {
     return this.#offsets[i] as number;
   }
 
+  /** The first block that begins at `offset` or behind it; `blockCount` if none does. */
+  blockFrom(offset: number): number {
+    let low = 0;
+    let high = this.blockCount;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.blockOffset(middle) < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   /** Length in the file. */
   blockBytes(i: number): number {
     return (this.#offsets[i + 1] as number) - (this.#offsets[i] as number);

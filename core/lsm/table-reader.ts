@@ -22,6 +22,7 @@ import {
 } from "./table-format.ts";
 import type { TableLayout } from "./table-format.ts";
 import { TableIndex } from "./table-index.ts";
+import { type TableParts, tableParts } from "./table-parts.ts";
 import { tablePath } from "./table-meta.ts";
 import type { TableMeta, TableProperties } from "./table-meta.ts";
 
@@ -192,6 +193,12 @@ export class TableReader {
     this.#points?.verify();
     if (ranges > bloom) this.#file.read(bloom, ranges - bloom, "the table filter");
     if (index > ranges) this.#file.read(ranges, index - ranges, "the table's ranges");
+  }
+
+  /** Where the parts of its file are, for whoever judges them without reading them; see `tableParts`. */
+  partsFrom(from: number, budgetBytes: number): TableParts | null {
+    const { recordCount } = this.properties;
+    return tableParts({ layout: this.#layout, index: this.#index, recordCount }, from, budgetBytes);
   }
 
   cursor(): TableCursor {

@@ -38,6 +38,11 @@ export class ManifestLog {
     return this.#endBytes + frameHeaderBytes + editBytes(edit);
   }
 
+  /** Whole frames end here, and what is before does not change. */
+  get endBytes(): number {
+    return this.#endBytes;
+  }
+
   /** Rewriting pays only when the file is well above its own base. */
   hasGrown(): boolean {
     return this.#endBytes > 2 * this.#baseBytes;

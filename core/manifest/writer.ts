@@ -82,6 +82,16 @@ export class ManifestWriter {
     return this.#log.number;
   }
 
+  /** Of the present file. */
+  get endBytes(): number {
+    return this.#log.endBytes;
+  }
+
+  /** Nothing is under way, and nothing has failed: CURRENT names the present file. */
+  get atRest(): boolean {
+    return !this.#busy && this.#failure === null;
+  }
+
   /** `done` once nothing is under way any more, also after a failure. */
   whenIdle(done: () => void): void {
     if (this.#busy) this.#idleWaiters.push(done);

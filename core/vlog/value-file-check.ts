@@ -51,16 +51,24 @@ export class ValueFileCheck {
   readonly #note: (error: NokvError) => void;
   /** The image under examination and its checksum; grows to the largest. */
   #bytes = new Uint8Array(0);
-  #position = 0;
+  #position: number;
   /** The image before was damaged: nothing vouches for the place of this one. */
   #lost = false;
   records = 0;
   bytes = 0;
 
-  constructor(file: DiskFile, meta: ValueFileMeta, note: (error: NokvError) => void) {
+  /** `from`: where an image begins; what is before it is not judged. */
+  // oxlint-disable-next-line max-params
+  constructor(file: DiskFile, meta: ValueFileMeta, note: (error: NokvError) => void, from = 0) {
+    this.#position = from;
     this.#file = file;
     this.#meta = meta;
     this.#note = note;
+  }
+
+  /** Where the next image begins. */
+  get position(): number {
+    return this.#position;
   }
 
   /** Works through about `budgetBytes`; false when all is done. Throws `DiskError`. */

@@ -90,6 +90,8 @@ export class FrameReader {
   readonly #end: number;
   readonly #fileNumber: number;
   readonly #epoch: number;
+  /** Where in the file the image begins. Every other place is one of the image. */
+  base = 0;
   /** Where the next frame begins; after "bad", where the bad bytes begin. */
   position = fileHeaderBytes;
   offset = 0;
@@ -103,8 +105,10 @@ export class FrameReader {
   problem = "";
   /** The problem can not come from a crash: an intact checksum over impossible content. */
   impossible = false;
+  /** The header of the bad frame is intact, and the image ends before `payloadEnd`. */
+  cutOff = false;
 
-  /** `bytes[0, end)` is the file from its first byte. */
+  /** `bytes[0, end)` is the file from its first byte, or from `base` on. */
   constructor(bytes: Uint8Array, end: number, fileNumber: number, epoch: number) {
     assert(end <= bytes.length, "the image is as long as it says");
     this.#bytes = bytes;
@@ -128,8 +132,11 @@ export class FrameReader {
       return this.#bad("a frame header with a good checksum says something impossible");
     }
     // Before any use of the length: a crafted or torn one must not lead outside the image.
-    if (this.payloadEnd > this.#end) return this.#bad("a frame is cut off by the end of the file");
-    const seed = salt(this.#fileNumber, offset) ^ this.#epoch;
+    if (this.payloadEnd > this.#end) {
+      this.cutOff = true;
+      return this.#bad("a frame is cut off by the end of the file");
+    }
+    const seed = salt(this.#fileNumber, this.base + offset) ^ this.#epoch;
     const stored = this.#view.getUint32(offset + 4, true);
     if (stored !== crc32(this.#bytes, this.payloadStart, this.payloadEnd, seed)) {
       return this.#bad("a frame's payload does not match its checksum");
@@ -164,7 +171,7 @@ export class FrameReader {
   }
 
   #headerIsIntact(offset: number): boolean {
-    const seed = salt(this.#fileNumber, offset) ^ this.#epoch;
+    const seed = salt(this.#fileNumber, this.base + offset) ^ this.#epoch;
     const crc = crc32(this.#bytes, offset + headerCrcStart, offset + frameHeaderBytes, seed);
     return this.#view.getUint32(offset, true) === crc;
   }
@@ -193,7 +200,7 @@ export class FrameReader {
     const payloadBytes = this.payloadEnd - this.payloadStart;
     if (payloadBytes % 4 !== 0 || payloadBytes > framePayloadBytesMax) return false;
     if (this.type < frameType.records || this.type > frameType.edit) return false;
-    return this.durableBytes <= offset;
+    return this.durableBytes <= this.base + offset;
   }
 
   #bad(problem: string): FrameStep {

@@ -114,6 +114,10 @@ export class LogWriter {
     this.#frames.earlierDurable = true;
   }
 
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   get active(): LogFile {
     const newest = this.files.at(-1);
     assert(newest !== undefined, "a log has a segment");

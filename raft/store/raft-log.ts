@@ -2,8 +2,10 @@ import { assert } from "../../core/assert.ts";
 import { DiskError } from "../../core/env/disk.ts";
 import type { Env } from "../../core/env/env.ts";
 import { refusal } from "../../core/engine/failure.ts";
+import type { ScrubFile } from "../../core/engine/scrub-list.ts";
 import type { NokvError } from "../../core/errors.ts";
 import { DirectorySync } from "../../core/wal/directory-sync.ts";
+import { fileMagic } from "../../core/wal/file-header.ts";
 import type { GroupLog } from "./group-log.ts";
 import { entryBytes, type LogChange, type LogEntry } from "./log-change.ts";
 import type { LogIndex } from "./log-index.ts";
@@ -147,6 +149,20 @@ export class RaftLog {
   /** Why entries that are still needed cannot be read; null: none was met. */
   get damage(): NokvError | null {
     return this.#reclaimer.damage;
+  }
+
+  /** Its segments as far as they are written, for a scrubber. From the oldest. */
+  scrubFiles(): ScrubFile[] {
+    const { files, epoch } = this.#writer;
+    return files.map((file) => ({
+      path: file.path,
+      sizeBytes: file.sizeBytes,
+      target: (from) => {
+        const { number, sizeBytes: endBytes } = file;
+        return from < endBytes ? { kind: "log", number, magic: fileMagic.raft, epoch, endBytes } : null;
+      },
+      inUse: () => files.includes(file),
+    }));
   }
 
   stats(): RaftLogStats {
