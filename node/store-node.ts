@@ -2,6 +2,7 @@ import type { Env } from "../core/env/env.ts";
 import type { Address } from "../core/env/network.ts";
 import type { Engine } from "../core/engine/engine.ts";
 import type { EngineOptions } from "../core/engine/options.ts";
+import type { Scrubber, ScrubOptions, ScrubStats } from "../core/engine/scrubber.ts";
 import { NokvError } from "../core/errors.ts";
 import { CoordinatorClient } from "../coordinator/service/client.ts";
 import type { NetOptions } from "../net/rpc/options.ts";
@@ -37,6 +38,7 @@ import { StoreGarbage } from "./store-garbage.ts";
 import { StoreRanges } from "./store-ranges.ts";
 import { StoreReporter } from "./store-reporter.ts";
 import { StoreLoadMeter } from "./store-load.ts";
+import { scrubOptions, storeScrubber } from "./store-scrub.ts";
 import { serveStoreStatus } from "./store-status.ts";
 import { storeVars } from "./store-vars.ts";
 import type { Topology } from "./topology.ts";
@@ -62,6 +64,8 @@ export interface StoreNodeConfig {
   readonly heartbeatMs?: number;
   /** When regions are divided by themselves. */
   readonly splits?: Partial<SplitLimits>;
+  /** How fast it reads what it holds by itself; missing: as the topology says, or once a day. */
+  readonly scrub?: Partial<ScrubOptions>;
   /** A replica that has heard of nobody for so long asks the Coordinator whether its region still has it. */
   readonly forgottenMs?: number;
   /**
@@ -91,6 +95,7 @@ interface StoreNodeParts extends StoreDirectory {
   readonly watch: ClusterWatch;
   readonly forgotten: ForgottenPeers;
   readonly damage: DamageWatch;
+  readonly scrub: Scrubber;
 }
 
 /** A store of a cluster: engine, Raft log, replicas, transactions and transport. The whole of a store's process. */
@@ -110,6 +115,11 @@ export class StoreNode {
 
   get engine(): Engine {
     return this.#parts.engine;
+  }
+
+  /** What it has read by itself so far. */
+  get scrubbed(): ScrubStats {
+    return this.#parts.scrub.stats();
   }
 
   get log(): RaftLog {
@@ -224,7 +234,7 @@ async function openParts(env: Env, config: StoreNodeConfig): Promise<StoreNode> 
   }
 }
 
-type OpenParts = Omit<StoreNodeParts, "reporter" | "first" | "garbage" | "watch" | "forgotten" | "damage">;
+type OpenParts = Omit<StoreNodeParts, "reporter" | "first" | "garbage" | "watch" | "forgotten" | "damage" | "scrub">;
 
 // oxlint-disable-next-line max-params
 function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: StoreFailure): StoreNodeParts {
@@ -261,9 +271,14 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Sto
     clock, engine, log: parts.log, everyMs: damageMs, failed: (error) => fatal.tell(error),
   });
   damage.start();
+  const scrub = storeScrubber(env, {
+    workDir, engine, log: parts.log, options: scrubOptions(config.scrub ?? {}, config.topology),
+    failed: (error) => fatal.tell(error),
+  });
+  scrub.start();
   const forgotten = new ForgottenPeers({ clock, client, store, afterMs: forgottenMs });
   forgotten.start();
-  return { ...parts, reporter, first, garbage, watch, forgotten, damage };
+  return { ...parts, reporter, first, garbage, watch, forgotten, damage, scrub };
 }
 
 function waitingFor({ store, reporter, first, seed }: StoreNodeParts): readonly string[] {
@@ -310,9 +325,12 @@ async function closeAll(
   parts?.watch.stop();
   parts?.forgotten.stop();
   parts?.damage.stop();
+  const scrubbed = parts?.scrub.stop();
   await store?.close();
   client.close();
   transport.close();
+  // It reads files of both, and asks them which.
+  await scrubbed;
   await log.close();
   // The engine has the directory's lock: whoever has it next must not meet a MODE that is being written.
   await promoted;

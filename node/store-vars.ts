@@ -1,4 +1,5 @@
 import type { Engine } from "../core/engine/engine.ts";
+import type { Scrubber } from "../core/engine/scrubber.ts";
 import { statsTree } from "../core/stats/tree.ts";
 import type { Transport } from "../net/rpc/transport.ts";
 import type { RaftLog } from "../raft/store/raft-log.ts";
@@ -13,11 +14,12 @@ export interface StoreVarsParts {
   readonly store: Store;
   readonly transport: Transport;
   readonly reporter: StoreReporter;
+  readonly scrub: Scrubber;
   readonly ident: { readonly storeId: number; readonly incarnation: number };
 }
 
 /** The original's tree for the engine, and beside it what replicates. */
-export function storeVars({ engine, log, store, transport, reporter, ident }: StoreVarsParts): VarTree {
+export function storeVars({ engine, log, store, transport, reporter, scrub, ident }: StoreVarsParts): VarTree {
   const tree = statsTree(engine.stats()) as unknown as VarTree;
   const regions = store.regions();
   const leading = regions.filter(({ leadingTerm }) => leadingTerm > 0).length;
@@ -39,6 +41,7 @@ export function storeVars({ engine, log, store, transport, reporter, ident }: St
         leader_store: leaderStore,
       })),
     },
+    scrub: snakeCase(scrub.stats()),
     coordinator: { joined: reporter.joined, answered_us: reporter.answeredUs },
     transport: transportVars(transport),
   };

@@ -50,6 +50,13 @@ test("the original's example, on the host", () => {
   expect(topology.redis).toBeNull();
 });
 
+test("how often a store reads all that it holds", () => {
+  expect(parse(example).scrubPassSeconds).toBeUndefined();
+  expect(parse({ ...example, scrub_pass_seconds: 0 }).scrubPassSeconds).toBe(0);
+  const never = (): unknown => parse({ ...example, scrub_pass_seconds: -1 });
+  expect(never).toThrow("cluster.json: scrub_pass_seconds is -1: write a whole number from 0 on");
+});
+
 test("the original's example, in containers; what is missing there is taken from the host", () => {
   const topology = parse(example, "docker");
   expect(topology.coordinators[0]?.workDir).toBe("/var/lib/nokv-coordinator");

@@ -41,6 +41,8 @@ export interface Topology {
   readonly regionSplitBytes?: number;
   /** Neighbours that each take less are merged; 0: none are. Missing: a quarter of `regionSplitBytes`. */
   readonly regionMergeBytes?: number;
+  /** A store reads everything that it holds once in so long; 0: it does not. Missing: once a day. */
+  readonly scrubPassSeconds?: number;
   /** One that is alone, or the members of a group by id. */
   readonly coordinators: readonly CoordinatorPlace[];
   /** Null: the gateway gets its address from its own options. */
@@ -53,7 +55,7 @@ export interface Topology {
 }
 
 const maxRetriesDefault = 8;
-const bytesMissing = -1;
+const notGiven = -1;
 const clusterIdDefault = "nokv";
 const clusterIdBytesMax = 64;
 const templateMark = "{id}";
@@ -62,8 +64,8 @@ const groupSizes = [3, 5];
 
 /**
  * Reads a topology file: the fields of the original's `raft_config.example.json`; beyond them `cluster_id`,
- * `region_split_bytes`, `region_merge_bytes`, `redis.addr`, `metrics_addr` of every process, and `coordinators` in
- * place of `coordinator`.
+ * `region_split_bytes`, `region_merge_bytes`, `scrub_pass_seconds`, `redis.addr`, `metrics_addr` of every process, and
+ * `coordinators` in place of `coordinator`.
  * Throws `NOKV_INVALID_ARGUMENT` with every problem found, each naming field, value and remedy. `path` is for the
  * message.
  */
@@ -88,8 +90,9 @@ export function parseTopology(text: string, path: string, scope: TopologyScope):
 
 function readTopology(root: Fields, scope: TopologyScope, problems: Problems): Topology {
   const maxRetries = root.integer("max_retries", 0, maxRetriesDefault);
-  const splitBytes = root.integer("region_split_bytes", 0, bytesMissing);
-  const mergeBytes = root.integer("region_merge_bytes", 0, bytesMissing);
+  const splitBytes = root.integer("region_split_bytes", 0, notGiven);
+  const mergeBytes = root.integer("region_merge_bytes", 0, notGiven);
+  const scrubSeconds = root.integer("scrub_pass_seconds", 0, notGiven);
   const template = readTemplate(root, scope, problems);
   const coordinators = readCoordinators(root, scope, problems);
   const stores = root.objects("stores").map((fields): StorePlace => {
@@ -107,8 +110,9 @@ function readTopology(root: Fields, scope: TopologyScope, problems: Problems): T
   return {
     clusterId,
     maxRetries,
-    ...(splitBytes === bytesMissing ? {} : { regionSplitBytes: splitBytes }),
-    ...(mergeBytes === bytesMissing ? {} : { regionMergeBytes: mergeBytes }),
+    ...(splitBytes === notGiven ? {} : { regionSplitBytes: splitBytes }),
+    ...(mergeBytes === notGiven ? {} : { regionMergeBytes: mergeBytes }),
+    ...(scrubSeconds === notGiven ? {} : { scrubPassSeconds: scrubSeconds }),
     coordinators,
     redis: redis?.address ?? null,
     redisMetrics: redis?.metrics ?? null,
