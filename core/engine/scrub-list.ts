@@ -10,7 +10,7 @@ import type { BackgroundContext } from "./background.ts";
 /** A file that a scrubber reads. It is not held: it may go out of use and from the disk at any time. */
 export interface ScrubFile {
   readonly path: string;
-  /** When it was listed. */
+  /** When it was listed. What is written behind it is for the next pass, or a pass would never end. */
   readonly sizeBytes: number;
   /** How to judge about `budgetBytes` from `from` on; null: there is no more of it, or it went out of use. */
   target(from: number, budgetBytes: number): ScrubTarget | null;
@@ -73,26 +73,22 @@ export class ScrubList {
   /** As far as it is written: the file of the newest one grows. */
   #segment(segment: WalSegment): ScrubFile {
     const { memtables } = this.#context.write;
-    const { path, number, epoch } = segment;
+    const { path, number, epoch, wholeBytes: endBytes } = segment;
     return {
       path,
-      sizeBytes: segment.wholeBytes,
-      target: (from) => {
-        const { wholeBytes: endBytes } = segment;
-        return from < endBytes ? { kind: "log", number, magic: fileMagic.wal, epoch, endBytes } : null;
-      },
+      sizeBytes: endBytes,
+      target: (from) => (from < endBytes ? { kind: "log", number, magic: fileMagic.wal, epoch, endBytes } : null),
       inUse: () => memtables.segments().includes(segment),
     };
   }
 
   #manifestFile(): ScrubFile {
     const manifest = this.#manifest;
-    const { number, epoch } = manifest;
+    const { number, epoch, endBytes } = manifest;
     return {
       path: `${this.#context.directory}/${manifestName(number)}`,
-      sizeBytes: manifest.endBytes,
+      sizeBytes: endBytes,
       target: (from) => {
-        const { endBytes } = manifest;
         if (manifest.number !== number || from >= endBytes) return null;
         return { kind: "log", number, magic: fileMagic.manifest, epoch, endBytes };
       },

@@ -189,6 +189,23 @@ test("a pass takes the time that it was given, or what its speed allows", async 
   expect(slow.lastPassMs).toBeLessThan(passBytes * 1.1);
 });
 
+test("what is written while a pass goes on does not make it longer", async () => {
+  const opened = await open({ memtableBytes: 1 << 20 });
+  const { world, engine } = opened;
+  const passMs = 10_000;
+  const scrubber = new Scrubber({
+    env: world.live, files: () => engine.scrub.files(), options: { ...pace, passMs }, damaged: () => {},
+  });
+  scrubber.start();
+  await world.until(() => scrubber.stats().passBytes > 0);
+  const { passBytes } = scrubber.stats();
+  for (let i = 0; i < 500; i++) await put(opened, `more${i}`, 300);
+  await world.until(() => scrubber.stats().passes === 1);
+  expect(scrubber.stats()).toMatchObject({ passBytes, passDoneBytes: passBytes });
+  expect(scrubber.stats().lastPassMs).toBeLessThan(passMs * 1.1);
+  await world.run(scrubber.stop());
+});
+
 test("passMs 0: nothing is read", async () => {
   const { world, engine } = await open();
   let listed = 0;

@@ -154,15 +154,15 @@ export class RaftLog {
   /** Its segments as far as they are written, for a scrubber. From the oldest. */
   scrubFiles(): ScrubFile[] {
     const { files, epoch } = this.#writer;
-    return files.map((file) => ({
-      path: file.path,
-      sizeBytes: file.sizeBytes,
-      target: (from) => {
-        const { number, sizeBytes: endBytes } = file;
-        return from < endBytes ? { kind: "log", number, magic: fileMagic.raft, epoch, endBytes } : null;
-      },
-      inUse: () => files.includes(file),
-    }));
+    return files.map((file) => {
+      const { path, number, sizeBytes: endBytes } = file;
+      return {
+        path,
+        sizeBytes: endBytes,
+        target: (from) => (from < endBytes ? { kind: "log", number, magic: fileMagic.raft, epoch, endBytes } : null),
+        inUse: () => files.includes(file),
+      };
+    });
   }
 
   stats(): RaftLogStats {
