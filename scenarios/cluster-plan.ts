@@ -1,4 +1,5 @@
 import { type EngineOptions, engineOptionsDefault } from "../core/engine/options.ts";
+import type { ScrubOptions } from "../core/engine/scrubber.ts";
 import type { NetOptions } from "../net/rpc/options.ts";
 import type { ProcessPlace, Topology } from "../node/topology.ts";
 import type { SplitLimits } from "../node/split-checker.ts";
@@ -50,6 +51,8 @@ export interface ClusterPlan extends DeedPlan {
   readonly corrupt: number;
   /** Null: every disk keeps what it holds. */
   readonly rot: RotPlan | null;
+  /** How stores read by themselves what they hold. */
+  readonly scrub: Partial<ScrubOptions>;
 }
 
 /** What the longest transaction of the users is for an engine: six keys, each value as a prewrite and as data. */
@@ -109,8 +112,15 @@ export function drawClusterPlan(world: World): ClusterPlan {
     merges: null,
     corrupt: faultFree ? 0 : drawCorruption(world.dice("net-corrupt-plan")),
     rot,
+    scrub: drawScrub(world.dice("scrub-plan")),
   };
   return { ...plan, engine: keepingUp(plan.engine, plan.client.operationMs, world.options.disk.faults.syncUsMax) };
+}
+
+/** On half of the seeds; as in production it would not begin within the length of a run. */
+function drawScrub(dice: Dice): Partial<ScrubOptions> {
+  const drawn = { passMs: dice.pick([5_000, 20_000]), sliceBytes: dice.pick([1_000, 1_000_000]) };
+  return dice.chance(1, 2) ? drawn : {};
 }
 
 /** On some seeds; of any scale, up to where most connections break soon after they are made. */

@@ -10,10 +10,11 @@ import type { StoreNode } from "../node/store-node.ts";
 import { describeRegion } from "../raft/region.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { AtRestKind } from "../sim/disk/disk-faults.ts";
+import type { SimDisk } from "../sim/disk/sim-disk.ts";
 import type { World } from "../sim/world.ts";
 import type { NodeSeat } from "./cluster-seat.ts";
 
-const kinds: readonly AtRestKind[] = ["bit-rot", "misdirected-write", "stale-sector"];
+export const rotKinds: readonly AtRestKind[] = ["bit-rot", "misdirected-write", "stale-sector"];
 
 /** Where damage is looked for: by size alone it would nearly always be a table or a log. */
 const dataTargets: readonly RegExp[] = [/\.sst$/, /\.sst$/, /\.vlog$/];
@@ -23,7 +24,8 @@ const otherTargets: readonly RegExp[] = [
 
 /** Of tables and value files any number may rot; of what says which files there are, and of logs, one place. */
 const dataFile = /\.(?:sst|vlog)$/;
-const logFile = /(wal|raft)-(\d+)\.log$/;
+const logFile = /(wal-|raft-|MANIFEST-)(\d+)(?:\.log)?$/;
+const logMagic = { "wal-": fileMagic.wal, "raft-": fileMagic.raft, "MANIFEST-": fileMagic.manifest } as const;
 
 export interface RotPlan {
   readonly storeId: number;
@@ -87,7 +89,7 @@ export class RottingStore {
     const dice = this.#dice;
     const { machine } = this.seat;
     this.#target = dice.pick(this.#plan.dataOnly ? dataTargets : [...dataTargets, ...otherTargets]);
-    const found = machine.disk.corruptAtRest(dice.pick(kinds), (path, offset, length) => {
+    const found = machine.disk.corruptAtRest(dice.pick(rotKinds), (path, offset, length) => {
       return this.#mayDamage(path, offset + length);
     });
     const ends = dice.chance(1, this.#plan.dataOnly ? 16 : 3);
@@ -105,18 +107,23 @@ export class RottingStore {
   #mayDamage(path: string, end: number): boolean {
     if (path.endsWith("/LOCK") || path.endsWith(damageNoteName) || !this.#target.test(path)) return false;
     if (dataFile.test(path)) return true;
-    return this.#evidenceLeft > 0 && (!path.endsWith(".log") || end <= this.#vouchedBytes(path));
+    return this.#evidenceLeft > 0 && (!path.endsWith(".log") || end <= vouchedBytes(this.seat.machine.disk, path));
   }
+}
 
-  #vouchedBytes(path: string): number {
-    const [, kind = "", digits = ""] = logFile.exec(path) ?? [];
-    const bytes = this.seat.machine.disk.inspect(path)?.durable;
-    if (kind === "" || bytes === undefined) return 0;
-    const number = Number(digits);
-    const header = readFileHeader(bytes, bytes.length, kind === "wal" ? fileMagic.wal : fileMagic.raft, number, path);
-    if (header instanceof NokvError) return 0;
-    return new FrameReader(bytes, bytes.length, number, header.epoch).witnesses().durableBytes;
-  }
+/** Of a log or a manifest: what something durable in it vouches for. 0: it is none. */
+export function vouchedBytes(disk: SimDisk, path: string): number {
+  const [, kind = "", digits = ""] = logFile.exec(path) ?? [];
+  const bytes = disk.inspect(path)?.durable;
+  if (!isLogKind(kind) || bytes === undefined) return 0;
+  const number = Number(digits);
+  const header = readFileHeader(bytes, bytes.length, logMagic[kind], number, path);
+  if (header instanceof NokvError) return 0;
+  return new FrameReader(bytes, bytes.length, number, header.epoch).witnesses().durableBytes;
+}
+
+function isLogKind(kind: string): kind is keyof typeof logMagic {
+  return kind in logMagic;
 }
 
 /** A store leaves, dead or alive, as an operator has it leave, and its replicas go where there is room. */

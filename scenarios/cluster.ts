@@ -406,7 +406,7 @@ export class ClusterRun {
   }
 
   #seatStore(storeId: number): NodeSeat<StoreNode> {
-    const { topology, net, engine, store, electionMs, splits } = this.#plan;
+    const { topology, net, engine, store, electionMs, splits, scrub } = this.#plan;
     let incarnation = 0;
     return new NodeSeat(this.#stage, `store-${storeId}`, storeId, async (env, onFatal) => {
       const node = await openStoreNode(this.#merges?.watch.listen(env) ?? env, {
@@ -421,6 +421,7 @@ export class ClusterRun {
         network: net,
         heartbeatMs: Math.max(200, Math.ceil(electionMs / 2)),
         splits,
+        scrub,
         onFatal,
       });
       const text = `store ${storeId} is ${node.incarnation} after ${incarnation}`;

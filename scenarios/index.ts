@@ -22,6 +22,7 @@ import {
 } from "./raft-store.ts";
 import { mergeStorm, regionStorm } from "./region-storm.ts";
 import { cluster } from "./cluster.ts";
+import { coldRot } from "./cold-rot.ts";
 import { migrateExpand } from "./migrate-expand.ts";
 import { regionMerges } from "./region-merges.ts";
 import { storeLoss } from "./store-loss.ts";
@@ -59,6 +60,7 @@ export const scenarios: readonly Scenario[] = [
   regionStorm,
   mergeStorm,
   cluster,
+  coldRot,
   migrateInit,
   migrateExpand,
   storeLoss,

@@ -109,7 +109,7 @@ export function lossPlace(host: string): ProcessPlace {
   return { address, listen: address, workDir: "/data", metrics: null };
 }
 
-function lossTopology(stores: number, count: number): Topology {
+export function lossTopology(stores: number, count: number): Topology {
   const regions = tiledRegions(["", "k1", "k2", "k3"].slice(0, count), inTurn(stores, wantedReplicas));
   return {
     clusterId: "sim",

@@ -38,6 +38,7 @@ import { recoveryMutants } from "./recovery.ts";
 import { recyclingMutants } from "./recycling.ts";
 import { rotMutants } from "./rot.ts";
 import { scanMutants } from "./scans.ts";
+import { scrubMutants } from "./scrub.ts";
 import { tableMutants } from "./tables.ts";
 import { toolMutants } from "./tools.ts";
 import { txnMutants } from "./txn.ts";
@@ -98,6 +99,7 @@ export const mutantTopics: readonly MutantTopic[] = [
   { topic: "isolation of transactions", mutants: isolationMutants },
   { topic: "processes of a cluster", mutants: clusterNodeMutants },
   { topic: "bytes that rot under a cluster", mutants: rotMutants },
+  { topic: "a store that reads what lies cold", mutants: scrubMutants },
   { topic: "the original's own, elsewhere not planted", mutants: originalMutants },
   { topic: "the Coordinator", mutants: coordinatorMutants },
   { topic: "the Coordinator over the network", mutants: coordinatorServiceMutants },
