@@ -43,7 +43,7 @@ export interface JobPort {
 /** Input per step; between steps a worker looks at nothing, so this bounds only the machine's own batches. */
 const stepBytes = 1_048_576;
 
-/** A worker's life: runs each job it is sent to its end, over `disk`; `rest` once after each. */
+/** A worker's life: runs each job it is sent to its end, over `disk`; `rest` once after each that may be large. */
 // oxlint-disable-next-line max-params
 export function serveJobs(port: JobPort, disk: Disk, start: JobStarter, rest: () => void = () => {}): void {
   port.on("message", (order) => new RunningJob(port, order, rest).begin(disk, start));
@@ -100,6 +100,8 @@ class RunningJob {
 
   #reply(error: PlainError | null, result: JobResult | null): void {
     this.#port.postMessage({ id: this.#order.id, error, result });
+    // It holds nothing of anybody's, and takes a tenth of the time that a rest takes.
+    if (this.#order.job.kind === "scrub") return;
     // Later: what this job held is still on the stack.
     setImmediate(this.#rest);
   }

@@ -64,12 +64,11 @@ export const scrubMutants: readonly Mutant[] = [
   {
     name: "scrub-pass-grows-with-the-log",
     file: "core/engine/scrub-list.ts",
-    find: `      target: (from) => (from < endBytes ? { kind: "log", number, magic: fileMagic.wal, epoch, endBytes } : null),`,
-    replace: `      target: (from) => {
-        const { wholeBytes } = segment;
-        const magic = fileMagic.wal;
-        return from < wholeBytes ? { kind: "log", number, magic, epoch, endBytes: wholeBytes } : null;
-      },`,
+    find: `(from < endBytes ? { kind: "log", number, magic: fileMagic.wal, epoch, endBytes } : null)`,
+    replace: `
+        from < segment.wholeBytes
+          ? { kind: "log", number, magic: fileMagic.wal, epoch, endBytes: segment.wholeBytes }
+          : null`,
     oracles: ["scrub"],
     scenario,
     why: "A pass that began when a store was small goes through what is written since at the pace of then, for weeks.",
@@ -81,7 +80,7 @@ export const scrubMutants: readonly Mutant[] = [
     replace: `    if (this.#file !== null && this.#job.from === 0) closeFile(this.#file);`,
     oracles: ["leaks"],
     scenario,
-    why: "Files that merges removed keep their room on the disk for as long as the process lives, until it has no handles.",
+    why: "Files that merges removed keep their room on the disk, and handles run out.",
   },
   {
     name: "scrub-outlives-its-store",
