@@ -6,7 +6,7 @@ import type { TimestampModel } from "../sim/checkers/timestamp-model.ts";
 import type { World } from "../sim/world.ts";
 import { decodeLock } from "../txn/percolator/lock.ts";
 import type { NodeSeat } from "./cluster-seat.ts";
-import { leaderOf } from "./raft-store-nemesis.ts";
+import { leaderOf } from "./region-seat.ts";
 import { StormMap } from "./region-storm-map.ts";
 import { RegionViews } from "./region-views.ts";
 import { isOfGateways } from "./cluster-user.ts";

@@ -1,7 +1,7 @@
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { CoordinatorError } from "../coordinator/coordinator-error.ts";
 import { noToken } from "../coordinator/journal.ts";
-import { type RegionSeat, leaderOf } from "./raft-store-nemesis.ts";
+import { type RegionSeat, leaderOf } from "./region-seat.ts";
 
 /**
  * What the Coordinator knows of leaders and their peers by heartbeats alone, where nobody is away: null: all of it is

@@ -18,7 +18,7 @@ import { txnModel, txnSplits } from "./txn-model.ts";
 import { isolation } from "./isolation.ts";
 import { raftLog } from "./raft-log.ts";
 import {
-  raftStore, raftStoreMembers, raftStoreRoom, raftStoreSnapshots, raftStoreStranded,
+  raftStore, raftStoreForsaken, raftStoreMembers, raftStoreRoom, raftStoreSnapshots, raftStoreStranded,
 } from "./raft-store.ts";
 import { mergeStorm, regionStorm } from "./region-storm.ts";
 import { cluster } from "./cluster.ts";
@@ -56,6 +56,7 @@ export const scenarios: readonly Scenario[] = [
   raftStoreMembers,
   raftStoreSnapshots,
   raftStoreRoom,
+  raftStoreForsaken,
   raftStoreStranded,
   regionStorm,
   mergeStorm,

@@ -21,7 +21,8 @@ import { NodeSeat, type SeatStage } from "./cluster-seat.ts";
 import { ExpandJudge } from "./migrate-expand-judge.ts";
 import { drawExpandPlan, type ExpandPlan, type OperatorLife } from "./migrate-expand-plan.ts";
 import { ExpandWriter, rottingKey } from "./migrate-expand-writer.ts";
-import { StoreNemesis, leaderOf } from "./raft-store-nemesis.ts";
+import { StoreNemesis } from "./raft-store-nemesis.ts";
+import { leaderOf } from "./region-seat.ts";
 
 const recoveryElections = 120;
 /** So long the world is hostile at most. */

@@ -5,7 +5,7 @@ import { netOptions } from "../net/rpc/options.ts";
 import { bodyBytesMaxControl } from "../net/rpc/wire.ts";
 import { noteKey, storeGroup } from "../raft/store/log-notes.ts";
 import { toyAt } from "./raft-store-clients.ts";
-import { leaderOf } from "./raft-store-nemesis.ts";
+import { leaderOf } from "./region-seat.ts";
 import { ToyMachine } from "./raft-store-toy.ts";
 import { RegionViews } from "./region-views.ts";
 import type { StoreNode, StoreSeat, StoreStage } from "./raft-store-seat.ts";

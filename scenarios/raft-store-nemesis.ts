@@ -18,10 +18,10 @@ import { type RegionMeta, peerOnStore } from "../raft/region.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { CrashKind } from "../sim/incarnation.ts";
 import type { World } from "../sim/world.ts";
-import type { Store } from "../raft/store/store.ts";
-import type { Machine } from "../sim/machine.ts";
+import { Forsaking } from "./raft-store-forsake.ts";
 import { type Moments, momentNames } from "./raft-store-moments.ts";
 import type { DeedName } from "./raft-store-plan.ts";
+import { type Office, type RegionSeat, leaderOf } from "./region-seat.ts";
 
 /** Between two writes that belong together. */
 const storePoints: readonly Failpoint[] = [
@@ -42,22 +42,6 @@ const mergePoints: readonly Failpoint[] = [mergeAfterFreeze, mergeBeforeCommit, 
 
 const everyPoint: readonly Failpoint[] = [...mergePoints, ...splitPoints, ...storePoints];
 
-/** A machine with a store, as far as deeds go. */
-export interface RegionSeat {
-  readonly storeId: number;
-  readonly machine: Machine;
-  readonly node: { readonly store: Store } | null;
-  /** No process is started there. */
-  held: boolean;
-  /** Its engine has no room for so long. */
-  cramp?(ms: number): void;
-  loosen?(): void;
-  /** Its process ends in order, and another one begins. */
-  restart?(): void;
-  /** On the process's own turn. */
-  enter(run: (node: { readonly store: Store }) => void): Promise<boolean>;
-}
-
 export interface DeedPlan {
   readonly deeds: readonly DeedName[];
   readonly deedGapMsMax: number;
@@ -68,27 +52,6 @@ export interface DeedPlan {
   readonly regionIds?: () => readonly number[];
   /** Regions are merged, and processes end in the middle of that, too. */
   readonly endsInMerges?: boolean;
-}
-
-/** Whoever leads a region, as far as it knows itself. */
-export interface Office {
-  readonly seat: RegionSeat;
-  readonly store: Store;
-  readonly term: number;
-  readonly region: RegionMeta;
-}
-
-/** The leader of the highest term. */
-export function leaderOf(seats: readonly RegionSeat[], region: number): Office | null {
-  let found: Office | null = null;
-  for (const seat of seats) {
-    const { node } = seat;
-    if (node === null || !seat.machine.up) continue;
-    const view = node.store.region(region);
-    if (view === null || view.leadingTerm <= (found?.term ?? 0)) continue;
-    found = { seat, store: node.store, term: view.leadingTerm, region: view.region };
-  }
-  return found;
 }
 
 /** What operators do at the worst of times, and misfortunes that hit several machines, besides what the swarm does. */
@@ -104,6 +67,7 @@ export class StoreNemesis {
   transfers = 0;
 
   readonly #moments: Moments | null;
+  readonly #forsaking: Forsaking;
 
   // oxlint-disable-next-line max-params -- to whom, what, and when
   constructor(world: World, plan: DeedPlan, seats: readonly RegionSeat[], moments: Moments | null = null) {
@@ -112,6 +76,19 @@ export class StoreNemesis {
     this.#world = world;
     this.#seats = seats;
     this.#dice = world.dice("deeds");
+    this.#forsaking = new Forsaking({
+      world,
+      seats,
+      dice: world.dice("forsake"),
+      electionMs: Math.ceil(plan.electionMs),
+      newId: () => this.newId(),
+      changePeers: (office, changes) => this.changePeers(office, changes),
+      deafen: (from, to, lengthMs) => {
+        this.#cut(`${to.machine.name} does not hear ${from.machine.name}`, lengthMs, (a, b) => a === from && b === to);
+      },
+      crash: (seat, lengthMs) => this.#crash([seat], "process", lengthMs),
+      stopped: () => this.#stopped,
+    });
   }
 
   /** Given out once. Where a Coordinator gives out ids too, far above those that it has given. */
@@ -206,6 +183,9 @@ export class StoreNemesis {
         return this.#cramp(dice.chance(1, 2) ? leader : victim, lengthMs);
       case "strand":
         return this.#strand(leader);
+      case "forsake":
+        if (office !== null) this.#forsaking.begin(office);
+        return;
       case "restart":
         return (dice.chance(1, 2) ? leader : victim).restart?.();
       case "at-moment":

@@ -62,13 +62,16 @@ export const deedNames = [
   "at-failpoint",
   "restart",
 ] as const;
-/** "strand": whoever leads has no room, and is cut off while reads wait there; others lead on. */
-export type DeedName = (typeof deedNames)[number] | "strand";
+/**
+ * "strand": whoever leads has no room, and is cut off while reads wait there; others lead on. "forsake": a learner's
+ * store is away, or heard by nobody, while its region goes on without it.
+ */
+export type DeedName = (typeof deedNames)[number] | "strand" | "forsake";
 
 const mebibyte = 1024 * 1024;
 
 /** What a run is bent to, because chance brings it together too rarely; "any": nothing. */
-export type StoreFocus = "any" | "members" | "snapshots" | "room" | "stranded";
+export type StoreFocus = "any" | "members" | "snapshots" | "room" | "stranded" | "forsaken";
 
 export function drawStorePlan(world: World, focus: StoreFocus = "any"): StorePlan {
   const dice = world.dice("plan");
@@ -136,6 +139,8 @@ function bent(plan: StorePlan, focus: StoreFocus, dice: Dice): Partial<StorePlan
     }
     case "stranded":
       return stranded(plan, dice);
+    case "forsaken":
+      return forsaken(plan, dice);
     case "any":
       return {};
   }
@@ -155,6 +160,23 @@ function stranded({ electionMs, store }: StorePlan, dice: Dice): Partial<StorePl
     gapMsMax: electionMs / 8,
     deeds: ["strand", "strand", "transfer", "cramp"],
     deedGapMsMax: electionMs * 18 + 3_000,
+    deedLengthMsMax: electionMs,
+  };
+}
+
+/** Nothing else goes wrong, and there is little to do: replicas sleep most of the time. */
+function forsaken({ electionMs, store }: StorePlan, dice: Dice): Partial<StorePlan> {
+  return {
+    stores: dice.pick([3, 4]),
+    regions: dice.between(1, 3),
+    voters: dice.between(1, 2),
+    store: { ...store, hibernateTicks: store.raft.electionTicks },
+    faultsMs: electionMs * 60,
+    swarm: 0,
+    clients: dice.between(1, 2),
+    gapMsMax: electionMs * dice.pick([1, 8, 30]),
+    deeds: ["forsake", "forsake", "forsake", "change-peers", "transfer"],
+    deedGapMsMax: electionMs * dice.pick([4, 10]),
     deedLengthMsMax: electionMs,
   };
 }

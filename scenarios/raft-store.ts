@@ -5,7 +5,8 @@ import type { World } from "../sim/world.ts";
 import { StoreClient, StoreHistory } from "./raft-store-clients.ts";
 import { StoreJudge } from "./raft-store-judge.ts";
 import { Moments } from "./raft-store-moments.ts";
-import { StoreNemesis, leaderOf } from "./raft-store-nemesis.ts";
+import { StoreNemesis } from "./raft-store-nemesis.ts";
+import { leaderOf } from "./region-seat.ts";
 import { type StorePlan, drawStorePlan } from "./raft-store-plan.ts";
 import { StoreSeat, type StoreStage } from "./raft-store-seat.ts";
 import { regionPrefix } from "./raft-store-toy.ts";
@@ -49,6 +50,13 @@ export const raftStoreStranded: Scenario = {
   why: "Who waits at a leader that is cut off without room is answered once, although a snapshot takes everything.",
   weight: 1,
   run: (world) => new RaftStoreRun(world, drawStorePlan(world, "stranded")).run(),
+};
+
+export const raftStoreForsaken: Scenario = {
+  name: "raft-store-forsaken",
+  why: "A replica that its region goes on without, while nobody hears of its store, finds out and leaves.",
+  weight: 1,
+  run: (world) => new RaftStoreRun(world, drawStorePlan(world, "forsaken")).run(),
 };
 
 class RaftStoreRun {

@@ -6,7 +6,7 @@ import type { Dice } from "../sim/dice.ts";
 import type { World } from "../sim/world.ts";
 import { clusterKeys } from "./cluster-plan.ts";
 import type { NodeSeat } from "./cluster-seat.ts";
-import { leaderOf } from "./raft-store-nemesis.ts";
+import { leaderOf } from "./region-seat.ts";
 import type { MergesPlan } from "./region-merges-plan.ts";
 
 const encoder = new TextEncoder();

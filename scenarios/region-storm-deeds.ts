@@ -3,7 +3,8 @@ import { compareKeys } from "../core/bytes/record.ts";
 import type { SplitItem } from "../raft/store/admin-entry.ts";
 import type { Dice } from "../sim/dice.ts";
 import type { World } from "../sim/world.ts";
-import { type Office, type RegionSeat, type StoreNemesis, leaderOf } from "./raft-store-nemesis.ts";
+import type { StoreNemesis } from "./raft-store-nemesis.ts";
+import { type Office, type RegionSeat, leaderOf } from "./region-seat.ts";
 import type { StormPlan } from "./region-storm-plan.ts";
 import type { StormMap } from "./region-storm-map.ts";
 

@@ -9,7 +9,7 @@ import {
   sameRange,
 } from "../raft/region.ts";
 import type { World } from "../sim/world.ts";
-import type { RegionSeat } from "./raft-store-nemesis.ts";
+import type { RegionSeat } from "./region-seat.ts";
 
 const encoder = new TextEncoder();
 

@@ -7,7 +7,7 @@ import type { Scenario } from "../sim/scenario.ts";
 import type { World } from "../sim/world.ts";
 import { NodeSeat, type SeatStage } from "./cluster-seat.ts";
 import { hearsayProblem } from "./hearsay.ts";
-import { leaderOf } from "./raft-store-nemesis.ts";
+import { leaderOf } from "./region-seat.ts";
 import {
   downAfterMs, drawLossPlan, lossPlace, lossPort, type LossPlan, movesReplicas, wantedReplicas,
 } from "./store-loss-plan.ts";

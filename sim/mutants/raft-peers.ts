@@ -233,7 +233,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     if (this.#lap >= 0) return false;
     const isLearner`,
     oracles: ["liveness"],
-    scenario: "raft-store-members",
+    scenario: "raft-store-forsaken",
     why: "A learner that was removed while its store was down stays for ever.",
   },
   {
@@ -244,7 +244,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     replace: `    if (peer.raft.quiesced) return false;
     const isLearner`,
     oracles: ["liveness"],
-    scenario: "region-storm",
+    scenario: "raft-store-forsaken",
     why: "A learner that was removed while nobody heard its store sleeps on, and its range is in the way of others.",
   },
   {
@@ -253,7 +253,7 @@ export const raftPeerMutants: readonly Mutant[] = [
     find: `    const region = peer?.initialised === true ? peer.region : this.#office.tombstone(regionId)?.region;`,
     replace: `    const region = peer?.initialised === true ? peer.region : undefined;`,
     oracles: ["liveness"],
-    scenario: "raft-store-members",
+    scenario: "raft-store-forsaken",
     why: "A learner whose old companions have all left asks nobody who knows.",
   },
   {
