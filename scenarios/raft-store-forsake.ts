@@ -21,8 +21,8 @@ export interface ForsakeParts {
 }
 
 /**
- * A learner's store is away, and its region goes on without it; or it hears nothing of its leader for a moment, too short for
- * anybody to notice, and is removed in that moment.
+ * A learner's store is away, and its region goes on without it; or it hears nothing of its leader for a moment, too
+ * short for anybody to notice, and is removed in that moment.
  */
 export class Forsaking {
   readonly #parts: ForsakeParts;
