@@ -28,11 +28,11 @@ interface Failure {
   readonly path: string | null;
 }
 
-/** What an error of reading says, as a finding. Its message begins with the place, which a finding has apart. */
+/** What an error of reading says, as a finding: its place and its remedy, which the message has too, stand apart. */
 export function damageOf(error: Failure, path: string): Finding {
-  const offset = error instanceof NokvError ? error.offset : null;
+  const { fact, offset } = error instanceof NokvError ? error : { fact: error.message, offset: null };
   const place = error.path ?? path;
   const prefix = offset === null ? `${place}: ` : `${place}: offset ${offset}: `;
-  const what = error.message.startsWith(prefix) ? error.message.slice(prefix.length) : error.message;
+  const what = fact.startsWith(prefix) ? fact.slice(prefix.length) : fact;
   return { severity: "damage", path: place, offset, what, remedy: remedies.restore };
 }

@@ -6,6 +6,7 @@ import { bytesOf, type TestWorld } from "./test-world.test-support.ts";
 import {
   directory, filesOf, newest, options, type Prepared, paths, prepare, read, write,
 } from "./damaged.test-support.ts";
+import { remedies } from "../finding.ts";
 import { readManifest } from "../manifest/reader.ts";
 import { valueFilePath } from "../vlog/value-file.ts";
 import { Batch } from "./batch.ts";
@@ -167,7 +168,9 @@ describe("a database that is open", () => {
     file.close();
     const damaged = await world.run(engine.verify());
     expect(damaged.sound).toBe(false);
-    expect(damaged.findings[0]).toMatchObject({ severity: "damage", path });
+    expect(damaged.findings[0]).toMatchObject({ severity: "damage", path, remedy: remedies.restore });
+    // What to do stands apart.
+    expect(damaged.findings[0]?.what).toMatch(/^bad checksum of [a-z ]+$/);
     const last = engine.verify();
     last.catch(() => {});
     await world.run(engine.close());
