@@ -108,6 +108,18 @@ test("a file that nothing imports is removed", () => {
   expect(orphans).toEqual([]);
 });
 
+test("what is exported is named by another file, or by a document", () => {
+  const names = new Map([...texts].map(([path, text]) => [path, new Set(text.match(/\w+/g))]));
+  const files = new Map<string, number>();
+  for (const named of names.values()) for (const name of named) files.set(name, (files.get(name) ?? 0) + 1);
+  const idle = sources
+    .filter((path) => !isTest(path))
+    .flatMap((path) => [...textOf(path).matchAll(/^export (?:async )?(?:const|function|class) (\w+)/gm)]
+      .filter(([, name = ""]) => files.get(name) === 1)
+      .map(([, name]) => `${path}: ${name} is for this file alone, or for nobody`));
+  expect(idle).toEqual([]);
+});
+
 test("import paths are the shortest ones", () => {
   const roundabout = /from "\.[^"]*[a-z]\/\.\.\//;
   const wrong = sources.flatMap((path) => offenders(path, roundabout, "write the shortest relative path"));

@@ -22,7 +22,7 @@ export interface Results {
   readonly failures: readonly string[];
 }
 
-export const resultsDirectory = join(import.meta.dirname, "results");
+const resultsDirectory = join(import.meta.dirname, "results");
 
 export function resultsPath(results: Results): string {
   return join(resultsDirectory, `${results.date}-${results.commit.replace("+", "-changed")}.json`);

@@ -6,7 +6,7 @@ import { NokvError, type NokvErrorCode } from "../core/errors.ts";
 /** What a command tells the shell. 2 and the sixties and seventies follow sysexits.h. */
 export const exitCode = {
   ok: 0,
-  /** `sim`: an oracle was violated. `mutants`: a planted bug survived. */
+  /** `sim`: an oracle was violated, or a batch never had what it is for. `mutants`: a planted bug survived. */
   violation: 1,
   usage: 2,
   /** `sim`: the same seed ran differently twice. */

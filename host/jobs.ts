@@ -5,7 +5,7 @@ import { JobThread } from "./job-thread.ts";
 const patientNice = 5;
 
 /** The main module of a worker: the source while developing, its compiled form in the package. */
-export const jobWorkerUrl: URL = sibling("job-worker");
+const jobWorkerUrl: URL = sibling("job-worker");
 
 export function sibling(name: string): URL {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";

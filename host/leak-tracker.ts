@@ -11,7 +11,7 @@ interface Opened {
 /** Tells a person, by default as a warning of the process, which Node.js prints once per occurrence. */
 export type Warn = (message: string) => void;
 
-export function warnProcess(message: string): void {
+function warnProcess(message: string): void {
   process.emitWarning(message, { type: "NokvLeakWarning", code: "NOKV_LEAK" });
 }
 

@@ -36,7 +36,7 @@ function clearActivity(state: RaftState): void {
   }
 }
 
-export function broadcastHeartbeat(state: RaftState): void {
+function broadcastHeartbeat(state: RaftState): void {
   state.heartbeatElapsed = 0;
   const { members } = state.tracker;
   for (let i = 0; i < members.length; i++) {

@@ -6,7 +6,7 @@ import type { RegionEpoch } from "./epoch.ts";
  * What a replica is to its group. The last two exist between entering and leaving a joint configuration: one is a
  * voter of the new half only, the other of the old half only and a learner afterwards.
  */
-export const peerRoles = ["voter", "learner", "incoming-voter", "demoting-voter"] as const;
+const peerRoles = ["voter", "learner", "incoming-voter", "demoting-voter"] as const;
 export type PeerRole = (typeof peerRoles)[number];
 
 /** One replica. `peerId` is given out once in the life of a cluster; a store has at most one peer of a region. */

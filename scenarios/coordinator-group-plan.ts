@@ -4,7 +4,7 @@ import type { World } from "../sim/world.ts";
 import { drawCorruption } from "./cluster-plan.ts";
 import { drawStorePlan, type StorePlan } from "./raft-store-plan.ts";
 
-export const groupDeeds = [
+const groupDeeds = [
   "isolate-leader",
   "isolate",
   "one-way",

@@ -15,7 +15,7 @@ import { bytesOf } from "./txn-user.ts";
  * "list-append": anything. "long-fork": some append to one list, others read all: two readers must not see two writers
  * in two orders. "write-skew": each reads two lists and appends to one of them.
  */
-export const listWorkloads = ["list-append", "long-fork", "write-skew"] as const;
+const listWorkloads = ["list-append", "long-fork", "write-skew"] as const;
 export type ListWorkload = (typeof listWorkloads)[number];
 
 /** Far enough apart to lie in regions of their own. */

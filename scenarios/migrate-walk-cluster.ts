@@ -180,7 +180,7 @@ function describe(readings: readonly { readonly by: "scan" | number; readonly co
   return readings.map(({ by, content }) => `${by}: ${textOf(content)}`).join("; ");
 }
 
-export function walkTopology(directory: string): Topology {
+function walkTopology(directory: string): Topology {
   const place = (host: string, workDir: string): ProcessPlace => {
     const address = { host, port: clusterPort };
     return { address, listen: address, workDir, metrics: null };

@@ -67,7 +67,7 @@ export interface DiskPlan {
   readonly applyUsMax: number;
 }
 
-export const faultNames = [
+const faultNames = [
   "crash",
   "crashLeader",
   "crashAll",

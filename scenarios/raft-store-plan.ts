@@ -40,7 +40,7 @@ export interface StorePlan {
 
 const paceMin = 64 * 1024;
 
-export const deedNames = [
+const deedNames = [
   "transfer",
   "change-peers",
   "change-peers",

@@ -21,7 +21,7 @@ import { MessageJudge, encodeMessage, messageTypes } from "./rpc-messages.ts";
 import type { RpcSizes } from "./rpc-sizes.ts";
 import { type StreamLedger, StreamMeter, type StreamRecord, StreamTaker, sourceOf } from "./rpc-streams.ts";
 
-export const rpcPort = 7001;
+const rpcPort = 7001;
 const methodAsk = 7;
 /** Timers of one clock may be so far apart. */
 const tickUs = 2_000;

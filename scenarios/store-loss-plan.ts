@@ -15,7 +15,7 @@ export const lossPort = 7_000;
  * new one `joins`; a store is lost, and the one that was to take its place is away too, for a while (`newcomer`); or
  * the Coordinator alone does not hear of one that serves (`unheard`).
  */
-export const lossChapters = [
+const lossChapters = [
   "lost", "lost", "returns", "short", "leaves", "forced", "joins", "unheard", "newcomer",
 ] as const;
 export type LossChapter = (typeof lossChapters)[number];

@@ -2,10 +2,10 @@
 import { TraceHash } from "./trace-hash.ts";
 
 /** Recorded calls between two checkpoints. */
-export const checkpointCalls = 1_000;
+const checkpointCalls = 1_000;
 
 /** A turn that makes more env calls than this loops without end. */
-export const turnCallsMax = 1_000_000;
+const turnCallsMax = 1_000_000;
 
 /** Receives calls numbered from `from` to `to` as text. */
 export interface CallTap {

@@ -67,7 +67,7 @@ export interface SimResult {
 /** A run that takes more events than this does not end. */
 export const eventsMax = 5_000_000;
 /** Nor does one that takes more virtual time than this: 30 days. */
-export const virtualUsMax = 30 * 24 * 3_600 * 1_000_000;
+const virtualUsMax = 30 * 24 * 3_600 * 1_000_000;
 
 export interface RunOrder {
   readonly scenario: Scenario;

@@ -8,7 +8,7 @@ import { sleep } from "../sleep.ts";
 const script = join(import.meta.dirname, "../../cli/main.ts");
 const pollMs = 50;
 
-export const memberNames = [
+const memberNames = [
   "coordinator", "coordinator-1", "coordinator-2", "coordinator-3", "store-1", "store-2", "store-3", "gateway",
 ] as const;
 export type MemberName = (typeof memberNames)[number];

@@ -66,7 +66,7 @@ class NokvStore implements BenchStore {
 }
 
 /** The options of the comparison as far as this tree has them: one total for all read caches, like the peers. */
-export function nokvOptions(options: StoreOptions): Readonly<Record<string, number | string>> {
+function nokvOptions(options: StoreOptions): Readonly<Record<string, number | string>> {
   const wanted: Record<string, number | string> = {
     durability: options.durable ? "sync" : "none",
     memtableBytes: options.memtableBytes,

@@ -7,7 +7,7 @@ const directory = join(import.meta.dirname, "../peers");
 const requirePeer = createRequire(join(directory, "package.json"));
 
 /** What `bench/peers/package.json` asks for. */
-export const peerPackages = ["classic-level", "lmdb", "@nxtedition/rocksdb", "better-sqlite3"] as const;
+const peerPackages = ["classic-level", "lmdb", "@nxtedition/rocksdb", "better-sqlite3"] as const;
 export type PeerPackage = (typeof peerPackages)[number];
 
 /** The module of an installed peer. It has no types here; each store says what it uses of it. */

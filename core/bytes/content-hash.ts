@@ -22,8 +22,6 @@ export const contentSumLayout: Layout<ContentSum> = struct<ContentSum>({
   },
 });
 
-export const noContent: ContentSum = { count: 0, bytes: 0, hash: [0, 0, 0, 0] };
-
 /** Adds up entries: every path that verifies a database reads them in its own way, and hashes them in this one. */
 export class ContentHash {
   #count = 0;

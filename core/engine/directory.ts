@@ -124,7 +124,7 @@ function isUnfinished(env: Env, directory: string, file: OwnFile): boolean {
 }
 
 export const firstManifestNumber = 1;
-export const firstWalNumber = 2;
+const firstWalNumber = 2;
 
 function missing(directory: string): NokvError {
   const message = `a database does not exist in ${directory} (createIfMissing is false)`;

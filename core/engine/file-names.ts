@@ -9,7 +9,7 @@ export const lockName = "LOCK";
 export const modeName = "MODE";
 export const modePreviousName = "MODE.prev";
 /** Written, made durable, and renamed to one of the two. */
-export const modeTempNames = ["MODE.tmp", "MODE.prev.tmp"];
+const modeTempNames = ["MODE.tmp", "MODE.prev.tmp"];
 /** Where a store of a cluster keeps its Raft log, within its database's directory. Foreign to the engine. */
 export const raftDirectoryName = "raft";
 /** Where it keeps what it takes in and hands out. Foreign, too. */

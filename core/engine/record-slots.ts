@@ -3,7 +3,7 @@ import { assert } from "../assert.ts";
 
 /** Slots begin and end at multiples of it. */
 export const unitShift = 5;
-export const unitBytes = 1 << unitShift;
+const unitBytes = 1 << unitShift;
 
 const pageBytesMin = 1024;
 const pageBytesMax = 256 * 1024;

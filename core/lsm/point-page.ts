@@ -78,7 +78,7 @@ export class PointPage {
   }
 }
 
-export function pointPageCharge(count: number): number {
+function pointPageCharge(count: number): number {
   return count * pointEntryBytes + pointStartsBytes + pageOverheadBytes;
 }
 

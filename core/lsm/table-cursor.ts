@@ -16,7 +16,7 @@ export interface Expectation {
   readonly backward: boolean;
 }
 
-export const noExpectation: Expectation = { bytes: 0, backward: false };
+const noExpectation: Expectation = { bytes: 0, backward: false };
 
 /** After what was expected, so much of it is read at a time. */
 const expectedShare = 4;

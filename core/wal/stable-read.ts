@@ -5,7 +5,7 @@ import { corruption } from "../errors.ts";
 import { closeFile } from "./close-file.ts";
 
 /** No log file of this program is longer; checked before memory is taken for one. */
-export const logFileBytesMax = 0x7fff_0000;
+const logFileBytesMax = 0x7fff_0000;
 const readsMax = 8;
 const sectorBytes = 512;
 

@@ -35,7 +35,7 @@ export interface ClientOptions {
   readonly onPush: (reply: Reply) => void;
 }
 
-export const clientOptionsDefault: ClientOptions = {
+const clientOptionsDefault: ClientOptions = {
   protocol: 2,
   connectMs: 5000,
   replyMs: 30_000,

@@ -12,7 +12,7 @@ export interface ReplyLimits {
   readonly depthMax: number;
 }
 
-export const replyLimitsDefault: ReplyLimits = {
+const replyLimitsDefault: ReplyLimits = {
   bulkBytesMax: 512 * 1024 * 1024,
   lineBytesMax: 64 * 1024,
   itemsMax: 16 * 1024 * 1024,

@@ -19,8 +19,8 @@ export interface RequestLimits {
 export type ParserState = "more" | "request" | "failed";
 
 /** What somebody who has not said the password may send. */
-export const strangerArgumentsMax = 10;
-export const strangerBulkBytesMax = 16_384;
+const strangerArgumentsMax = 10;
+const strangerBulkBytesMax = 16_384;
 
 /** Parsed memory beyond this is given back when the stream pauses between requests. */
 const keptBytes = 64 * 1024;

@@ -3,7 +3,7 @@ import type { ByteWriter } from "../../core/bytes/byte-writer.ts";
 import { protocolMax, protocolMin } from "./wire.ts";
 
 /** "NKVR" */
-export const helloMagic = 0x5256_4b4e;
+const helloMagic = 0x5256_4b4e;
 const clusterIdBytesMax = 64;
 const reasonBytesMax = 512;
 

@@ -75,7 +75,7 @@ function baseOf({ version, readAtMs }: Snapshot): number {
  * Keys that divide what comes by, in order, into parts of about equal size, values in their own files included. At most
  * 8,192 of them are kept at a time, evenly spaced by bytes.
  */
-export class BoundSampler {
+class BoundSampler {
   #samples: { readonly key: Uint8Array; readonly before: number }[] = [];
   #stepBytes = 1;
   #bytes = 0;

@@ -25,7 +25,7 @@ export interface SplitCommand {
   readonly items: readonly SplitItem[];
 }
 
-export const splitItemLayout: Layout<SplitItem> = struct({ key: blob, regionId: u53, peerIds: list(u53) });
+const splitItemLayout: Layout<SplitItem> = struct({ key: blob, regionId: u53, peerIds: list(u53) });
 const splitLayout: Layout<SplitCommand> = struct({ items: list(splitItemLayout) });
 
 /** What a command to the region itself comes to, on every replica alike. */

@@ -11,7 +11,7 @@ import { type MergeState, mergeStateLayout } from "./merge-state.ts";
  * normal: the peer is there. tombstone: it was, and none of this id or a smaller one comes back; `region` is the one
  * that it was removed from, or that another region took. merging: it is there, and its region is frozen (`MergeState`).
  */
-export const peerStates = ["normal", "tombstone", "merging"] as const;
+const peerStates = ["normal", "tombstone", "merging"] as const;
 export type PeerState = (typeof peerStates)[number];
 
 /** What a store holds of a region: in the same batch as the data that it describes (R4). */
@@ -30,7 +30,7 @@ export interface ApplyState {
   readonly low: number;
 }
 
-export const regionLocalStateLayout: Layout<RegionLocalState> = struct({
+const regionLocalStateLayout: Layout<RegionLocalState> = struct({
   state: oneOf(peerStates),
   peerId: u53,
   region: regionLayout,

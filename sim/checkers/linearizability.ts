@@ -46,7 +46,7 @@ export type LinearizabilityVerdict =
   /** The search outgrew its bound. The workload must shrink; nothing is known about the history. */
   | { readonly kind: "exhausted"; readonly message: string };
 
-export const configurationsMax = 200_000;
+const configurationsMax = 200_000;
 
 export function checkLinearizability<State, Operation>(
   model: SequentialModel<State, Operation>,

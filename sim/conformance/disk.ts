@@ -38,12 +38,12 @@ export function diskConformance(kit: ConformanceKit, make: () => DiskSubject): v
   }
 }
 
-export function diskCases(): readonly DiskCase[] {
+function diskCases(): readonly DiskCase[] {
   return [...fileCases, ...directoryCases];
 }
 
 /** Short words for what the cases do over and over. */
-export class DiskProbe {
+class DiskProbe {
   readonly disk: Disk;
   readonly other: Disk;
   readonly root: string;

@@ -93,7 +93,7 @@ function nameOfEpoch({ version, confVer }: RegionEpoch): string {
   return `${version}.${confVer}`;
 }
 
-export function nameOfRegion({ epoch, start, end, peers }: RegionMeta): string {
+function nameOfRegion({ epoch, start, end, peers }: RegionMeta): string {
   const range = `${String.fromCharCode(...start)}-${String.fromCharCode(...end)}`;
   const absent = stores.filter((storeId) => !peers.some((peer) => peer.storeId === storeId));
   return `${nameOfEpoch(epoch)}${range}${absent.map((storeId) => `x${storeId}`).join("")}`;

@@ -89,7 +89,7 @@ export function keysOf(mutation: Mutation): readonly Uint8Array[] {
 }
 
 /** The key at which the record of the operation lies: the first in order. */
-export function anchorOf(mutation: Mutation): Uint8Array {
+function anchorOf(mutation: Mutation): Uint8Array {
   const [first] = [...keysOf(mutation)].sort(compareKeys);
   assert(first !== undefined, "an atomic operation has a key");
   return first;

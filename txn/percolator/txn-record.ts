@@ -12,7 +12,7 @@ export type TxnRecord =
 /** The record of this `startTs` is the key's fence: the newest commit timestamp of a lock-only commit. */
 export const fenceTs = timestampMax;
 export const txnRecordFormatVersion = 1;
-export const txnRecordBytes = 12;
+const txnRecordBytes = 12;
 
 const kinds: readonly TxnRecord["kind"][] = ["put", "delete", "lock", "rollback"];
 const flagProtected = 1;

@@ -23,7 +23,7 @@ export interface GcDriverOptions {
   readonly stepMs: number;
 }
 
-export const gcDriverOptionsDefault: GcDriverOptions = { regionsMax: 4, pageMax: 512, stepMs: 10_000 };
+const gcDriverOptionsDefault: GcDriverOptions = { regionsMax: 4, pageMax: 512, stepMs: 10_000 };
 
 /** What is known of a region's collection since this store leads it. */
 interface Progress {

@@ -18,7 +18,7 @@ export interface TxnRegionOptions {
   readonly pageBytesMax: number;
 }
 
-export const txnRegionOptionsDefault: TxnRegionOptions = {
+const txnRegionOptionsDefault: TxnRegionOptions = {
   commandsMax: 16_384,
   entryBytesMax: 256 * 1024,
   entryCommandsMax: 1_024,

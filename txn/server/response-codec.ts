@@ -109,7 +109,7 @@ export function readAnswers(bytes: Uint8Array): Answer[] {
   return answers;
 }
 
-export function writeResponse(writer: ByteWriter, response: Response): void {
+function writeResponse(writer: ByteWriter, response: Response): void {
   writer.u8(responseKinds.indexOf(response.kind));
   switch (response.kind) {
     case "value":
@@ -150,7 +150,7 @@ export function writeResponse(writer: ByteWriter, response: Response): void {
   }
 }
 
-export function readResponse(reader: ByteReader): Response {
+function readResponse(reader: ByteReader): Response {
   const kind = readKind(reader, "response", responseKinds);
   switch (kind) {
     case "value":
