@@ -6,10 +6,16 @@ import type { Topology } from "../node/topology.ts";
 import type { World } from "../sim/world.ts";
 import { lossTopology } from "./store-loss-plan.ts";
 
-/** Where rot is looked for, each as often as the others: by size it would always be a table. */
-export const coldTargets: readonly RegExp[] = [
-  /\.sst$/, /\.sst$/, /\.vlog$/, /wal-\d+\.log$/, /raft-\d+\.log$/, /MANIFEST-\d+$/, /CURRENT$/, /MODE$/,
-];
+/** Where one place rots, each kind of file as often as the others: by size it would always be a table. */
+export const coldTargets = [
+  { found: "rot-of-a-table-found", file: /\.sst$/ },
+  { found: "rot-of-a-value-file-found", file: /\.vlog$/ },
+  // Seldom: what a store's engine has logged is durable when it is in a table.
+  { found: "rot-of-a-log-found", file: /wal-\d+\.log$/ },
+  { found: "rot-of-a-log-found", file: /raft-\d+\.log$/ },
+  { found: "rot-of-the-manifest-found", file: /MANIFEST-\d+$/ },
+  { found: "rot-of-current-or-mode-found", file: /CURRENT$|MODE$/ },
+] as const;
 
 export interface ColdPlan {
   readonly topology: Topology;
@@ -21,6 +27,8 @@ export interface ColdPlan {
   readonly scrub: ScrubOptions;
   /** For so long the world is hostile to the victim, and everything is written again; 0: never. */
   readonly stormMs: number;
+  /** Of its reads meanwhile, as the rates of a disk are; 0: as the seed drew it. */
+  readonly eioRead: number;
   /** Then so long nobody does anything before something rots: a pass knows all files that there are. */
   readonly restMs: number;
   readonly electionMs: number;
@@ -31,7 +39,7 @@ export const coldReplicas = 3;
 
 export function drawColdPlan(world: World): ColdPlan {
   const dice = world.dice("cold-rot-plan");
-  const passMs = dice.pick([5_000, 10_000, 20_000]);
+  const passMs = dice.pick([1_000, 5_000, 10_000, 20_000]);
   const hostile = !world.options.faultFree && dice.chance(1, 2);
   return {
     topology: lossTopology(coldReplicas, dice.between(1, 3)),
@@ -49,6 +57,7 @@ export function drawColdPlan(world: World): ColdPlan {
       compression: dice.pick(["none", "zstd"]),
     },
     scrub: { passMs, bytesPerSecondMax: 1 << 30, sliceBytes: dice.pick([1, 2_000, 1 << 20]) },
+    eioRead: dice.pick([0, 2_000, 20_000]),
     stormMs: hostile ? dice.between(1_000, 2 * passMs) : 0,
     restMs: dice.between(passMs + Math.floor(passMs / 2), 3 * passMs),
     electionMs: 2_000,

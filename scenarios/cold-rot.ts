@@ -24,6 +24,7 @@ export const coldRot: Scenario = {
   name: "cold-rot",
   why: "What rots in a store that nobody reads is found within a pass over it, and the store's data is whole again.",
   weight: 1,
+  reaches: [...new Set(coldTargets.map(({ found }) => found))],
   run: (world) => new ColdRun(world, drawColdPlan(world)).run(),
 };
 
@@ -129,6 +130,8 @@ class ColdRun {
     const { machine } = this.#seat(this.#plan.victim);
     this.#stage.calm = false;
     world.startFaults(machine);
+    const { eioRead } = machine.disk.faults;
+    machine.disk.faults.eioRead = Math.max(eioRead, this.#plan.eioRead);
     const untilUs = world.nowUs + this.#plan.stormMs * 1_000;
     const dice = world.dice("storm");
     while (world.nowUs < untilUs) {
@@ -136,6 +139,7 @@ class ColdRun {
       await this.#write(key, value);
       await world.sleep(dice.skewed(1, 500));
     }
+    machine.disk.faults.eioRead = eioRead;
     world.stopFaults();
     Object.assign(world.network.faults, networkFaultsNone);
     this.#stage.calm = true;
@@ -145,8 +149,10 @@ class ColdRun {
     const dice = this.#world.dice("rot");
     const { disk, name } = this.#seat(this.#plan.victim).machine;
     this.#seat(this.#plan.victim).rots = true;
-    for (let attempt = 0; attempt < 200; attempt++) {
-      const target = dice.pick(coldTargets);
+    let target = dice.pick(coldTargets).file;
+    for (let attempt = 1; attempt < 1_000; attempt++) {
+      // There may be none, or nothing in it that is vouched for.
+      if (attempt % 50 === 0) target = dice.pick(coldTargets).file;
       const found = disk.corruptAtRest(dice.pick(rotKinds), (path, offset, length) => {
         if (!target.test(path)) return false;
         return !/\.log$|MANIFEST/.test(path) || offset + length <= vouchedBytes(disk, path);
@@ -179,6 +185,7 @@ class ColdRun {
     // A stale sector may bring back a witness that stood where a frame was written later: as good as any, to its end.
     const isThere = this.#note().startsWith(`${path}: offset `) && said < offset + length + frameHeaderBytes;
     if (!isThere) world.fail("scrub", `${path} rotted at ${offset}, and the note says: ${this.#note()}`);
+    for (const { found, file } of coldTargets) if (file.test(path)) world.reach(found);
   }
 
   /** "": there is none. */

@@ -104,11 +104,11 @@ export const scrubMutants: readonly Mutant[] = [
   {
     name: "scrub-judges-what-is-gone",
     file: "core/engine/scrub-list.ts",
-    find: `      inUse: () => tables.current.readerOf(number) !== null,`,
+    find: `      inUse: () => memtables.segments().includes(segment),`,
     replace: `      inUse: () => true,`,
     oracles: ["errors", "scrub"],
     scenario,
-    why: "A table that a merge removed while it was looked for is called missing, and a sound store stops for good.",
+    why: "A log that a flush made superfluous is called missing, and a sound store stops for good.",
   },
   {
     name: "scrub-believes-one-read",
