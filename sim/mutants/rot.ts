@@ -78,7 +78,7 @@ export const rotMutants: readonly Mutant[] = [
     name: "damage-of-the-background-untold",
     file: "node/damage-watch.ts",
     find: `    if (damage === null) return;`,
-    replace: `    if (damage === null || !damage.startsWith("!")) return;`,
+    replace: `    if (damage === null || damage.code === "NOKV_CORRUPTION") return;`,
     oracles: ["liveness"],
     scenario,
     why: "A store whose merges meet damage fills up until it takes no more entries.",
