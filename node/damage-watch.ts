@@ -1,5 +1,6 @@
-import type { Clock, Timer } from "../core/env/clock.ts";
+import type { Clock } from "../core/env/clock.ts";
 import type { NokvError } from "../core/errors.ts";
+import { Rounds } from "./rounds.ts";
 
 /** Knows what damage its background work has met. */
 interface Met {
@@ -20,20 +21,15 @@ export interface DamageWatchParts {
  */
 export class DamageWatch {
   readonly #parts: DamageWatchParts;
-  #timer: Timer | null = null;
-  #stopped = false;
+  readonly #rounds: Rounds;
 
   constructor(parts: DamageWatchParts) {
     this.#parts = parts;
+    this.#rounds = new Rounds(parts.clock, parts.everyMs * 1_000, () => this.look());
   }
 
   start(): void {
-    if (this.#stopped) return;
-    const { clock, everyMs } = this.#parts;
-    this.#timer = clock.after(everyMs * 1_000, () => {
-      this.look();
-      this.start();
-    });
+    this.#rounds.start();
   }
 
   look(): void {
@@ -45,7 +41,6 @@ export class DamageWatch {
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#timer?.cancel();
+    this.#rounds.stop();
   }
 }

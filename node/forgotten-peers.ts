@@ -1,7 +1,8 @@
-import type { Clock, Timer } from "../core/env/clock.ts";
+import type { Clock } from "../core/env/clock.ts";
 import type { CoordinatorClient } from "../coordinator/service/client.ts";
 import type { RegionMeta } from "../raft/region.ts";
 import type { PeerView } from "../raft/store/peer-view.ts";
+import { Rounds } from "./rounds.ts";
 
 /** The part of a store whose replicas may have been forgotten. */
 export interface ForgettableStore {
@@ -31,24 +32,21 @@ export class ForgottenPeers {
   readonly #parts: ForgottenParts;
   /** By region: when it was asked for. */
   readonly #askedUs = new Map<number, number>();
+  readonly #rounds: Rounds;
   #asking = 0;
-  #timer: Timer | null = null;
-  #stopped = false;
 
   constructor(parts: ForgottenParts) {
     this.#parts = parts;
+    this.#rounds = new Rounds(parts.clock, Math.ceil((parts.afterMs * 1_000) / 4), () => this.#round());
   }
 
   start(): void {
-    const { clock, afterMs } = this.#parts;
-    if (this.#stopped) return;
     this.#round();
-    this.#timer = clock.after(Math.ceil((afterMs * 1_000) / 4), () => this.start());
+    this.#rounds.start();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#timer?.cancel();
+    this.#rounds.stop();
   }
 
   #round(): void {
@@ -75,7 +73,7 @@ export class ForgottenPeers {
     client.descriptor(regionId, (_, answer) => {
       this.#asking--;
       const region = answer?.region ?? null;
-      if (!this.#stopped && region !== null) store.gone(peerId, region);
+      if (!this.#rounds.stopped && region !== null) store.gone(peerId, region);
     });
   }
 }

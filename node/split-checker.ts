@@ -1,5 +1,5 @@
 import { compareKeys } from "../core/bytes/record.ts";
-import type { Clock, Timer } from "../core/env/clock.ts";
+import type { Clock } from "../core/env/clock.ts";
 import { type RegionMeta, isBeforeEnd } from "../raft/region.ts";
 import type { PeerView } from "../raft/store/peer-view.ts";
 import type { RequestMeter } from "../txn/server/request-meter.ts";
@@ -7,6 +7,7 @@ import { type SizedEngine, middleKeys, regionBytes } from "./region-size.ts";
 import type { RegionUsage } from "./region-reports.ts";
 import type { RangePlans } from "./range-plans.ts";
 import type { RegionSplitter } from "./region-splitter.ts";
+import { Rounds } from "./rounds.ts";
 
 /** When a region is divided by itself. */
 export interface SplitLimits {
@@ -46,8 +47,7 @@ const keysMax = 15;
 /** Looks at the regions that this store leads, and divides those that are too large or asked for too much. */
 export class SplitChecker {
   readonly #parts: SplitCheckerParts;
-  #timer: Timer | null = null;
-  #stopped = false;
+  readonly #rounds: Rounds;
   /** The last one that was looked at. */
   #last = 0;
   #checkedUs: number;
@@ -58,21 +58,17 @@ export class SplitChecker {
 
   constructor(parts: SplitCheckerParts) {
     this.#parts = parts;
-    this.#checkedUs = parts.clock.monotonicUs();
+    const { clock, store, limits } = parts;
+    this.#checkedUs = clock.monotonicUs();
+    this.#rounds = new Rounds(clock, limits.checkMs * 1_000, () => store.guard(() => this.check()));
   }
 
   start(): void {
-    const { clock, limits } = this.#parts;
-    if (this.#stopped) return;
-    this.#timer = clock.after(limits.checkMs * 1_000, () => {
-      this.#parts.store.guard(() => this.check());
-      this.start();
-    });
+    this.#rounds.start();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#timer?.cancel();
+    this.#rounds.stop();
   }
 
   /** Roughly; 0 bytes: it was not looked at since it has its range. What is empty takes one. */

@@ -30,11 +30,11 @@ import { ForgottenPeers } from "./forgotten-peers.ts";
 import { FirstRegions } from "./first-regions.ts";
 import { listenTransport } from "./listen.ts";
 import { regionRanges } from "./region-ranges.ts";
+import { Rounds } from "./rounds.ts";
 import { SeedPromotion } from "./seed-promotion.ts";
 import type { SplitLimits } from "./split-checker.ts";
 import { becomeStore, openStoreDirectory, type StoreDirectory } from "./store-directory.ts";
 import { StoreFailure } from "./store-failure.ts";
-import { StoreGarbage } from "./store-garbage.ts";
 import { StoreRanges } from "./store-ranges.ts";
 import { StoreReporter } from "./store-reporter.ts";
 import { StoreLoadMeter } from "./store-load.ts";
@@ -89,7 +89,7 @@ interface StoreNodeParts extends StoreDirectory {
   readonly store: Store;
   readonly reporter: StoreReporter;
   readonly first: FirstRegions;
-  readonly garbage: StoreGarbage;
+  readonly garbage: Rounds;
   readonly ranges: StoreRanges;
   readonly writes: WriteCount;
   readonly watch: ClusterWatch;
@@ -261,7 +261,8 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Sto
     },
     failed: (error) => fatal.tell(error),
   });
-  const garbage = new StoreGarbage(env.clock, new GcDriver(store, engine, env.clock), garbageMs);
+  const collector = new GcDriver(store, engine, env.clock);
+  const garbage = new Rounds(env.clock, garbageMs * 1_000, () => collector.step());
   garbage.start();
   const { clock } = env;
   const watch = new ClusterWatch({

@@ -76,10 +76,9 @@ export const clusterNodeMutants: readonly Mutant[] = [
   },
   {
     name: "cluster-garbage-is-driven-once",
-    file: "node/store-garbage.ts",
-    find: `      this.#driver.step();
-      this.start();`,
-    replace: `      this.#driver.step();`,
+    file: "node/store-node.ts",
+    find: `() => collector.step());`,
+    replace: `() => void (collector.step(), garbage.stop()));`,
     oracles: ["liveness"],
     scenario,
     why: "What transactions leave behind takes space for ever.",
