@@ -52,7 +52,7 @@ export function drawColdPlan(world: World): ColdPlan {
       blockBytes: dice.pick([128, 1_024]),
       level0TablesMax: dice.pick([2, 4]),
       manifestBytesMax: dice.pick([4_096, 65_536]),
-      valueThresholdBytes: dice.pick([0, 64, 256]),
+      valueThresholdBytes: dice.pick([0, 64, 64, 256]),
       valueGarbagePercent: dice.pick([20, 90]),
       compression: dice.pick(["none", "zstd"]),
     },
