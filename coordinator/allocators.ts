@@ -5,7 +5,7 @@ import { CoordinatorError, type CoordinatorErrorCode } from "./coordinator-error
 import type { Grant } from "./fenced-counter.ts";
 import { IdAllocator, idsMax } from "./id-allocator.ts";
 import type { RootJournal } from "./journal.ts";
-import { TimestampOracle, timestampsMax } from "./timestamp-oracle.ts";
+import { type ClockLimits, TimestampOracle, timestampsMax } from "./timestamp-oracle.ts";
 
 /** `first` and the `count - 1` after it. */
 export interface NumberRange {
@@ -39,10 +39,12 @@ export class Allocators {
   #tickets = 0;
   #scheduled = false;
 
-  constructor(clock: Clock, journal: RootJournal, clockLeadMsMax: number) {
+  /** `mayBeOld`: the newest timestamp of all before may have been given out long ago. */
+  // oxlint-disable-next-line max-params
+  constructor(clock: Clock, journal: RootJournal, limits: ClockLimits, mayBeOld: boolean) {
     this.#clock = clock;
     this.#journal = journal;
-    this.#oracle = new TimestampOracle(journal.state.tsoFence, clockLeadMsMax);
+    this.#oracle = new TimestampOracle(journal.state.tsoFence, limits, mayBeOld);
     this.#ids = new IdAllocator(journal.state.idFence);
   }
 
@@ -52,10 +54,6 @@ export class Allocators {
 
   get lastId(): number {
     return this.#ids.last;
-  }
-
-  acceptClock(): void {
-    this.#oracle.acceptClock();
   }
 
   /** Ids up to `id` were taken without asking. */

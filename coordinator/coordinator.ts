@@ -14,12 +14,12 @@ import { route, type RouteAnswer, type RouteRequest } from "./route.ts";
 import type { RegionHeartbeat, RegionReport } from "./region-report.ts";
 import type { CoordinatorState, PendingPeerChange, PendingRangeChange, SettledTransition } from "./state.ts";
 import { livenessDefaults, type StoreHeartbeat, type StoreStatus } from "./store-view.ts";
-import { clockLeadMsDefault } from "./timestamp-oracle.ts";
+import { clockLimitsDefault } from "./timestamp-oracle.ts";
 
 export type CoordinatorOptions = OfficeOptions;
 
 export const coordinatorDefaults: CoordinatorOptions = {
-  clockLeadMsMax: clockLeadMsDefault,
+  clock: clockLimitsDefault,
   liveness: livenessDefaults,
   scheduler: {
     ...planDefaults, coolingMs: 5_000, stuckMs: 10 * 60_000, mergeQuietMs: 3_600_000, planUsPerRegion: 200,
@@ -60,6 +60,7 @@ export class Coordinator {
   readonly #env: Env;
   readonly #journal: RootJournal;
   readonly #options: CoordinatorOptions;
+  readonly #beganUs: number;
   #office: Office;
   /** A journal of one process that takes nothing any more says so itself: it is nobody else's to decide then. */
   #leads: boolean;
@@ -69,7 +70,8 @@ export class Coordinator {
     this.#env = env;
     this.#journal = journal;
     this.#options = options;
-    this.#office = new Office(env.clock, journal, options);
+    this.#beganUs = env.clock.monotonicUs();
+    this.#office = this.#newOffice();
     this.#leads = journal.status.role === "leader";
     if (this.#leads) return;
     journal.watchOffice({ lead: () => this.#lead(), stepDown: () => this.#stepDown() });
@@ -112,11 +114,6 @@ export class Coordinator {
   /** `done(null)` when what is answered from then on has everything that anybody published before the call. */
   confirm(done: (error: CoordinatorError | null) => void): void {
     this.#journal.confirm(done);
-  }
-
-  /** The wall clock is right although it is far ahead: timestamps follow it. */
-  acceptClock(): void {
-    this.#office.allocators.acceptClock();
   }
 
   /** `expectedClusterEpoch` 0: whatever it is. */
@@ -226,7 +223,13 @@ export class Coordinator {
 
   #lead(): void {
     this.#leads = true;
-    this.#office = new Office(this.#env.clock, this.#journal, this.#options);
+    this.#office = this.#newOffice();
+  }
+
+  #newOffice(): Office {
+    const { clock } = this.#env;
+    const uptimeMs = Math.floor((clock.monotonicUs() - this.#beganUs) / 1_000);
+    return new Office(clock, this.#journal, this.#options, uptimeMs);
   }
 
   /** Whoever waits for a number asks whoever decides now. */

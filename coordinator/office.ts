@@ -6,10 +6,13 @@ import { Operations } from "./operations.ts";
 import { type RegionHeartbeat, RegionReports } from "./region-report.ts";
 import type { SchedulerLimits } from "./scheduler.ts";
 import { type LivenessLimits, StoreView } from "./store-view.ts";
+import type { ClockLimits } from "./timestamp-oracle.ts";
+
+/** So long a process cannot know for how long nobody was there before it. */
+const newcomerMs = 10 * 60_000;
 
 export interface OfficeOptions {
-  /** A wall clock further ahead of the cluster's timestamps is not followed; 0: every clock is. */
-  readonly clockLeadMsMax: number;
+  readonly clock: ClockLimits;
   readonly liveness: LivenessLimits;
   readonly scheduler: SchedulerLimits;
 }
@@ -29,11 +32,15 @@ export class Office {
   readonly #clock: Clock;
   readonly #journal: RootJournal;
 
-  constructor(clock: Clock, journal: RootJournal, { clockLeadMsMax, liveness, scheduler }: OfficeOptions) {
+  /** `uptimeMs`: of this process. */
+  // oxlint-disable-next-line max-params
+  constructor(clock: Clock, journal: RootJournal, options: OfficeOptions, uptimeMs: number) {
+    const { liveness, scheduler } = options;
     this.#clock = clock;
     this.#journal = journal;
     this.id = journal.token.term;
-    this.allocators = new Allocators(clock, journal, clockLeadMsMax);
+    // A process that has been there for a while would have seen the cluster stand still.
+    this.allocators = new Allocators(clock, journal, options.clock, uptimeMs < newcomerMs);
     // Silence counts from here: nobody was to tell this member anything before.
     this.stores = new StoreView(liveness, clock.monotonicUs());
     const { allocators, leaders, reports, stores } = this;

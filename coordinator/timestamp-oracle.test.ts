@@ -3,12 +3,14 @@ import { expect, test } from "vitest";
 import { versionMs } from "../core/lsm/drop-rules.ts";
 import { IdAllocator, idWindow } from "./id-allocator.ts";
 import {
-  clockLeadMsDefault,
+  clockLimitsDefault,
   timestampAt,
   TimestampOracle,
   windowAheadMs,
   windowMs,
 } from "./timestamp-oracle.ts";
+
+const anyClock = { leadMsMax: 0, stoppedMsMax: 0 };
 
 // Goal: whatever the clock does and wherever the process ends, no timestamp comes twice or goes back.
 // Method: the machine is driven by hand; "durable" is a number that survives it.
@@ -45,7 +47,7 @@ test("timestamps are unique and grow over crashes at every point of the window p
       let wallMs = startMs;
       let given = 0;
       let asked = 0;
-      let oracle = new TimestampOracle(durable, 0);
+      let oracle = new TimestampOracle(durable, anyClock, false);
       for (const step of plan) {
         if (step.kind === "ask") oracle.request(++asked, step.count);
         if (step.kind === "clock") wallMs += step.byMs;
@@ -62,11 +64,11 @@ test("timestamps are unique and grow over crashes at every point of the window p
         if (step.kind === "durable" && proposed > 0) {
           durable = Math.max(durable, proposed);
           if (step.told) oracle.fenced(proposed);
-          else oracle = new TimestampOracle(durable, 0);
+          else oracle = new TimestampOracle(durable, anyClock, false);
           proposed = 0;
         }
         if (step.kind === "crash") {
-          oracle = new TimestampOracle(durable, 0);
+          oracle = new TimestampOracle(durable, anyClock, false);
           proposed = 0;
         }
       }
@@ -88,7 +90,7 @@ function serve(oracle: TimestampOracle, wallMs: number, monotonicUs = 0): number
 }
 
 test("the requests of a turn are one batch, in order, and follow the clock", () => {
-  const oracle = new TimestampOracle(0, clockLeadMsDefault);
+  const oracle = new TimestampOracle(0, clockLimitsDefault, false);
   oracle.request(1, 10);
   oracle.request(2, 5);
   const first = timestampAt(startMs);
@@ -100,7 +102,7 @@ test("the requests of a turn are one batch, in order, and follow the clock", () 
 });
 
 test("behind a clock that went back timestamps go on at half the pace of time, until it has caught up", () => {
-  const oracle = new TimestampOracle(0, clockLeadMsDefault);
+  const oracle = new TimestampOracle(0, clockLimitsDefault, false);
   const at = (wallMs: number, elapsedMs: number): number => {
     oracle.request(1, 1);
     const [first = 0] = serve(oracle, wallMs, elapsedMs * 1_000);
@@ -115,7 +117,7 @@ test("behind a clock that went back timestamps go on at half the pace of time, u
 });
 
 test("who asks after a long time behind a clock that went back waits for no fence", () => {
-  const oracle = new TimestampOracle(timestampAt(startMs), clockLeadMsDefault);
+  const oracle = new TimestampOracle(timestampAt(startMs), clockLimitsDefault, false);
   oracle.request(1, 1);
   serve(oracle, startMs - hourMs);
   oracle.request(2, 1);
@@ -125,7 +127,7 @@ test("who asks after a long time behind a clock that went back waits for no fenc
 });
 
 test("the fence is three seconds ahead, and renewed when half is used", () => {
-  const oracle = new TimestampOracle(0, clockLeadMsDefault);
+  const oracle = new TimestampOracle(0, clockLimitsDefault, false);
   oracle.request(1, 1);
   serve(oracle, startMs);
   expect(oracle.fence).toBe(timestampAt(startMs + windowMs));
@@ -140,7 +142,7 @@ test("the fence is three seconds ahead, and renewed when half is used", () => {
 test("a storm of restarts does not drive timestamps away from the clock", () => {
   let fence = 0;
   for (let i = 0; i < 100; i++) {
-    const oracle = new TimestampOracle(fence, clockLeadMsDefault);
+    const oracle = new TimestampOracle(fence, clockLimitsDefault, false);
     oracle.request(1, 1);
     serve(oracle, startMs);
     ({ fence } = oracle);
@@ -148,21 +150,38 @@ test("a storm of restarts does not drive timestamps away from the clock", () => 
   expect(versionMs(fence) - startMs).toBeLessThanOrEqual(windowMs + 100 * (windowAheadMs + 1));
 });
 
-test("a clock more than a day ahead is refused, by its name, until somebody vouches for it", () => {
-  const oracle = new TimestampOracle(timestampAt(startMs), clockLeadMsDefault);
+test("a clock more than a day ahead is refused, by its name", () => {
+  const oracle = new TimestampOracle(timestampAt(startMs), clockLimitsDefault, false);
   oracle.request(1, 1);
   const turn = oracle.turn({ wallMs: startMs + 30 * hourMs, monotonicUs: 0 });
   expect(turn).toMatchObject({ grants: [], fence: 0, refused: [1] });
-  expect(turn.problem).toMatch(/30 hours ahead of the newest timestamp .*set the clock/);
+  expect(turn.problem).toMatch(/30 hours ahead of the newest timestamp .*set the clock.* --accept-clock/);
   oracle.request(2, 1);
   expect(serve(oracle, startMs + 23 * hourMs)).toHaveLength(1);
-  oracle.acceptClock();
-  oracle.request(3, 1);
-  expect(serve(oracle, startMs + 90 * hourMs)).toEqual([timestampAt(startMs + 90 * hourMs)]);
+});
+
+test("a cluster that was stopped for months goes on; with a clock more than a year ahead it does when told to", () => {
+  const fence = timestampAt(startMs);
+  const after = (days: number, limits = clockLimitsDefault): number => {
+    const oracle = new TimestampOracle(fence, limits, true);
+    oracle.request(1, 1);
+    return serve(oracle, startMs + days * 24 * hourMs).length;
+  };
+  expect([2, 365].map((days) => after(days))).toEqual([1, 1]);
+  expect(after(367)).toBe(0);
+  expect(after(10_000, { ...clockLimitsDefault, stoppedMsMax: 0 })).toBe(1);
+});
+
+test("once a clock was followed it may not leap, however lately the process began", () => {
+  const oracle = new TimestampOracle(timestampAt(startMs), clockLimitsDefault, true);
+  oracle.request(1, 1);
+  expect(serve(oracle, startMs + 48 * hourMs)).toHaveLength(1);
+  oracle.request(2, 1);
+  expect(serve(oracle, startMs + 96 * hourMs)).toEqual([]);
 });
 
 test("a Coordinator that was idle for days is not taken for one whose clock jumped", () => {
-  const oracle = new TimestampOracle(0, clockLeadMsDefault);
+  const oracle = new TimestampOracle(0, clockLimitsDefault, false);
   oracle.request(1, 1);
   serve(oracle, startMs);
   oracle.request(2, 1);

@@ -10,9 +10,17 @@ export const windowMs = 3_000;
  * storm of restarts does not drive them further and further ahead.
  */
 export const windowAheadMs = 100;
-export const clockLeadMsDefault = 24 * 3_600_000;
+export const clockLimitsDefault: ClockLimits = { leadMsMax: 24 * 3_600_000, stoppedMsMax: 366 * 24 * 3_600_000 };
 /** In one request. */
 export const timestampsMax = 65_536;
+
+/** A wall clock further ahead than that is not followed; 0: every clock is. */
+export interface ClockLimits {
+  /** Of what a sound clock would read now. */
+  readonly leadMsMax: number;
+  /** Of the newest timestamp, where it may have been given out long ago: so long a cluster may have been stopped. */
+  readonly stoppedMsMax: number;
+}
 
 export interface ClockReading {
   readonly wallMs: number;
@@ -33,24 +41,25 @@ export interface OracleTurn {
  * where it can be followed. When the clock is behind them (it went back, or another member's is slow), they go on at
  * half the pace of time until it has caught up: lifetimes of locks are judged by them alone, and where they stood
  * still, what a dead client holds would be held until then. A clock that is implausibly far ahead is not followed,
- * because there would be no way back.
+ * because there would be no way back; after a start, days are plausible, because nobody may have given out any.
  *
  * A pure machine: `request` and the reading of the clock are its input, `turn` its output. The requests of a turn are
  * served by one reading.
  */
 export class TimestampOracle {
   readonly #counter: FencedCounter;
-  readonly #clockLeadMsMax: number;
+  readonly #leadMsMax: number;
+  readonly #firstLeadMsMax: number;
   /** The latest reading that was followed; null: none by this incarnation. */
   #trusted: ClockReading | null = null;
-  #clockAccepted = false;
   /** From here timestamps go on at half pace while the clock is behind them. */
   #pace: ClockReading = { wallMs: 0, monotonicUs: 0 };
 
-  /** `fence`: the durable one of all incarnations before. `clockLeadMsMax` 0: every clock is followed. */
-  constructor(fence: number, clockLeadMsMax: number) {
+  /** `fence`: the durable one of all incarnations before, which may have ended `mayBeOld`. */
+  constructor(fence: number, { leadMsMax, stoppedMsMax }: ClockLimits, mayBeOld: boolean) {
     this.#counter = new FencedCounter(fence);
-    this.#clockLeadMsMax = clockLeadMsMax;
+    this.#leadMsMax = leadMsMax;
+    this.#firstLeadMsMax = mayBeOld ? stoppedMsMax : leadMsMax;
   }
 
   get last(): number {
@@ -77,11 +86,6 @@ export class TimestampOracle {
 
   request(ticket: number, count: number): void {
     this.#counter.request(ticket, count);
-  }
-
-  /** An operator says that the wall clock is right, however far ahead it is. Holds for the next reading. */
-  acceptClock(): void {
-    this.#clockAccepted = true;
   }
 
   turn(reading: ClockReading): OracleTurn {
@@ -129,13 +133,14 @@ export class TimestampOracle {
   #follow({ wallMs, monotonicUs }: ClockReading): string {
     const expectedMs = this.#expectedMs(monotonicUs);
     const leadMs = wallMs - expectedMs;
-    if (expectedMs > 0 && leadMs > this.#clockLeadMsMax && this.#clockLeadMsMax > 0 && !this.#clockAccepted) {
+    const leadMsMax = this.#trusted === null ? this.#firstLeadMsMax : this.#leadMsMax;
+    if (expectedMs > 0 && leadMs > leadMsMax && leadMsMax > 0) {
       return (
-        `the Coordinator's wall clock is ${Math.floor(leadMs / 3_600_000)} hours ahead of the newest timestamp ` +
-        `(clock ${wallMs} ms, timestamps ${expectedMs} ms since 1970): set the clock, or, if it is right, accept it`
+        `the Coordinator's wall clock is ${Math.floor(leadMs / 3_600_000)} hours ahead of the newest timestamp (clock ` +
+        `${wallMs} ms, timestamps ${expectedMs} ms since 1970): set the clock, or, if it is right, start the ` +
+        "Coordinator again with --accept-clock"
       );
     }
-    this.#clockAccepted = false;
     // The latest one stays: a clock that went back may come forward again to where it was.
     this.#trusted = { wallMs: Math.max(wallMs, expectedMs), monotonicUs };
     return "";

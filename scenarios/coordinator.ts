@@ -65,6 +65,9 @@ class CoordinatorRun {
       await world.sleep(this.#dice.skewed(1, 5_000));
     }
     world.stopFaults();
+    const dice = world.dice("standstill");
+    // Nobody gives out timestamps for days: what comes next is not taken for a clock that is wrong.
+    if (dice.chance(1, 3)) this.#machine.clock.jumpWall(dice.between(1, 300) * 24 * hourMs);
     const outcome = await this.#machine.run((env) => this.#finish(env));
     if (outcome.kind === "failed") throw outcome.error;
     if (outcome.kind === "crashed") world.fail("liveness", "the node died without a crash");

@@ -24,6 +24,7 @@ ${topologyUsage}  --id N                   which member of the file's group it i
   --metrics-addr HOST:PORT where to answer /healthz, /readyz, /debug/vars and /metrics
   --cluster-id NAME        without a file: what the cluster is called (default nokv)
   --replicas N             of a new cluster: what each region is to have (default: what the file's regions have)
+  --accept-clock           the clock is right, although it is more than a year ahead of the newest timestamp
   --store-down-after TIME  a store that is silent for so long loses its replicas to others (default 30m)
   --with-stdin             end when stdin does, for supervisors
 ${failpointUsage}
@@ -42,6 +43,7 @@ const options: OptionTable = {
   "cluster-id": "value",
   replicas: "value",
   "store-down-after": "value",
+  "accept-clock": "flag",
   "with-stdin": "flag",
   ...failpointOptions,
 };
@@ -79,7 +81,7 @@ async function coordinator(given: Options, context: Context): Promise<ExitCode> 
         clusterId,
         firstRegions: topology?.regions.map(({ region }) => region) ?? [],
         replicas,
-        coordinator: withMerges(withDownAfter(downAfterMs), topology),
+        coordinator: withMerges(withLimits(downAfterMs, given.has("accept-clock")), topology),
         owner: ownerText(),
         diagnostics,
         group: place === null || place.memberId === 0 ? null : { memberId: place.memberId, members },
@@ -114,10 +116,10 @@ function replicasOf(topology: Topology | null): number {
 }
 
 /** A store that is given up soon is also called silent soon, and its peers are believed sooner. */
-function withDownAfter(downAfterMs: number): CoordinatorOptions {
-  const { liveness, scheduler } = coordinatorDefaults;
+function withLimits(downAfterMs: number, acceptsClock: boolean): CoordinatorOptions {
+  const { clock, liveness, scheduler } = coordinatorDefaults;
   return {
-    ...coordinatorDefaults,
+    clock: acceptsClock ? { ...clock, stoppedMsMax: 0 } : clock,
     liveness: { disconnectedAfterMs: Math.min(liveness.disconnectedAfterMs, downAfterMs), downAfterMs },
     scheduler: { ...scheduler, silentMs: Math.min(scheduler.silentMs, downAfterMs) },
   };

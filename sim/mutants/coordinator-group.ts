@@ -27,10 +27,10 @@ export const coordinatorGroupMutants: readonly Mutant[] = [
     name: "new-leader-goes-on-from-its-first-fence",
     file: "coordinator/coordinator.ts",
     find: `    this.#leads = true;
-    this.#office = new Office(this.#env.clock, this.#journal, this.#options);`,
+    this.#office = this.#newOffice();`,
     replace: `    this.#leads = true;
     const { allocators } = this.#office;
-    this.#office = Object.assign(new Office(this.#env.clock, this.#journal, this.#options), { allocators });`,
+    this.#office = Object.assign(this.#newOffice(), { allocators });`,
     oracles: ["timestamps", "ids"],
     scenario,
     why: "A member that led before, or whose clock is slow, gives timestamps below those of leaders in between.",
@@ -38,8 +38,8 @@ export const coordinatorGroupMutants: readonly Mutant[] = [
   {
     name: "new-leader-starts-at-its-clock",
     file: "coordinator/allocators.ts",
-    find: `    this.#oracle = new TimestampOracle(journal.state.tsoFence, clockLeadMsMax);`,
-    replace: `    this.#oracle = new TimestampOracle(0, clockLeadMsMax);`,
+    find: `    this.#oracle = new TimestampOracle(journal.state.tsoFence, limits, mayBeOld);`,
+    replace: `    this.#oracle = new TimestampOracle(0, limits, mayBeOld);`,
     oracles: ["timestamps", "hang"],
     scenario,
     why: "A failover to a slow clock gives timestamps a second time.",

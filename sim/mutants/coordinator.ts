@@ -33,8 +33,8 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     name: "tso-starts-at-the-clock",
     file: "coordinator/allocators.ts",
-    find: `new TimestampOracle(journal.state.tsoFence, clockLeadMsMax)`,
-    replace: `new TimestampOracle(0, clockLeadMsMax)`,
+    find: `new TimestampOracle(journal.state.tsoFence, limits, mayBeOld)`,
+    replace: `new TimestampOracle(0, limits, mayBeOld)`,
     oracles: ["timestamps", "exception", "hang"],
     scenario,
     why: "A restart on a slow clock gives timestamps that were given before.",
@@ -60,11 +60,20 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     name: "tso-clock-lead-not-checked",
     file: "coordinator/timestamp-oracle.ts",
-    find: `leadMs > this.#clockLeadMsMax && this.#clockLeadMsMax > 0`,
-    replace: `leadMs < 0 && this.#clockLeadMsMax < 0`,
+    find: `leadMs > leadMsMax && leadMsMax > 0`,
+    replace: `leadMs < 0 && leadMsMax < 0`,
     oracles: ["timestamps"],
     scenario,
     why: "A clock that is wrong by years takes all timestamps with it, for ever.",
+  },
+  {
+    name: "tso-takes-a-standstill-for-a-wrong-clock",
+    file: "coordinator/timestamp-oracle.ts",
+    find: `mayBeOld ? stoppedMsMax : leadMsMax;`,
+    replace: `mayBeOld ? leadMsMax : leadMsMax;`,
+    oracles: ["timestamps"],
+    scenario,
+    why: "A cluster that was stopped for a weekend gives no timestamps ever after.",
   },
   {
     name: "tso-window-piles-up",
