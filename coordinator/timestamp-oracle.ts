@@ -135,10 +135,10 @@ export class TimestampOracle {
     const leadMs = wallMs - expectedMs;
     const leadMsMax = this.#trusted === null ? this.#firstLeadMsMax : this.#leadMsMax;
     if (expectedMs > 0 && leadMs > leadMsMax && leadMsMax > 0) {
+      const hours = Math.floor(leadMs / 3_600_000);
       return (
-        `the Coordinator's wall clock is ${Math.floor(leadMs / 3_600_000)} hours ahead of the newest timestamp (clock ` +
-        `${wallMs} ms, timestamps ${expectedMs} ms since 1970): set the clock, or, if it is right, start the ` +
-        "Coordinator again with --accept-clock"
+        `the Coordinator's wall clock is ${hours} hours ahead of the newest timestamp (clock ${wallMs} ms, timestamps ` +
+        `${expectedMs} ms since 1970): set the clock, or, if it is right, start the Coordinator again with --accept-clock`
       );
     }
     // The latest one stays: a clock that went back may come forward again to where it was.
