@@ -137,8 +137,9 @@ export class TimestampOracle {
     if (expectedMs > 0 && leadMs > leadMsMax && leadMsMax > 0) {
       const hours = Math.floor(leadMs / 3_600_000);
       return (
-        `the Coordinator's wall clock is ${hours} hours ahead of the newest timestamp (clock ${wallMs} ms, timestamps ` +
-        `${expectedMs} ms since 1970): set the clock, or, if it is right, start the Coordinator again with --accept-clock`
+        `the Coordinator's wall clock is ${hours} hours ahead of the newest timestamp (clock ${wallMs} ms, ` +
+        `timestamps ${expectedMs} ms since 1970): set the clock, or, if it is right, start the Coordinator again ` +
+        "with --accept-clock"
       );
     }
     // The latest one stays: a clock that went back may come forward again to where it was.
