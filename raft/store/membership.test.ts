@@ -53,6 +53,29 @@ test("a follower that was away too long gets a snapshot in place of its log", as
   });
 });
 
+test("a learner that leaves while its snapshot is on its way does not keep the next one waiting", async () => {
+  await inSimulation({
+    seed: 17,
+    run: async (world) => {
+      const cluster = new StoreCluster(world, 3, short);
+      await cluster.start([regionOf(1, [1])]);
+      for (let i = 0; i < 20; i++) await cluster.say(1, `k=${i}${"x".repeat(20_000)}`);
+      const leader = await cluster.leaderOf(1);
+      const link = world.network.link("store-1", "store-3");
+      link.slow(500_000);
+      await cluster.change(leader, [{ op: "addLearner", peerId: 900, storeId: 3 }]);
+      const sent = (): (readonly [number, number])[] =>
+        leader.live.snapshotsOut(1).map(({ peerId, sentBytes }) => [peerId, sentBytes]);
+      await cluster.until("it is on its way", () => sent().some(([, bytes]) => bytes > 0));
+      await cluster.change(leader, [{ op: "remove", peerId: 900, storeId: 3 }]);
+      expect(sent()).toEqual([]);
+      await cluster.change(leader, [{ op: "addLearner", peerId: 901, storeId: 3 }]);
+      link.heal();
+      await cluster.until("the next one has everything", () => cluster.node(3).words("k") === leader.words("k"));
+    },
+  });
+});
+
 test("a joint change replaces two of three voters, and is left by itself", async () => {
   await inSimulation({
     seed: 13,

@@ -5,6 +5,7 @@ import type { StreamHandle } from "../../net/rpc/stream-sender.ts";
 import type { LogIndex, PeerId } from "../entry.ts";
 import { writeMessage } from "../message-codec.ts";
 import type { Message } from "../message.ts";
+import { peerById } from "../region.ts";
 import type { SnapshotMeta } from "../snapshot-meta.ts";
 import { voterConfiguration } from "../voter-configuration.ts";
 import type { Peer } from "./peer.ts";
@@ -146,12 +147,24 @@ export class SnapshotSenders {
 
   /** `peer` is gone: nobody waits for what it sent. */
   forget(peer: Peer): void {
+    for (const [key, sending] of this.#sendings) if (sending.peer === peer) this.#end(key, sending);
+  }
+
+  /**
+   * `peer` may lead no more, or some may have left its region. What goes to them would not be taken when it is there,
+   * and until then their store takes no other snapshot of the region.
+   */
+  changed(peer: Peer): void {
     for (const [key, sending] of this.#sendings) {
       if (sending.peer !== peer) continue;
-      this.#sendings.delete(key);
-      if (sending.handle === null) sending.files?.release();
-      else sending.handle.cancel();
+      if (!peer.isLeader || peerById(peer.region, sending.to) === null) this.#end(key, sending);
     }
+  }
+
+  #end(key: string, { handle, files }: Sending): void {
+    this.#sendings.delete(key);
+    if (handle === null) files?.release();
+    else handle.cancel();
   }
 
   /** Something waits for ticks. */

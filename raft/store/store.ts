@@ -306,6 +306,7 @@ export class Store implements PeerContext {
 
   changed(peer: Peer): void {
     this.#hibernation.regionChanged();
+    this.#senders.changed(peer);
     this.#changed.set(peer.regionId, peer);
     this.#turns.schedule();
   }

@@ -167,4 +167,13 @@ export const storeLogMutants: readonly Mutant[] = [
     scenario: "raft-store",
     why: "Of two replicas one is removed, and the other never learns that it is alone: the region is lost.",
   },
+  {
+    name: "store-snapshot-of-who-left-goes-on",
+    file: "raft/store/snapshot-senders.ts",
+    find: `if (!peer.isLeader || peerById(peer.region, sending.to) === null) this.#end(key, sending);`,
+    replace: `if (!peer.isLeader && sending.index < 0) this.#end(key, sending);`,
+    oracles: ["liveness", "repair"],
+    scenario: "cold-rot",
+    why: "A learner that was given up stands in the way of the next one as long as its snapshot takes.",
+  },
 ];
