@@ -227,9 +227,10 @@ export class Coordinator {
   }
 
   #newOffice(): Office {
-    const { clock } = this.#env;
+    const { clock, random } = this.#env;
     const uptimeMs = Math.floor((clock.monotonicUs() - this.#beganUs) / 1_000);
-    return new Office(clock, this.#journal, this.#options, uptimeMs);
+    const drawn = random.u32("coordinator/office", this.#journal.token.term, Math.max(0, Math.floor(clock.wallMs())));
+    return new Office(clock, this.#journal, this.#options, uptimeMs, drawn);
   }
 
   /** Whoever waits for a number asks whoever decides now. */

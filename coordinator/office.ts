@@ -10,6 +10,8 @@ import type { ClockLimits } from "./timestamp-oracle.ts";
 
 /** So long a process cannot know for how long nobody was there before it. */
 const newcomerMs = 10 * 60_000;
+/** Offices of one term: each process draws its own, for the journal may be a copy of one that another had. */
+const officesOfTerm = 65_536;
 
 export interface OfficeOptions {
   readonly clock: ClockLimits;
@@ -22,7 +24,7 @@ export interface OfficeOptions {
  * of everybody before, which are in the journal's state; what heartbeats told has to be told again.
  */
 export class Office {
-  /** Later offices have higher ones. */
+  /** Those of later terms are higher. */
   readonly id: number;
   readonly allocators: Allocators;
   readonly leaders = new LeaderView();
@@ -32,13 +34,13 @@ export class Office {
   readonly #clock: Clock;
   readonly #journal: RootJournal;
 
-  /** `uptimeMs`: of this process. */
+  /** `uptimeMs`: of this process; `drawn`: by it. */
   // oxlint-disable-next-line max-params
-  constructor(clock: Clock, journal: RootJournal, options: OfficeOptions, uptimeMs: number) {
+  constructor(clock: Clock, journal: RootJournal, options: OfficeOptions, uptimeMs: number, drawn: number) {
     const { liveness, scheduler } = options;
     this.#clock = clock;
     this.#journal = journal;
-    this.id = journal.token.term;
+    this.id = journal.token.term * officesOfTerm + (drawn % officesOfTerm);
     // A process that has been there for a while would have seen the cluster stand still.
     this.allocators = new Allocators(clock, journal, options.clock, uptimeMs < newcomerMs);
     // Silence counts from here: nobody was to tell this member anything before.

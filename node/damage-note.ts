@@ -52,6 +52,8 @@ export function refuseDamaged(disk: Disk, workDir: string): void {
   closeFile(file);
   const noted = new TextDecoder().decode(bytes.subarray(0, length)).trim();
   const found = noted === "" ? "damage was found in it" : noted;
-  const otherwise = `if \`nokv verify\` finds nothing wrong with ${workDir} after all, remove ${path}`;
+  const otherwise = found.includes("older copy")
+    ? "an old copy looks sound to `nokv verify`: leave this note where it is"
+    : `if \`nokv verify\` finds nothing wrong with ${workDir} after all, remove ${path}`;
   throw new NokvError("NOKV_CORRUPTION", `${workDir} is not served any more: ${found}; ${otherwise}`, { path });
 }

@@ -26,11 +26,19 @@ test("what an earlier office acknowledges was not said, and a later one knows no
   expect(told.isSaid(4, region)).toBe(false);
   expect(told.acknowledged(word(), 3)).toBe(false);
   expect(told.isSaid(4, region)).toBe(true);
-  expect([told.answeredBy(2), told.answeredBy(3), told.isSaid(4, region)]).toEqual([false, false, true]);
+  expect([told.answeredBy(0), told.answeredBy(3), told.isSaid(4, region)]).toEqual([false, false, true]);
   expect([told.answeredBy(4), told.isSaid(4, region)]).toEqual([true, false]);
   expect(told.acknowledged(word(), 5)).toBe(true);
   told.forgetOffice();
   expect([told.isSaid(4, region), told.answeredBy(1)]).toEqual([false, true]);
+});
+
+test("an earlier office that answers heartbeats is told everything: a Coordinator on an old copy of its directory", () => {
+  const told = new ToldRegions();
+  told.acknowledged(word(), 3);
+  expect([told.answeredBy(2), told.isSaid(4, region)]).toEqual([true, false]);
+  expect([told.acknowledged(word(), 2), told.isSaid(4, region)]).toEqual([false, true]);
+  expect([told.answeredBy(3), told.isSaid(4, region)]).toEqual([true, false]);
 });
 
 test("a word without an answer may have been heard: the one before it counts no more", () => {

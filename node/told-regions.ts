@@ -30,8 +30,9 @@ const sinceUsMax = 500_000;
  * 1. A word counts as said when an acknowledgement of the latest office that was heard of has come for it. What was
  *    lost, refused, or answered by an earlier office was not said, and the word before it counts no more: the one
  *    whose answer is missing may have been heard.
- * 2. An answer of a later office voids all that was said. Each heartbeat of the store is answered, so a change of
- *    office is noticed one heartbeat later, however quiet the regions are.
+ * 2. An answer of another office voids all that was said. Each heartbeat of the store is answered, so a change of
+ *    office is noticed one heartbeat later, however quiet the regions are. It is an earlier one where a Coordinator
+ *    runs on an old copy of its directory; the late answer of one that was deposed is voided by the next heartbeat's.
  * 3. Whoever leads a region says so once per term and epoch, whatever was said of it before: a leader of another store
  *    may have had its say in between. Of what changes within them, a report, only what makes a difference is said.
  * 4. A region has one word under way at a time, and each has a later number than the one before. The Coordinator takes
@@ -54,9 +55,9 @@ export class ToldRegions {
     return ++this.#lastSeq;
   }
 
-  /** An answer of that office came. True: it is a later one, and has been told of nothing. */
+  /** That office answers the store's heartbeats. True: it is another one, and has been told of nothing. */
   answeredBy(office: number): boolean {
-    if (office <= this.#office) return false;
+    if (office === 0 || office === this.#office) return false;
     this.#office = office;
     this.#words.clear();
     return true;
@@ -70,7 +71,7 @@ export class ToldRegions {
 
   /** `office` 0: nobody has heard it, as far as is known. True: it was heard by a later one. */
   acknowledged(word: Word, office: number): boolean {
-    const isLater = this.answeredBy(office);
+    const isLater = office > this.#office && this.answeredBy(office);
     if (office !== 0 && office === this.#office) this.#words.set(word.region.id, word);
     else this.#words.delete(word.region.id);
     return isLater;

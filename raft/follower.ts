@@ -1,4 +1,5 @@
 // HOT: every append to a follower passes here.
+import { NokvError } from "../core/errors.ts";
 import type { LogIndex, PeerId } from "./entry.ts";
 import type { Message } from "./message.ts";
 import type { RaftState } from "./raft-state.ts";
@@ -63,13 +64,21 @@ function refuse(state: RaftState, append: Message): void {
 }
 
 function stepHeartbeat(state: RaftState, heartbeat: Message): void {
-  // The leader sends no more than what it knows to match here.
+  // The leader sends no more than what it knows to match here: this peer has acknowledged it.
+  if (heartbeat.commit > state.log.last) throw forgotten(state, heartbeat.commit);
   state.log.commitTo(heartbeat.commit);
   const reply = state.message("heartbeatReply", heartbeat.from);
   reply.readSeq = heartbeat.readSeq;
   reply.applied = state.log.applied;
   // It promises nothing that a crash could take back.
   state.sendNow.push(reply);
+}
+
+/** No fault of the network or of a process does this: the directory is not the one that peer had. */
+function forgotten({ id, log }: RaftState, acknowledged: LogIndex): NokvError {
+  const fact = `peer ${id} has acknowledged entry ${acknowledged} of its region, and its log ends at ${log.last}`;
+  const why = "this directory is an older copy, or its disk did not keep what it had synced";
+  return new NokvError("NOKV_CORRUPTION", `${fact}: ${why}`);
 }
 
 function stepSnapshot(state: RaftState, message: Message): void {

@@ -35,6 +35,13 @@ test("a follower commits no further than what the append says to agree", () => {
   expect(raft.status().committed).toBe(1);
 });
 
+test("a directory that has forgotten what its peer acknowledged is refused with what happened, not with a defect", () => {
+  const raft = follower(3);
+  expect(() => give(raft, "heartbeat", 1, { commit: 5 })).toThrow(
+    "peer 1 has acknowledged entry 5 of its region, and its log ends at 3: this directory is an older copy",
+  );
+});
+
 test("an append that was overtaken does not cut off what came after it", () => {
   const raft = follower(3);
   const entries = [{ index: 2, term: 1, kind: "normal" as const, data }];
