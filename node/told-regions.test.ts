@@ -33,7 +33,7 @@ test("what an earlier office acknowledges was not said, and a later one knows no
   expect([told.isSaid(4, region), told.answeredBy(1)]).toEqual([false, true]);
 });
 
-test("an earlier office that answers heartbeats is told everything: a Coordinator on an old copy of its directory", () => {
+test("a Coordinator on an old copy of its directory, whose office is an earlier one, is told everything", () => {
   const told = new ToldRegions();
   told.acknowledged(word(), 3);
   expect([told.answeredBy(2), told.isSaid(4, region)]).toEqual([true, false]);

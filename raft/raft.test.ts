@@ -35,7 +35,7 @@ test("a follower commits no further than what the append says to agree", () => {
   expect(raft.status().committed).toBe(1);
 });
 
-test("a directory that has forgotten what its peer acknowledged is refused with what happened, not with a defect", () => {
+test("a directory that has forgotten what its peer acknowledged is damage, no defect", () => {
   const raft = follower(3);
   expect(() => give(raft, "heartbeat", 1, { commit: 5 })).toThrow(
     "peer 1 has acknowledged entry 5 of its region, and its log ends at 3: this directory is an older copy",
