@@ -6,6 +6,9 @@ import { closeFile } from "../core/wal/close-file.ts";
 /** What a store leaves in its directory that has met damage there. Text, for people. */
 export const damageNoteName = "DAMAGED";
 
+/** In what is noted of directories that are sound in themselves. */
+const olderCopy = "older copy";
+
 const noteBytesMax = 4_096;
 
 const remedy =
@@ -21,6 +24,14 @@ export function damagedStore(error: NokvError, workDir: string): NokvError {
   const place = { path: path ?? workDir, remedy };
   const what = `${fact}; the store in ${workDir} serves no more`;
   return new NokvError("NOKV_CORRUPTION", what, offset === null ? place : { ...place, offset });
+}
+
+/** What a store ends with whose directory others know a later life of. `reason` tells both. */
+export function supersededStore(storeId: number, workDir: string, reason: string): NokvError {
+  const what = `a later process of store ${storeId} is known (${reason}): ${workDir} began anew, is an ${olderCopy}`;
+  const order = `nokv stores decommission ${storeId}`;
+  const remedy = `bring the newest directory back, or run "${order}" and start a store under a new id`;
+  return new NokvError("NOKV_FOREIGN_DIRECTORY", `${what}, or runs twice`, { path: workDir, remedy });
 }
 
 /**
@@ -52,8 +63,8 @@ export function refuseDamaged(disk: Disk, workDir: string): void {
   closeFile(file);
   const noted = new TextDecoder().decode(bytes.subarray(0, length)).trim();
   const found = noted === "" ? "damage was found in it" : noted;
-  const otherwise = found.includes("older copy")
-    ? "an old copy looks sound to `nokv verify`: leave this note where it is"
+  const otherwise = found.includes(olderCopy)
+    ? `\`nokv verify\` cannot tell an old copy: only if ${workDir} is the newest after all, remove ${path}`
     : `if \`nokv verify\` finds nothing wrong with ${workDir} after all, remove ${path}`;
   throw new NokvError("NOKV_CORRUPTION", `${workDir} is not served any more: ${found}; ${otherwise}`, { path });
 }

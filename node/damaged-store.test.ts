@@ -56,6 +56,29 @@ test("what was damaged once is refused by every later process, until somebody ha
   });
 });
 
+test("a store whose directory is gone, or an older copy, ends with what happened and what to do", async () => {
+  await simulated(6, async (world) => {
+    const cluster = new TestCluster(world, 3, [""]);
+    await cluster.start();
+    await cluster.untilReady();
+    const lost = cluster.store(2);
+    for (let again = 0; again < 2; again++) {
+      lost.crash("process");
+      await lost.start();
+      await cluster.untilReady();
+    }
+    lost.crash("process");
+    lost.machine.disk.wipe();
+    await lost.start();
+    await cluster.until("it is told", () => cluster.fatal.length > 0);
+    expect(cluster.fatal[0]?.message).toMatch(
+      /^a later process of store 2 is known \(connection 1\.1 of store 2, after 3\.\d+\): \/data began anew/,
+    );
+    lost.crash("process");
+    await expect(lost.start()).rejects.toThrow("/data is not served any more: a later process of store 2 is known");
+  });
+});
+
 test("a Raft log that rots is refused with what to do about a store", async () => {
   await simulated(2, async (world) => {
     const cluster = new TestCluster(world, 3, [""]);

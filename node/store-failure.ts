@@ -2,7 +2,7 @@ import { DiskError } from "../core/env/disk.ts";
 import type { Env } from "../core/env/env.ts";
 import { refusal } from "../core/engine/failure.ts";
 import { NokvError } from "../core/errors.ts";
-import { damagedStore, noteDamage } from "./damage-note.ts";
+import { damagedStore, noteDamage, supersededStore } from "./damage-note.ts";
 
 /** The first error that a store cannot live with is told; the store stops for it, for good where that is damage. */
 export class StoreFailure {
@@ -18,6 +18,17 @@ export class StoreFailure {
     this.#env = env;
     this.#workDir = workDir;
     this.#onFatal = onFatal;
+  }
+
+  /**
+   * Somebody has heard of a later process of this store. For good: each start of this directory counts as later than
+   * the one before, and after some of them nobody would know any more.
+   */
+  superseded(storeId: number, reason: string): void {
+    if (this.error !== null) return;
+    const error = supersededStore(storeId, this.#workDir, reason);
+    noteDamage(this.#env.disk, this.#workDir, error);
+    this.tell(error);
   }
 
   tell(met: Error): void {

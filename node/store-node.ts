@@ -187,6 +187,7 @@ async function openParts(env: Env, config: StoreNodeConfig): Promise<StoreNode> 
         if (isStoreMessage(type)) takesPart()?.receive(from, type, body);
       },
       onUnreachable: (id) => store?.unreachable(id),
+      onSuperseded: (reason) => fatal.superseded(storeId, reason),
     },
     streams: {
       // oxlint-disable-next-line max-params

@@ -128,6 +128,7 @@ export class Dialer implements LineOwner {
       const { code, reason } = readRefusal(new ByteReader(frame.body));
       this.#context.refused(this.peerName, "them", `${code}: ${reason}`);
       this.#line?.close(`refused by the other side: ${reason}`);
+      if (code === "superseded") this.#context.hooks.onSuperseded?.(reason);
     } else if (this.#state !== "ready") {
       this.#greet(frame);
     } else if (frame.type === frameType.pong) {

@@ -53,6 +53,7 @@ const refusalCodes = [
   "busy",
   "closing",
   "timeout",
+  "superseded",
 ] as const;
 export type RefusalCode = (typeof refusalCodes)[number];
 

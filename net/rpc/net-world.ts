@@ -24,6 +24,8 @@ export interface NetHooks {
   onMessage(from: Hello, cls: MessageClass, type: number, body: Uint8Array): void;
   /** What was sent to that store lately may be lost: no connection, a broken one, or no room. */
   onUnreachable(storeId: number, reason: string): void;
+  /** Somebody has heard of a later process that says it is this store: another one, or of a newer directory. */
+  onSuperseded?(reason: string): void;
 }
 
 /** What all connections of a node have in common. */

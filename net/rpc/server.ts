@@ -133,7 +133,8 @@ export class Server implements InboundHost {
       const isOlder = lane === hello.lane ? compareAge(hello, known) <= 0 : hello.incarnation < known.incarnation;
       if (isOlder) {
         const [a, b] = [`${hello.incarnation}.${hello.ordinal}`, `${known.incarnation}.${known.ordinal}`];
-        return { code: "stale", reason: `connection ${a} of store ${storeId}, after ${b}` };
+        const code = hello.incarnation < known.incarnation ? "superseded" : "stale";
+        return { code, reason: `connection ${a} of store ${storeId}, after ${b}` };
       }
       const current = this.#current.get(keyOf({ ...hello, lane }));
       if (lane === hello.lane || known.incarnation < hello.incarnation) {

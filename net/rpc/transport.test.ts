@@ -275,7 +275,7 @@ describe("connections of a store", () => {
       const peer = greet(late);
       const refusal = peer.frames.find(({ type }) => type === frameType.refuse);
       expect(readRefusal(new ByteReader(refusal?.body ?? new Uint8Array(0)))).toEqual({
-        code: "stale",
+        code: late.incarnation < 6 ? "superseded" : "stale",
         reason: `connection ${late.incarnation}.${late.ordinal} of store 9, after 6.1`,
       });
     }
