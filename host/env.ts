@@ -13,6 +13,8 @@ export interface HostEnvOptions {
   /** As `NOKV_FAILPOINTS`; null: none, whatever the variable says. */
   readonly failpoints?: string | null;
   readonly trace?: Trace;
+  /** Whoever gives them closes them; by default they end with the process. */
+  readonly jobs?: HostJobs;
 }
 
 const silent: Trace = { enabled: false, emit: () => {} };
@@ -31,7 +33,7 @@ export function openHostEnv(options: HostEnvOptions = {}): Env {
     disk: new HostDisk(),
     network: new HostNetwork(),
     random,
-    jobs: new HostJobs(),
+    jobs: options.jobs ?? new HostJobs(),
     failpoints,
     trace: options.trace ?? silent,
   };

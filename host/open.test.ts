@@ -1,9 +1,12 @@
 // Goal: the front door of the embedded library opens a real directory, keeps what it acknowledged, and says
 // who has it when it cannot be had.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { openDb } from "../core/engine/db.ts";
+import { HostDisk } from "./disk.ts";
+import { openHostEnv } from "./env.ts";
 import { NokvError, open } from "./open.ts";
 
 const root = mkdtempSync(join(tmpdir(), "nokv-open-"));
@@ -44,6 +47,35 @@ test("a directory that is open is refused by the name of its owner", async () =>
   const error = await refusal(open(directory));
   expect(error.code).toBe("NOKV_LOCKED");
   expect(error.message).toContain(`pid ${process.pid} on host `);
+});
+
+test("where there is no flock program, a directory becomes a database, and takes a checkpoint", async () => {
+  const env = { ...openHostEnv(), disk: new HostDisk({ flock: "no-such-program" }) };
+  const [directory, copy] = [join(root, "no-flock"), join(root, "no-flock-copy")];
+  for (const key of ["a", "b"]) {
+    await using db = await openDb(env, directory);
+    await db.set(key, "x");
+    expect((await refusal(openDb(env, directory))).code).toBe("NOKV_LOCKED");
+    if (key === "b") await db.checkpoint(copy);
+  }
+  for (const opened of [directory, copy]) {
+    await using db = await openDb(env, opened);
+    expect([...db.keys()].length).toBe(2);
+  }
+});
+
+test("a database that was closed leaves no threads behind", async () => {
+  const threads = (): number => readdirSync("/proc/self/task").length;
+  const cycle = async (): Promise<void> => {
+    await using db = await open(join(root, "threads"));
+    await db.set("a", "x");
+    await db.flush();
+    await db.compact();
+  };
+  await cycle(); // whatever Node.js itself starts once
+  const before = threads();
+  for (let i = 0; i < 4; i++) await cycle();
+  expect(threads()).toBeLessThan(before + 2);
 });
 
 test("nothing is created where nothing was asked for", async () => {

@@ -4,6 +4,7 @@ import type { EngineOptions } from "../core/engine/options.ts";
 import { openReadOnly as openReadOnlyDb, type ReadOnlyDb, type ReadOnlyOptions } from "../core/engine/read-only.ts";
 import { NokvError } from "../core/errors.ts";
 import { openHostEnv } from "./env.ts";
+import { HostJobs } from "./jobs.ts";
 import { LeakTracker } from "./leak-tracker.ts";
 import { ownerText } from "./owner-text.ts";
 
@@ -53,7 +54,15 @@ export async function open(directory: string | URL, options: OpenOptions = {}): 
   if (typeof (trackLeaks as unknown) !== "boolean") throw invalid("trackLeaks must be true or false");
   const path = toPath(directory);
   const tracker = trackLeaks ? new LeakTracker(path) : null;
-  return await openDb(openHostEnv(), path, { owner: ownerText(), ...engineOptions }, { signal, tracker });
+  const jobs = new HostJobs();
+  const release = (): Promise<void> => jobs.close();
+  const given = { owner: ownerText(), ...engineOptions };
+  try {
+    return await openDb(openHostEnv({ jobs }), path, given, { signal, tracker, release });
+  } catch (error) {
+    await release();
+    throw error;
+  }
 }
 
 /**

@@ -72,6 +72,8 @@ export interface DbStats extends EngineStats {
 /** What is not the engine's business. */
 export interface DbContext extends SignalOptions {
   readonly tracker?: HandleTracker | null | undefined;
+  /** Gives back what the database ran on; called once, when it was closed. */
+  readonly release?: (() => Promise<void>) | undefined;
 }
 
 const readNames = ["snapshot"];
@@ -81,6 +83,7 @@ const scanNames = [...boundNames, ...readNames, ...signalNames, "reverse", "limi
 const operationNames = ["type", "key", "value", ...lifetimeNames, ...boundNames];
 
 const none = Object.freeze({});
+const nothingToRelease = (): Promise<void> => Promise.resolve();
 
 /** A buffer that one large write left behind is given back. */
 const keptBatchBytesMax = 1024 * 1024;
@@ -91,14 +94,14 @@ export async function openDb(
   options: Partial<EngineOptions> = {},
   context: DbContext = {},
 ): Promise<Db> {
-  const { signal, tracker } = context;
+  const { signal } = context;
   checkSignal(signal, "before anything was opened");
   const engine = await openEngine(env, directory, options);
   if (signal?.aborted === true) {
     await engine.close();
     throw aborted(signal, "while opening; the database is closed again");
   }
-  return new Db(engine, env.clock, tracker ?? null);
+  return new Db(engine, env.clock, context);
 }
 
 /**
@@ -115,13 +118,15 @@ export class Db {
   readonly engine: Engine;
   readonly #clock: Clock;
   readonly #tracker: HandleTracker | null;
+  readonly #release: () => Promise<void>;
   #batch = new Batch();
   #closing: Promise<OpenHandles> | null = null;
 
-  constructor(engine: Engine, clock: Clock, tracker: HandleTracker | null = null) {
+  constructor(engine: Engine, clock: Clock, { tracker, release }: DbContext = {}) {
     this.engine = engine;
     this.#clock = clock;
-    this.#tracker = tracker;
+    this.#tracker = tracker ?? null;
+    this.#release = release ?? nothingToRelease;
   }
 
   /** A copy of the value, or undefined. Copies may share one `ArrayBuffer`, as small `Buffer`s do. */
@@ -379,7 +384,11 @@ export class Db {
   async #close(): Promise<OpenHandles> {
     const open = this.#openHandles();
     if (open.iterators + open.snapshots > 0) this.#tracker?.leaked(open);
-    await this.engine.close();
+    try {
+      await this.engine.close();
+    } finally {
+      await this.#release();
+    }
     return open;
   }
 

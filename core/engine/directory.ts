@@ -140,7 +140,7 @@ export async function enterEmptyDirectory(env: Env, directory: string, what: str
   const kind = env.disk.kind(directory);
   if (kind === null) return createDirectories(env, directory);
   if (kind !== "directory") throw invalidArgument(`${directory} is a file; ${what} needs a directory`);
-  const first = env.disk.list(directory).find((name) => name !== lockName);
+  const first = env.disk.list(directory).find((name) => ownFile(name)?.kind !== "lock");
   if (first !== undefined) {
     const message = `${directory} is not empty (${first}): give a directory that does not exist yet`;
     throw new NokvError("NOKV_FOREIGN_DIRECTORY", message, { path: directory });

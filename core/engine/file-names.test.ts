@@ -7,6 +7,9 @@ describe("file names", () => {
   test.each([
     ["CURRENT", "current", 0],
     ["LOCK", "lock", 0],
+    ["LOCK.owner", "lock", 0],
+    ["LOCK.takeover", "lock", 0],
+    ["LOCK.4711.tmp", "lock", 0],
     ["MODE", "mode", 0],
     ["MANIFEST-000001", "manifest", 1],
     ["wal-000042.log", "wal", 42],

@@ -5,6 +5,8 @@ import { fileNumberMax } from "../wal/file-header.ts";
 import { walName } from "../wal/segment-name.ts";
 
 export const lockName = "LOCK";
+/** What a disk puts beside `LOCK` where the kernel's lock can not be had: a claim, its draft, and its guard. */
+const lockClaim = /^LOCK\.(?:owner|takeover|[1-9]\d{0,9}\.tmp)$/;
 /** What a directory is to a cluster (`node/mode`); without it, nothing. The one before stays as `MODE.prev`. */
 export const modeName = "MODE";
 export const modePreviousName = "MODE.prev";
@@ -37,7 +39,7 @@ const numbered = /^(?:MANIFEST-|wal-|spare-|table-|value-)(\d{6,10})(?:\.log|\.s
 /** What of ours `name` is; null for a foreign file. Only exactly the names this program writes are ours. */
 export function ownFile(name: string): OwnFile | null {
   if (name === currentName) return { name, kind: "current", number: 0 };
-  if (name === lockName) return { name, kind: "lock", number: 0 };
+  if (name === lockName || lockClaim.test(name)) return { name, kind: "lock", number: 0 };
   if (name === modeName || name === modePreviousName || modeTempNames.includes(name)) {
     return { name, kind: "mode", number: 0 };
   }
