@@ -3,6 +3,7 @@ import { type Db, openDb } from "../core/engine/db.ts";
 import type { EngineOptions } from "../core/engine/options.ts";
 import { openReadOnly as openReadOnlyDb, type ReadOnlyDb, type ReadOnlyOptions } from "../core/engine/read-only.ts";
 import { NokvError } from "../core/errors.ts";
+import { warnOfClock } from "./clock-warning.ts";
 import { openHostEnv } from "./env.ts";
 import { HostJobs } from "./jobs.ts";
 import { LeakTracker } from "./leak-tracker.ts";
@@ -58,7 +59,9 @@ export async function open(directory: string | URL, options: OpenOptions = {}): 
   const release = (): Promise<void> => jobs.close();
   const given = { owner: ownerText(), ...engineOptions };
   try {
-    return await openDb(openHostEnv({ jobs }), path, given, { signal, tracker, release });
+    const db = await openDb(openHostEnv({ jobs }), path, given, { signal, tracker, release });
+    warnOfClock(path, db.engine.nowMs(), Date.now());
+    return db;
   } catch (error) {
     await release();
     throw error;
