@@ -80,7 +80,9 @@ export class JobThread {
   #hire(): Worker {
     const { port1, port2 } = new MessageChannel();
     const workerData: ThreadData = { ...this.#role, replies: port2 };
-    const worker = new Worker(this.#url, { workerData, transferList: [port2] });
+    // It says how a text given to node is to be read, and a worker, which has a file, refuses to start with it.
+    const execArgv = process.execArgv.filter((option) => !option.startsWith("--input-type"));
+    const worker = new Worker(this.#url, { workerData, transferList: [port2], execArgv });
     // Not by the worker's own port: nobody can look into that one between turns of the loop of events.
     port1.on("message", (reply: JobReply) => this.#replied(worker, reply));
     port1.unref();

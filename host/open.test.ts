@@ -1,5 +1,6 @@
 // Goal: the front door of the embedded library opens a real directory, keeps what it acknowledged, and says
 // who has it when it cannot be had.
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -76,6 +77,23 @@ test("a database that was closed leaves no threads behind", async () => {
   const before = threads();
   for (let i = 0; i < 4; i++) await cycle();
   expect(threads()).toBeLessThan(before + 2);
+});
+
+test("a process that changes its working directory goes on in the directory that it opened", async () => {
+  const script = `
+    const { open } = await import(process.argv[1]);
+    const db = await open("data");
+    await db.set("a", "x");
+    process.chdir("/");
+    await db.flush();
+    await db.close();
+  `;
+  const openUrl = new URL("./open.ts", import.meta.url).href;
+  const given = ["--input-type=module", "-e", script, openUrl];
+  const run = spawnSync(process.execPath, given, { cwd: root, encoding: "utf8" });
+  expect(run.stderr).toBe("");
+  await using db = await open(join(root, "data"));
+  expect(db.has("a")).toBe(true);
 });
 
 test("nothing is created where nothing was asked for", async () => {

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Db, openDb } from "../core/engine/db.ts";
 import type { EngineOptions } from "../core/engine/options.ts";
@@ -77,9 +78,10 @@ export async function openReadOnly(directory: string | URL, options: ReadOnlyOpt
   return await openReadOnlyDb(openHostEnv(), toPath(directory), options);
 }
 
+/** Absolute: a process that changes its working directory must go on in the directory that it opened. */
 function toPath(directory: string | URL): string {
   if (directory instanceof URL && directory.protocol === "file:") return fileURLToPath(directory);
-  if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) return directory;
+  if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) return resolve(directory);
   throw invalid("directory must be a path or a file: URL, not empty");
 }
 

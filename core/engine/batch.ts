@@ -153,7 +153,7 @@ export class Batch {
     const start = this.#length;
     const size = recordBytes(key.length, Math.min(valueLength, batchBytesCeiling));
     if (start + size > batchBytesCeiling) {
-      throw new NokvError("NOKV_INVALID_ARGUMENT", `batch above ${batchBytesCeiling} bytes`);
+      throw new NokvError("NOKV_INVALID_ARGUMENT", tooMuch(start, valueLength));
     }
     this.#reserve(start + size);
     const view = this.#view;
@@ -188,4 +188,9 @@ export class Batch {
 export function checkFamily(family: number): void {
   if (Number.isInteger(family) && family >= 0 && family <= familyMax) return;
   throw new NokvError("NOKV_INVALID_ARGUMENT", `family is ${family}; it must be an integer from 0 to ${familyMax}`);
+}
+
+function tooMuch(batchBytes: number, valueLength: number): string {
+  const what = batchBytes === 0 ? "value" : `batch of ${batchBytes} bytes before, and a value`;
+  return `${what} of ${valueLength} bytes; a batch takes at most ${batchBytesCeiling} with its keys`;
 }
