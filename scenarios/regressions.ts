@@ -212,4 +212,12 @@ export const regressions: readonly Regression[] = [
     seed: 5_321_482,
     why: "A move ended as its leader stopped hearing the Coordinator, whose map was judged too soon after that.",
   },
+  {
+    scenario: "region-storm", seed: 5500391,
+    why: "a learner that was removed while nobody heard of it slept on, and was in the way of other regions",
+  },
+  {
+    scenario: "cold-rot", seed: 8300181,
+    why: "a client gave up each attempt a moment before its answer came, over links that are slow, and began anew",
+  },
 ];

@@ -46,6 +46,7 @@ export const wantedReplicas = 3;
 const disconnectedAfterMs = 2_000;
 export const downAfterMs = 6_000;
 const silentMs = 3_000;
+const shortMsMax = downAfterMs - 2_000;
 const tickUs = 100_000;
 const electionTicks = 10;
 
@@ -98,10 +99,13 @@ export function movesReplicas(chapter: LossChapter): boolean {
   return chapter !== "short" && chapter !== "unheard";
 }
 
-/** A short absence is short of being given up, and on half of the seeds so long that everybody has noticed. */
+/**
+ * A short absence is short of being given up, with two seconds until the store is heard of again, and on half of the
+ * seeds so long that everybody has noticed.
+ */
 function drawAwayMs(dice: Dice, chapter: LossChapter): number {
   if (chapter !== "short") return dice.between(downAfterMs, downAfterMs + 6_000);
-  return dice.chance(1, 2) ? 4_800 : dice.between(100, 4_800);
+  return dice.chance(1, 2) ? shortMsMax : dice.between(100, shortMsMax);
 }
 
 export function lossPlace(host: string): ProcessPlace {

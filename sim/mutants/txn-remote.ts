@@ -33,6 +33,15 @@ export const txnRemoteMutants: readonly Mutant[] = [
     why: "On a cluster, WATCH says OK and watches nothing.",
   },
   {
+    name: "client-waits-no-longer-for-who-is-slow",
+    file: "txn/remote/store-liveness.ts",
+    find: `if (isLate) health.doublings = Math.min(doublingsMax, health.doublings + 1);`,
+    replace: `if (isLate && doublingsMax < 0) health.doublings++;`,
+    oracles: ["liveness"],
+    scenario: "cold-rot",
+    why: "Where an answer takes longer than an attempt, a write is sent again and again and never acknowledged.",
+  },
+  {
     name: "answers-of-a-request-swapped",
     file: "txn/remote/command-sender.ts",
     find: `      const answer = answers[i];`,

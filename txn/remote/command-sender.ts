@@ -20,13 +20,15 @@ export interface SenderParts {
   readonly caller: Caller;
   readonly places: RegionPlaces;
   readonly liveness: StoreLiveness;
-  /** A request that is not answered by then is given up. */
+  /** A request that is not answered by then is given up; one to a store that was too slow for that gets more. */
   readonly attemptMs: number;
 }
 
 /** Commands of one request, and their bytes, unless one alone has more. */
 const commandsMax = 256;
 const requestBytesMax = 256 * 1024;
+/** A store that needs less than one part in so many of its time gets less of it. */
+const quickPart = 4;
 /** So often a command follows the word of a store about who leads, before it waits as others do. */
 const hopsMax = 2;
 
@@ -73,14 +75,23 @@ class Sending {
   }
 }
 
+/** Whom it went to, when, and how long its answer is waited for. */
+interface Attempt {
+  readonly store: number;
+  readonly timeoutMs: number;
+  readonly sentUs: number;
+}
+
 /** One call to one store, with commands for one region. */
 class Request {
   readonly sendings: readonly Sending[];
+  readonly attempt: Attempt;
   handle: CallHandle | null = null;
   #wanted: number;
 
-  constructor(sendings: readonly Sending[]) {
+  constructor(sendings: readonly Sending[], attempt: Attempt) {
     this.sendings = sendings;
+    this.attempt = attempt;
     this.#wanted = sendings.length;
     for (const sending of sendings) sending.request = this;
   }
@@ -150,7 +161,7 @@ export class CommandSender {
   }
 
   #sendTo(region: Region, sendings: readonly Sending[]): void {
-    const { caller, places, liveness } = this.#parts;
+    const { clock, caller, places, liveness } = this.#parts;
     const store = places.target(region.id, (each) => liveness.avoids(each));
     // Only a route that has not been seen for long: whoever asked will ask for it again.
     if (store === 0) return this.#failAll(sendings, { kind: "region-not-found", regionId: region.id });
@@ -158,24 +169,26 @@ export class CommandSender {
     writer.u8(commandFormatVersion);
     writer.varint(sendings.length);
     for (const { bytes } of sendings) writer.raw(bytes);
-    const request = new Request(sendings);
+    const timeoutMs = this.#timeoutMs(store, sendings);
+    const request = new Request(sendings, { store, timeoutMs, sentUs: clock.monotonicUs() });
     request.handle = caller.call(
       store,
       {
         method: txnMethod.execute,
         payload: writer.toBytes(),
-        timeoutMs: this.#timeoutMs(sendings),
+        timeoutMs,
         cls: messageClass.client,
         traceId: 0,
         region: places.header(region),
       },
-      (error, payload) => this.#answered(request, store, error, payload),
+      (error, payload) => this.#answered(request, error, payload),
     );
   }
 
   /** No attempt takes all the time there is: a leader that is silent must not be all that was tried. */
-  #timeoutMs(sendings: readonly Sending[]): number {
-    const { clock, attemptMs } = this.#parts;
+  #timeoutMs(store: number, sendings: readonly Sending[]): number {
+    const { clock, liveness } = this.#parts;
+    const attemptMs = this.#parts.attemptMs * liveness.patience(store);
     const nowUs = clock.monotonicUs();
     let timeoutMs = 1;
     for (const { deadlineUs } of sendings) {
@@ -185,12 +198,9 @@ export class CommandSender {
     return timeoutMs;
   }
 
-  // oxlint-disable-next-line max-params -- a request, where it went, and the two parts of its outcome
-  #answered(request: Request, store: number, error: RpcError | null, payload: Uint8Array): void {
-    const { liveness } = this.#parts;
-    if (error === null || isAnswer(error)) liveness.answered(store);
-    else if (error.kind !== "cancelled") liveness.failed(store);
-    const { sendings } = request;
+  #answered(request: Request, error: RpcError | null, payload: Uint8Array): void {
+    this.#judge(request, error);
+    const { sendings, attempt: { store } } = request;
     // Whoever is told may send at once: first everybody's request is over.
     for (const sending of sendings) sending.request = null;
     if (error?.kind === "undetermined" && sendings.length > 1 && sendings.every(({ isRead }) => isRead)) {
@@ -213,6 +223,14 @@ export class CommandSender {
         this.#failed(sending, store, answer.error);
       }
     }
+  }
+
+  /** What an outcome says of the store. */
+  #judge({ attempt: { store, timeoutMs, sentUs } }: Request, error: RpcError | null): void {
+    const { clock, liveness } = this.#parts;
+    if (error === null) liveness.executed(store, quickPart * (clock.monotonicUs() - sentUs) < 1_000 * timeoutMs);
+    else if (isAnswer(error)) liveness.answered(store);
+    else if (error.kind !== "cancelled") liveness.failed(store, error.kind === "deadline-exceeded" && error.sent);
   }
 
   /** Their answers together may be more than a response holds; to ask for a part of them once more harms nobody. */
