@@ -79,8 +79,31 @@ test("a store whose directory is gone, or an older copy, ends with what happened
   });
 });
 
+test("a store that lost its directory is refused at later starts, too, by a Coordinator that began anew", async () => {
+  await simulated(7, async (world) => {
+    const cluster = new TestCluster(world, 3, [""]);
+    await cluster.start();
+    await cluster.untilReady();
+    const lost = cluster.store(2);
+    lost.crash("process");
+    lost.machine.disk.wipe();
+    cluster.coordinator.crash("process");
+    // Nobody answers the first time.
+    await lost.start();
+    await world.sleep(3_000);
+    lost.crash("process");
+    await cluster.coordinator.start();
+    await lost.start();
+    await cluster.until("it is told", () => cluster.fatal.length > 0);
+    expect(cluster.fatal[0]?.message).toMatch(/^store 2 has joined before, and its directory is empty/);
+    lost.crash("process");
+    await lost.start();
+    await cluster.until("it is told again", () => cluster.fatal.length > 1);
+  });
+});
+
 test("a Raft log that rots is refused with what to do about a store", async () => {
-  await simulated(2, async (world) => {
+  await simulated(4, async (world) => {
     const cluster = new TestCluster(world, 3, [""]);
     await cluster.start();
     await cluster.untilReady();

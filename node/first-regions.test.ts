@@ -58,6 +58,10 @@ function play(given: Play): { readonly log: string[]; readonly clock: ManualCloc
     ],
     promotion: null,
     isNew: given.isNew ?? true,
+    noteJoined: () => {
+      log.push("note");
+      return Promise.resolve();
+    },
     retryMs: 100,
     begun: () => void log.push("begun"),
     failed: (error) => void log.push(error.message),
@@ -77,7 +81,7 @@ async function settle({ clock }: { readonly clock: ManualClock }): Promise<void>
 test("a store that nobody knows begins what the topology gives it, and campaigns where it is to lead", async () => {
   const playing = play({ known: [2] });
   await settle(playing);
-  expect(playing.log).toEqual(["ask", "begin 1", "begin 3", "campaign 1", "begun"]);
+  expect(playing.log).toEqual(["ask", "begin 1", "begin 3", "campaign 1", "note", "begun"]);
   expect(playing.first.takesPart).toBe(true);
 });
 

@@ -22,8 +22,10 @@ export interface FirstRegionsParts {
   readonly regions: readonly FirstRegion[];
   /** The directory is a seed that was never served: it has its regions, and the Coordinator is to know. */
   readonly promotion: Pick<SeedPromotion, "begin" | "stop"> | null;
-  /** The directory was nobody's before. */
+  /** No life of this directory has ever joined: if the store is known, it was another directory's. */
   readonly isNew: boolean;
+  /** Notes in the directory that the store joins now. Rejects with `NokvError`. */
+  readonly noteJoined: () => Promise<void>;
   /** Between two attempts to ask the Coordinator. */
   readonly retryMs: number;
   /** What is to be there is there, durably: the store may join. */
@@ -44,6 +46,7 @@ export class FirstRegions {
   #timer: Timer | null = null;
   #takesPart = false;
   #stopped = false;
+  #noting: Promise<void> | null = null;
 
   constructor(parts: FirstRegionsParts) {
     this.#parts = parts;
@@ -73,6 +76,7 @@ export class FirstRegions {
     this.#stopped = true;
     this.#timer?.cancel();
     await this.#parts.promotion?.stop();
+    await this.#noting;
   }
 
   #ask(): void {
@@ -87,7 +91,8 @@ export class FirstRegions {
   #judge(stores: readonly StoreStatus[]): void {
     const { store, isNew, failed } = this.#parts;
     const known = stores.some(({ storeId }) => storeId === store.storeId);
-    if (known && isNew) {
+    // Regions are of this directory's own life, which ended before it was noted.
+    if (known && isNew && store.regions().length === 0) {
       const what = `store ${store.storeId} has joined before, and its directory is empty: what it promised is lost`;
       const order = `nokv stores decommission ${store.storeId}`;
       const remedy = `bring the directory back, or run "${order}" and start the store under a new id`;
@@ -128,7 +133,27 @@ export class FirstRegions {
   }
 
   #finish(): void {
+    const { isNew, promotion } = this.#parts;
+    if (this.#stopped) return;
+    if (isNew && promotion === null) this.#noting = this.#noteJoined();
+    else this.#takePart();
+  }
+
+  /** Durable before anybody hears of the store: if it is known at its next start, it was this directory's. */
+  async #noteJoined(): Promise<void> {
+    const { noteJoined, failed } = this.#parts;
+    try {
+      await noteJoined();
+    } catch (error) {
+      if (!(error instanceof NokvError)) throw error;
+      if (!this.#stopped) failed(error);
+      return;
+    }
+    if (!this.#stopped) this.#takePart();
+  }
+
+  #takePart(): void {
     this.#takesPart = true;
-    if (!this.#stopped) this.#parts.begun();
+    this.#parts.begun();
   }
 }

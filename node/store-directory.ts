@@ -33,7 +33,7 @@ export interface StoreDirectory {
   readonly ident: StoreIdent;
   /** Where regions lie that come from other stores, until they are whole. */
   readonly snapshots: string;
-  /** It was nobody's before: an earlier life of this store, if there was one, left nothing here. */
+  /** No life of it has joined: whatever is known of this store was another directory's. */
   readonly isNew: boolean;
   /** What a migration made, and nobody has served yet; null: it is a store's already. */
   readonly seed: ModeFile | null;
@@ -59,10 +59,12 @@ export async function openStoreDirectory(env: Env, config: StoreDirectoryConfig)
     log = await RaftLog.open(env, path, { ...raftLogOptionsDefault, ...config.raftLog }, (error) => {
       failed(refusal(error, `the Raft log in ${path} failed`));
     });
-    const isNew = readIdent(log) === null;
-    if (isNew) refuseForgotten(engine, seed, path);
+    const isBlank = readIdent(log) === null;
+    if (isBlank) refuseForgotten(engine, seed, path);
     const ident = await beginIncarnation(log, clusterId, storeId);
-    if (seed === null) await becomeStore(env, engine, config, null);
+    const known = readMode(env.disk, workDir);
+    const isNew = isBlank || known === null || known.step === "joining";
+    if (seed === null) await becomeStore(env, engine, config, { seed, step: isNew ? "joining" : "done" });
     const snapshots = enterSnapshotDirectory(env.disk, workDir, snapshotsDirectoryName);
     return { engine, log, ident, snapshots, isNew, seed };
   } catch (error) {
@@ -82,14 +84,15 @@ export async function becomeStore(
   env: Env,
   engine: Engine,
   { workDir, clusterId, storeId }: Pick<StoreDirectoryConfig, "workDir" | "clusterId" | "storeId">,
-  seed: ModeFile | null,
+  { seed, step }: { readonly seed: ModeFile | null; readonly step: "joining" | "done" },
 ): Promise<void> {
   const { migrationId } = seed ?? engine.gate;
   if (engine.gate.mode !== "cluster") await engine.passGate({ mode: "cluster", migrationId });
-  if (readMode(env.disk, workDir)?.mode === "cluster") return;
+  const known = readMode(env.disk, workDir);
+  if (known?.mode === "cluster" && (known.step === step || known.step === "done")) return;
   const blank = { regions: [], baseTs: 0, verify: null };
   const made = seed ?? { migrationId, clusterId, storeId, ...blank };
-  await writeMode(env, workDir, { ...made, mode: "cluster", step: "done" });
+  await writeMode(env, workDir, { ...made, mode: "cluster", step });
 }
 
 function lookForDamage(env: Env, workDir: string): void {

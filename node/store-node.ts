@@ -251,11 +251,12 @@ function compose(env: Env, config: StoreNodeConfig, parts: OpenParts, fatal: Sto
   const { storeId, workDir, topology: { clusterId } } = config;
   const promotion = seed === null ? null : new SeedPromotion({
     clock: env.clock, client, seed, retryMs: heartbeatMs,
-    promote: () => becomeStore(env, engine, { workDir, clusterId, storeId }, seed),
+    promote: () => becomeStore(env, engine, { workDir, clusterId, storeId }, { seed, step: "done" }),
   });
   const first = new FirstRegions({
     clock: env.clock, client, store, regions: config.topology.regions, promotion, isNew: parts.isNew,
     retryMs: heartbeatMs,
+    noteJoined: () => becomeStore(env, engine, { workDir, clusterId, storeId }, { seed, step: "done" }),
     begun: () => {
       reporter.start();
       parts.ranges.start();

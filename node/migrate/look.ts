@@ -34,7 +34,7 @@ export function lookAt(env: Env, directory: string): DirectoryLook {
 export function admit(opener: Opener, directory: string, { mode, gate, state, hasDatabase }: DirectoryLook): void {
   const why = refusalFor(opener, state);
   if (why === null) return;
-  if (state === "illegal" && mode?.mode === "cluster" && mode.step === "done") {
+  if (state === "illegal" && mode?.mode === "cluster" && (mode.step === "done" || mode.step === "joining")) {
     const lost = hasDatabase ? "the manifest has lost its last edits" : "CURRENT is missing";
     const found = `${pairText(mode, gate.mode)}: ${lost}, or MODE is another directory's`;
     throw corruption(`${directory}/${currentName}`, 0, found, "restore the directory from a copy; nothing was changed");

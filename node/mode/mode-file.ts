@@ -37,8 +37,8 @@ export interface ModeFile {
   readonly baseTs: number;
   /** What could be read at `baseTs`; null: nobody has looked. */
   readonly verify: ContentSum | null;
-  /** What is under way. */
-  readonly step: "init" | "rollback" | "done";
+  /** What is under way. "joining": of a store of which no Coordinator can have heard. */
+  readonly step: "init" | "rollback" | "joining" | "done";
 }
 
 const version = 1;
@@ -156,7 +156,7 @@ function toJson({ mode, migrationId, clusterId, storeId, regions, baseTs, verify
 function fromJson(body: Record<string, unknown>): ModeFile | null {
   const { migrationId, clusterId, storeId, baseTs } = body;
   const mode = directoryModes.find((known) => known === body["mode"]);
-  const step = (["init", "rollback", "done"] as const).find((known) => known === body["step"]);
+  const step = (["init", "rollback", "joining", "done"] as const).find((known) => known === body["step"]);
   if (mode === undefined || step === undefined || typeof clusterId !== "string") return null;
   if (typeof migrationId !== "string" || !isMigrationId(migrationId)) return null;
   if (!isNumber(storeId) || !isNumber(baseTs) || !Array.isArray(body["regions"])) return null;
