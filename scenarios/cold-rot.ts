@@ -53,7 +53,7 @@ class ColdRun {
     this.#stores = plan.topology.stores.map(({ storeId }) => this.#seatStore(storeId));
     this.#clients = new NodeSeat(this.#stage, "client", 0, (env) => {
       const { topology, electionMs } = plan;
-      const limits = { attemptMs: electionMs / 2, operationMs: electionMs * 4 };
+      const limits = { attemptMs: electionMs / 8, operationMs: electionMs * 4 };
       const client = openClusterClient(env, { topology, client: limits });
       return Promise.resolve({ client, close: () => Promise.resolve(client.close()) });
     });
