@@ -3,6 +3,9 @@ import type { AppliedRun } from "./applier.ts";
 import type { Peer } from "./peer.ts";
 import type { PeerContext } from "./peer-context.ts";
 
+/** For a snapshot on its way the log may be so many times as long as otherwise. */
+const heldTimes = 16;
+
 interface Mark {
   readonly index: LogIndex;
   readonly term: Term;
@@ -86,13 +89,14 @@ export class LogKeeper {
     const { logKeepEntries, logEntriesMax } = this.#context.options;
     const { applied, last, peers } = this.#peer.status();
     let floor = applied - logKeepEntries;
-    const held = this.#context.heldIndex(this.#peer);
-    if (held !== null) floor = Math.min(floor, held);
     for (const { match, state, pendingSnapshot, recentlyActive } of peers) {
       // What it has when its snapshot is there; the log must go on from there.
       if (state === "snapshot") floor = Math.min(floor, pendingSnapshot);
       else if (recentlyActive) floor = Math.min(floor, match);
     }
-    return Math.max(floor, Math.min(applied, last - logEntriesMax));
+    floor = Math.max(floor, Math.min(applied, last - logEntriesMax));
+    const held = this.#context.heldIndex(this.#peer);
+    // A snapshot that the log does not go on from is of no use, and the next one would take as long.
+    return held === null ? floor : Math.min(floor, Math.max(held, last - heldTimes * logEntriesMax));
   }
 }

@@ -37,6 +37,8 @@ export interface SnapshotProgress {
 /** A wish that could not be met is put again after so many ticks. */
 const retryTicks = 10;
 const startTicks = 100;
+/** What is sent has to be installed, and then asks for the log behind it. */
+const settleTicks = 100;
 
 /** Snapshots that this store sends: taken at an apply point, streamed, and their machines told how it went. */
 export class SnapshotSenders {
@@ -45,6 +47,8 @@ export class SnapshotSenders {
   readonly #stats: StoreStats;
   readonly #sendings = new Map<string, Sending>();
   readonly #refused: { readonly peer: Peer; readonly to: PeerId; ticksLeft: number }[] = [];
+  /** All of it is there: the log behind it is about to be asked for. */
+  readonly #arrived: { readonly peer: Peer; readonly index: LogIndex; ticksLeft: number }[] = [];
   readonly #fail: (error: NokvError) => void;
   #lastId = 0;
 
@@ -68,6 +72,7 @@ export class SnapshotSenders {
     for (const sending of this.#sendings.values()) {
       if (sending.peer === peer) held = Math.min(held ?? sending.index, sending.index);
     }
+    for (const { peer: from, index } of this.#arrived) if (from === peer) held = Math.min(held ?? index, index);
     return held;
   }
 
@@ -140,9 +145,14 @@ export class SnapshotSenders {
     sending.handle = this.#transport.stream(storeId, source, ({ kind }) => {
       files.release();
       if (this.#sendings.get(key) === sending) this.#sendings.delete(key);
-      if (kind === "done") peer.input({ kind: "snapshotStatus", peer: message.to, ok: true });
+      if (kind === "done") this.#sent(sending);
       else this.#refused.push({ peer, to: message.to, ticksLeft: retryTicks });
     });
+  }
+
+  #sent({ peer, to, index }: Sending): void {
+    this.#arrived.push({ peer, index, ticksLeft: settleTicks });
+    peer.input({ kind: "snapshotStatus", peer: to, ok: true });
   }
 
   /** `peer` is gone: nobody waits for what it sent. */
@@ -169,7 +179,7 @@ export class SnapshotSenders {
 
   /** Something waits for ticks. */
   get busy(): boolean {
-    return this.#sendings.size > 0 || this.#refused.length > 0;
+    return this.#sendings.size > 0 || this.#refused.length > 0 || this.#arrived.length > 0;
   }
 
   tick(): void {
@@ -180,6 +190,10 @@ export class SnapshotSenders {
       sending.files.release();
       this.#sendings.delete(key);
       this.#refused.push({ peer: sending.peer, to: sending.to, ticksLeft: 1 });
+    }
+    for (let i = this.#arrived.length - 1; i >= 0; i--) {
+      const arrived = this.#arrived[i];
+      if (arrived !== undefined && (--arrived.ticksLeft <= 0 || arrived.peer.closed)) this.#arrived.splice(i, 1);
     }
     for (let i = this.#refused.length - 1; i >= 0; i--) {
       const refused = this.#refused[i];

@@ -225,6 +225,15 @@ export const raftPeerMutants: readonly Mutant[] = [
     why: "A removed peer is never told, and stays for ever.",
   },
   {
+    name: "store-log-goes-under-a-snapshot",
+    file: "raft/store/log-keeper.ts",
+    find: `return held === null ? floor : Math.min(floor, Math.max(held, last - heldTimes * logEntriesMax));`,
+    replace: `return held === null || heldTimes > 0 ? floor : held;`,
+    oracles: ["repair", "liveness"],
+    scenario: "store-loss",
+    why: "Where a region is written faster than its snapshot is made, no new replica ever catches up.",
+  },
+  {
     name: "stale-learners-never-ask",
     file: "raft/store/stale-peers.ts",
     find: `    if (peer.raft.quiesced) return true;
