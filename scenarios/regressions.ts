@@ -220,8 +220,4 @@ export const regressions: readonly Regression[] = [
     scenario: "cold-rot", seed: 8300181,
     why: "a client gave up each attempt a moment before its answer came, over links that are slow, and began anew",
   },
-  {
-    scenario: "store-loss", seed: 96,
-    why: "a log went on being cut while a snapshot of its region was made: each was too old when it was there",
-  },
 ];

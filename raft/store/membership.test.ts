@@ -76,6 +76,29 @@ test("a learner that leaves while its snapshot is on its way does not keep the n
   });
 });
 
+test("a learner comes to a region that is written faster than its snapshot is sent", async () => {
+  await inSimulation({
+    seed: 18,
+    run: async (world) => {
+      const cluster = new StoreCluster(world, 2, short);
+      await cluster.start([regionOf(1, [1])]);
+      for (let i = 0; i < 10; i++) await cluster.say(1, `big=${i}${"x".repeat(20_000)}`);
+      const leader = await cluster.leaderOf(1);
+      world.network.link("store-1", "store-2").slow(300_000);
+      await cluster.change(leader, [{ op: "addLearner", peerId: 900, storeId: 2 }]);
+      const appliedOn = ({ live }: typeof leader): number => live.region(1)?.applyState.index ?? 0;
+      let said = 0;
+      // More than the eight entries that the log has for followers, while the snapshot is on its way.
+      for (; appliedOn(leader) - appliedOn(cluster.node(2)) > 8 && said < 2_000; said++) {
+        await cluster.say(1, `k=${said}`);
+        await world.sleep(20);
+      }
+      expect(leader.live.stats.snapshotsOut).toBe(1);
+      await cluster.until("it has everything", () => cluster.node(2).words("k") === leader.words("k"));
+    },
+  });
+});
+
 test("a joint change replaces two of three voters, and is left by itself", async () => {
   await inSimulation({
     seed: 13,

@@ -15,7 +15,7 @@ export interface StoreOptions {
   readonly proposalTicks: number;
   /** Entries that are kept behind what is applied, for followers that come back. */
   readonly logKeepEntries: number;
-  /** With so many more, the log is cut, whoever still wants them. */
+  /** With so many more, the log is cut, whoever still wants them, but for a snapshot on its way (`LogKeeper`). */
   readonly logEntriesMax: number;
   /** A leadership that is to be handed over and still is not after so many ticks stays. */
   readonly transferTicks: number;
