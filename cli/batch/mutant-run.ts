@@ -46,15 +46,39 @@ export async function runMutant(
 ): Promise<MutantResult> {
   const copy = copyWithMutant(root, mutant);
   try {
-    const argv = simArguments(mutant, budget);
-    const output = await runSim(copy, argv, budget.limitMs + graceMs, onStop);
-    return judge(mutant, budget, output);
+    let cpuSeconds = 0;
+    for (let passed = 0; passed < budget.seeds; ) {
+      const left = { ...budget, seeds: budget.seeds - passed, from: budget.from + passed };
+      const output = await runSim(copy, simArguments(mutant.scenario, left), budget.limitMs + graceMs, onStop);
+      const part = judge(mutant, left, output);
+      cpuSeconds += part.cpuSeconds;
+      const result = { ...part, cpuSeconds, seeds: passed + part.seeds };
+      const { verdict, scenario, firstSeed } = result;
+      if (verdict === "survived") return missed(mutant, result.seeds, cpuSeconds);
+      if (verdict === "broken" || scenario === null || firstSeed === null) return result;
+      // A seed that fails without the bug says nothing of it.
+      if (!(await failsWithout(root, scenario, firstSeed, onStop))) return result;
+      passed = result.seeds;
+    }
+    return missed(mutant, budget.seeds, cpuSeconds);
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
 }
 
-function simArguments({ scenario }: Mutant, { seeds, from, limitMs }: MutantBudget): string[] {
+// oxlint-disable-next-line max-params
+async function failsWithout(
+  root: string,
+  scenario: string,
+  seed: number,
+  onStop: (stop: () => void) => void,
+): Promise<boolean> {
+  const argv = simArguments(scenario, { seeds: 1, from: seed, limitMs: graceMs });
+  const summary = parseSummary((await runSim(root, argv, 2 * graceMs, onStop)).stdout);
+  return summary !== null && summary.violations.length > 0;
+}
+
+function simArguments(scenario: string | null, { seeds, from, limitMs }: MutantBudget): string[] {
   const batch = ["--seeds", `${seeds}`, "--from", `${from}`, "--time", `${limitMs}ms`];
   const effort = ["--jobs", "1", "--twice-every", "0", "--failures-max", "1", "--seed-time", seedTime];
   return ["sim", "--json", ...batch, ...effort, ...(scenario === null ? [] : ["--scenario", scenario])];
@@ -102,6 +126,12 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
+function missed({ name, file, why, scenario }: Mutant, seeds: number, cpuSeconds: number): MutantResult {
+  const nobody = { oracle: null, expected: false, firstSeed: null };
+  const message = `not found in ${seeds} seeds`;
+  return { ...nobody, name, file, why, verdict: "survived", scenario, seeds, cpuSeconds, message };
+}
+
 function judge(mutant: Mutant, budget: MutantBudget, { stdout, stderr }: SimOutput): MutantResult {
   const { name, file, oracles, why } = mutant;
   const base = { name, file, why, oracle: null, expected: false, firstSeed: null };
@@ -112,11 +142,7 @@ function judge(mutant: Mutant, budget: MutantBudget, { stdout, stderr }: SimOutp
   }
   const cpuSeconds = summary.cpuMs / 1_000;
   const [first] = summary.violations;
-  if (first === undefined) {
-    const message = `not found in ${summary.seeds} seeds`;
-    const { scenario } = mutant;
-    return { ...base, verdict: "survived", scenario, seeds: summary.seeds, cpuSeconds, message };
-  }
+  if (first === undefined) return missed(mutant, summary.seeds, cpuSeconds);
   const { oracle, scenario, seed } = first;
   const message = (first.message ?? "").slice(0, messageCharsMax);
   // A tree that fails before its first event proves nothing about the oracles.

@@ -28,7 +28,9 @@ const from = Number(argv[argv.indexOf("--from") + 1]);
 const scenario = argv.includes("--scenario") ? argv[argv.indexOf("--scenario") + 1] : "picked";
 const oracle = mode === "dies" ? "process" : "sums-add-up";
 const found = { seed: from + 4, oracle, scenario, message: "answer is " + answer };
-const violations = answer === 42 ? [] : [found];
+const isFlaw = scenario === "flawed" && from <= 12 && 12 < from + seeds;
+const flaw = { seed: 12, oracle: "rust", scenario, message: "whatever was planted" };
+const violations = isFlaw ? [flaw] : answer === 42 ? [] : [found];
 console.log(JSON.stringify({ seeds: violations.length === 0 ? seeds : 5, violations, cpuMs: 2500 }));
 `;
 mkdirSync(join(root, "core"));
@@ -87,6 +89,17 @@ test("a bug that is found has its oracle, its seeds and its cost", async () => {
   });
   expect(readFileSync(join(root, "core/product.ts"), "utf8")).toBe(product);
   expect(readdirSync(temporary)).toEqual([]);
+});
+
+test("a seed that fails without the bug does not count", async () => {
+  const scenario = "flawed";
+  const { stdout } = await mutants([mutant("behind", "= 42", "= 41", { scenario })], "--json");
+  expect(JSON.parse(stdout)).toMatchObject({
+    results: [{ verdict: "killed", oracle: "sums-add-up", firstSeed: 17, seeds: 8 }],
+  });
+  const { code, stderr } = await mutants([mutant("nowhere", '"sound"', '"other"', { scenario })]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/nowhere +survived, \d+ seeds, 5\.0 CPU s: not found/);
 });
 
 test("a bug may take two changes", async () => {
