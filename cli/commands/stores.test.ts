@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { StoreStatus } from "../../coordinator/store-view.ts";
 import { testContext } from "../test-context.test-support.ts";
-import { storesCommand, storesJson, storesText } from "./stores.ts";
+import { orderNote, storesCommand, storesJson, storesText } from "./stores.ts";
 
 const heartbeat = {
   storeId: 1, incarnation: 1, writes: 0,
@@ -38,6 +38,17 @@ test("for programs, what nobody reported is null", () => {
       },
     ],
   });
+});
+
+test("an order says what it waits for", () => {
+  const [up, leaving, left] = list;
+  if (up === undefined || leaving === undefined || left === undefined) throw new Error("three stores");
+  const down = { ...leaving, membership: "member" } as const;
+  expect(orderNote("decommission", 2, list)).toContain("store 2 leaves when it holds nothing");
+  expect(orderNote("decommission", 2, list)).toContain("those that are left: 1 store");
+  expect(orderNote("replicas", 3, [up, down, left])).toContain("there are 2 stores, 1 of which nobody has heard");
+  expect(orderNote("replicas", 1, list)).toBe("");
+  expect(orderNote("keep", 2, list)).toBe("");
 });
 
 test("orders that say too little are refused before anybody is asked", async () => {

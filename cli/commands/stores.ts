@@ -53,8 +53,8 @@ async function stores(argv: readonly string[], context: Context): Promise<ExitCo
   try {
     if (order !== null) await carryOut(admin, order, value);
     const list = told(await admin.stores());
-    const left = order === "decommission" ? ` (store ${value} leaves when it holds nothing)\n` : "";
-    context.terminal.out(given.has("json") ? `${JSON.stringify(storesJson(list))}\n` : storesText(list) + left);
+    const note = order === null ? "" : orderNote(order, value, list);
+    context.terminal.out(given.has("json") ? `${JSON.stringify(storesJson(list))}\n` : storesText(list) + note);
     return exitCode.ok;
   } finally {
     admin.close();
@@ -77,6 +77,18 @@ function told<T>({ value, error }: ToldByCoordinator<T>): T {
   if (error === null) return value;
   const silent = error instanceof CoordinatorError && error.code === "ROOT_UNAVAILABLE";
   throw new CommandError(silent ? exitCode.unavailable : exitCode.io, `the Coordinator: ${error.message}`);
+}
+
+/** What becomes of an order, as far as the stores that are there let it; "" or a line. */
+export function orderNote(order: Order, value: number, list: readonly StoreStatus[]): string {
+  const members = list.filter(({ membership }) => membership === "member");
+  const lost = members.filter(({ liveness }) => liveness === "down").length;
+  const there = `${members.length} ${members.length === 1 ? "store" : "stores"}${lost > 0 ? `, ${lost} of which nobody has heard for long` : ""}`;
+  if (order === "decommission") {
+    return ` (store ${value} leaves when it holds nothing; its replicas go to those that are left: ${there})\n`;
+  }
+  const isShort = order === "replicas" && value > members.length - lost;
+  return isShort ? ` (each region has ${value} replicas when there are as many stores; there are ${there})\n` : "";
 }
 
 export function storesText(list: readonly StoreStatus[]): string {
