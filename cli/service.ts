@@ -8,6 +8,8 @@ import type { OptionTable, Options } from "./options.ts";
 /** What a server is to the process that runs it. */
 export interface Service {
   close(): Promise<void>;
+  /** What it can not serve without, and does not have; empty: it serves. */
+  waitingFor?(): readonly string[];
 }
 
 export interface ServiceOrder<T extends Service> {
@@ -25,6 +27,9 @@ export interface ServiceOrder<T extends Service> {
 /** What a server creates is for its own user only. */
 const privateMask = 0o077;
 
+/** Whoever waits for so long says so, and what for. */
+const waitingMs = 5_000;
+
 /** Opens a service, runs it until a signal or a failure, and closes it. */
 export async function runService<T extends Service>(context: Context, order: ServiceOrder<T>): Promise<ExitCode> {
   process.umask(privateMask);
@@ -39,7 +44,9 @@ export async function runService<T extends Service>(context: Context, order: Ser
   });
   const service = await order.open(armedEnv(order.given), (error) => fail(error));
   order.announce(service);
+  const timer = tellWaiting(context, order.place, service);
   const error = await Promise.race([stop, failure]);
+  clearInterval(timer);
   if (error === null) {
     await service.close();
     return exitCode.ok;
@@ -47,6 +54,17 @@ export async function runService<T extends Service>(context: Context, order: Ser
   context.terminal.err(`nokv: ${order.place}: ${describeError(error)}; shutting down\n`);
   await service.close();
   return exitCodeOf(error);
+}
+
+/** Not what it waits for in passing: a line for each change that lasts. */
+function tellWaiting(context: Context, place: string, service: Service): NodeJS.Timeout {
+  let told = "";
+  return setInterval(() => {
+    const waits = service.waitingFor?.().join(", ") ?? "";
+    if (waits === told) return;
+    told = waits;
+    context.terminal.err(`nokv: ${place}: ${waits === "" ? "serves now" : `waits for ${waits}`}\n`);
+  }, waitingMs).unref();
 }
 
 export const failpointOptions: OptionTable = { failpoint: "value" };

@@ -83,7 +83,8 @@ function told<T>({ value, error }: ToldByCoordinator<T>): T {
 export function orderNote(order: Order, value: number, list: readonly StoreStatus[]): string {
   const members = list.filter(({ membership }) => membership === "member");
   const lost = members.filter(({ liveness }) => liveness === "down").length;
-  const there = `${members.length} ${members.length === 1 ? "store" : "stores"}${lost > 0 ? `, ${lost} of which nobody has heard for long` : ""}`;
+  const silent = lost > 0 ? `, ${lost} of which nobody has heard for long` : "";
+  const there = `${members.length} ${members.length === 1 ? "store" : "stores"}${silent}`;
   if (order === "decommission") {
     return ` (store ${value} leaves when it holds nothing; its replicas go to those that are left: ${there})\n`;
   }
