@@ -220,4 +220,8 @@ export const regressions: readonly Regression[] = [
     scenario: "cold-rot", seed: 8300181,
     why: "a client gave up each attempt a moment before its answer came, over links that are slow, and began anew",
   },
+  {
+    scenario: "cluster", seed: 9100441,
+    why: "a disk took the header of a new segment late, and nobody told the store that there was room again",
+  },
 ];

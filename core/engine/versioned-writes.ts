@@ -57,9 +57,8 @@ export class VersionedWrites {
 
   whenRoom(run: () => void): void {
     this.#roomWaiters.push(run);
-    if (!this.#parts.write.isIdle) return;
-    // What makes room now (merges, the disk) may tell nobody when it is through. Asked at once, again and again, it
-    // would be all that this thread does.
+    // Flushes and the log tell when they are through. What else makes room (merges, a disk that takes the header of a
+    // segment at last) may tell nobody. Asked at once, again and again, it would be all that this thread does.
     this.#roomTimer ??= this.#parts.clock.after(roomRetryUs, () => {
       this.#roomTimer = null;
       this.#tellRoom();

@@ -206,11 +206,6 @@ export class WritePath implements WalOwner {
     return this.#failure === null && !this.wal.outOfSpace && this.#memoryFull(length) === null;
   }
 
-  /** Nothing is under way that could make room. */
-  get isIdle(): boolean {
-    return this.memtables.immutableCount === 0 && this.wal.pendingBytes === 0;
-  }
-
   /** Appends the records of one recovered frame, stamped long ago. Nobody waits for them. */
   replay({ bytes, start, end, versionsGiven }: ReplayedFrame): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
