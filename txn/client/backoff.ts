@@ -4,6 +4,15 @@ export type WaitClass = "region-miss" | "rpc" | "lock" | "busy" | "timestamp";
 /** An integer in [0, n), drawn by whoever the client belongs to. */
 export type Draw = (n: number) => number;
 
+/** For whom it reads. */
+const awaited: Readonly<Record<WaitClass, string>> = {
+  "region-miss": "routes to regions",
+  rpc: "answers of stores",
+  lock: "locks of other transactions",
+  busy: "busy stores",
+  timestamp: "timestamps of the Coordinator",
+};
+
 interface Growth {
   readonly firstMs: number;
   readonly maxMs: number;
@@ -56,6 +65,6 @@ export class Backoff {
   /** For errors: how often each class was waited for. */
   history(): string {
     const classes = [...this.#attempts].sort(([a], [b]) => (a < b ? -1 : 1));
-    return classes.map(([name, count]) => `${name} ${count}`).join(", ");
+    return classes.map(([name, count]) => `${awaited[name]} ${count === 1 ? "once" : `${count} times`}`).join(", ");
   }
 }

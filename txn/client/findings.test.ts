@@ -198,5 +198,5 @@ test("D33: waits grow per class, are drawn, and end with the budget", () => {
   backoff.next("rpc", 0);
   backoff.next("lock", 0);
   backoff.next("rpc", 0);
-  expect(backoff.history()).toBe("lock 1, rpc 2");
+  expect(backoff.history()).toBe("locks of other transactions once, answers of stores 2 times");
 });
